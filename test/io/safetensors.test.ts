@@ -1,0 +1,414 @@
+import { existsSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { DataError } from '../../src/errors.ts';
+import {
+  type HostTensor,
+  parseSafetensorsHeader,
+  readSafetensors,
+  safetensorsHeaderLength,
+  tensorFromBytes,
+  writeSafetensors,
+} from '../../src/io/safetensors.ts';
+
+// Written by Hugging Face's safetensors 0.8.0 (Python): every dtype that NumPy has, an escaped name, a scalar, an empty one.
+const WRITTEN_BY_HUGGING_FACE =
+  '58030000000000007b225f5f6d657461646174615f5f223a7b22666f726d6174223a227074227d2c' +
+  '22753634223a7b226474797065223a22553634222c227368617065223a5b315d2c22646174615f6f' +
+  '666673657473223a5b302c385d7d2c22612e696473223a7b226474797065223a22493634222c2273' +
+  '68617065223a5b335d2c22646174615f6f666673657473223a5b382c33325d7d2c2264223a7b2264' +
+  '74797065223a22463634222c227368617065223a5b315d2c22646174615f6f666673657473223a5b' +
+  '33322c34305d7d2c22622e776569676874223a7b226474797065223a22463332222c227368617065' +
+  '223a5b322c335d2c22646174615f6f666673657473223a5b34302c36345d7d2c22753332223a7b22' +
+  '6474797065223a22553332222c227368617065223a5b315d2c22646174615f6f666673657473223a' +
+  '5b36342c36385d7d2c227363616c6172223a7b226474797065223a22493332222c22736861706522' +
+  '3a5b5d2c22646174615f6f666673657473223a5b36382c37325d7d2c22656d707479223a7b226474' +
+  '797065223a22463136222c227368617065223a5b302c345d2c22646174615f6f666673657473223a' +
+  '5b37322c37325d7d2c2268616c66223a7b226474797065223a22463136222c227368617065223a5b' +
+  '335d2c22646174615f6f666673657473223a5b37322c37385d7d2c22753136223a7b226474797065' +
+  '223a22553136222c227368617065223a5b315d2c22646174615f6f666673657473223a5b37382c38' +
+  '305d7d2c22693136223a7b226474797065223a22493136222c227368617065223a5b315d2c226461' +
+  '74615f6f666673657473223a5b38302c38325d7d2c226938223a7b226474797065223a224938222c' +
+  '227368617065223a5b315d2c22646174615f6f666673657473223a5b38322c38335d7d2c22625c22' +
+  '715c5cc3a95c6e5c7530303031f09f9880223a7b226474797065223a225538222c22736861706522' +
+  '3a5b325d2c22646174615f6f666673657473223a5b38332c38355d7d2c22efbfae223a7b22647479' +
+  '7065223a225538222c227368617065223a5b315d2c22646174615f6f666673657473223a5b38352c' +
+  '38365d7d2c226d61736b223a7b226474797065223a22424f4f4c222c227368617065223a5b335d2c' +
+  '22646174615f6f666673657473223a5b38362c38395d7d7d00000000000000800100000000000000' +
+  'feffffffffffffff03000000000000009c7500883ce4377e000020c00000c0bf000000bf0000003f' +
+  '0000c03f000020400500000007000000003e00c0ff7b0500fbffff010201010001';
+
+const fixtureTensors = new Map<string, HostTensor>([
+  [
+    'b.weight',
+    { dtype: 'f32', shape: [2, 3], data: Float32Array.of(-2.5, -1.5, -0.5, 0.5, 1.5, 2.5) },
+  ],
+  ['a.ids', { dtype: 'i64', shape: [3], data: BigInt64Array.of(1n, -2n, 3n) }],
+  ['scalar', { dtype: 'i32', shape: [], data: Int32Array.of(7) }],
+  ['empty', { dtype: 'f16', shape: [0, 4], data: new Uint16Array(0) }],
+  ['half', { dtype: 'f16', shape: [3], data: Uint16Array.of(0x3e00, 0xc000, 0x7bff) }],
+  ['mask', { dtype: 'bool', shape: [3], data: Uint8Array.of(1, 0, 1) }],
+  ['b"q\\é\n\x01😀', { dtype: 'u8', shape: [2], data: Uint8Array.of(1, 2) }],
+  ['d', { dtype: 'f64', shape: [1], data: Float64Array.of(1e300) }],
+  ['i16', { dtype: 'i16', shape: [1], data: Int16Array.of(-5) }],
+  ['u16', { dtype: 'u16', shape: [1], data: Uint16Array.of(5) }],
+  ['u32', { dtype: 'u32', shape: [1], data: Uint32Array.of(5) }],
+  ['u64', { dtype: 'u64', shape: [1], data: BigUint64Array.of(2n ** 63n) }],
+  ['i8', { dtype: 'i8', shape: [1], data: Int8Array.of(-1) }],
+  ['\uffee', { dtype: 'u8', shape: [1], data: Uint8Array.of(1) }],
+]);
+
+describe('files of others', () => {
+  const theirs = new Uint8Array(Buffer.from(WRITTEN_BY_HUGGING_FACE, 'hex'));
+
+  test("the writer gives the bytes of Hugging Face's library", () => {
+    expect(writeSafetensors(fixtureTensors, new Map([['format', 'pt']]))).toEqual(theirs);
+    const empty = writeSafetensors(new Map(), new Map(Object.entries({ b: '1', a: '2' })));
+    expect(new TextDecoder().decode(empty)).toBe(
+      '(\0\0\0\0\0\0\0{"__metadata__":{"a":"2","b":"1"}}      ',
+    );
+  });
+
+  test('every dtype is read, at any alignment of the file in memory', () => {
+    for (let shift = 0; shift < 8; shift++) {
+      const moved = new Uint8Array(theirs.length + shift).subarray(shift);
+      moved.set(theirs);
+      const { tensors, metadata } = readSafetensors(moved);
+      expect(new Map([...tensors].sort())).toEqual(new Map([...fixtureTensors].sort()));
+      expect(metadata).toEqual(new Map([['format', 'pt']]));
+    }
+  });
+
+  test('a header alone and ranges of the file give the same tensors', () => {
+    const headerLength = safetensorsHeaderLength(theirs.subarray(0, 8), theirs.length);
+    const header = parseSafetensorsHeader(theirs.slice(0, 8 + headerLength), {
+      fileBytes: theirs.length,
+    });
+    const entry = header.tensors.get('b.weight')!;
+    const range = theirs.slice(header.dataStart + entry.begin, header.dataStart + entry.end);
+    expect(tensorFromBytes(entry, range)).toEqual(fixtureTensors.get('b.weight'));
+  });
+
+  for (const model of ['llama-tiny', 'gpt2-tiny']) {
+    const path = new URL(`../../../shared/golden/${model}/model.safetensors`, import.meta.url);
+    const present = existsSync(path);
+    if (!present) console.warn(`safetensors: ${path.pathname} is absent, ${model} is not read`);
+    test.runIf(present)(`${model} is read and survives a round trip`, () => {
+      const { tensors, metadata } = readSafetensors(new Uint8Array(readFileSync(path)));
+      expect(metadata).toEqual(new Map([['format', 'pt']]));
+      expect(tensors.size).toBeGreaterThan(10);
+      const again = readSafetensors(writeSafetensors(tensors, metadata));
+      for (const [name, tensor] of tensors) expect(again.tensors.get(name), name).toEqual(tensor);
+    });
+  }
+});
+
+test('what is written is read back: any names, dtypes, shapes, metadata', () => {
+  const arrays = {
+    f64: Float64Array,
+    f32: Float32Array,
+    f16: Uint16Array,
+    bf16: Uint16Array,
+    i64: BigInt64Array,
+    i32: Int32Array,
+    i16: Int16Array,
+    i8: Int8Array,
+    u8: Uint8Array,
+    u16: Uint16Array,
+    u32: Uint32Array,
+    u64: BigUint64Array,
+    bool: Uint8Array,
+  } as const;
+  const dtypes = Object.keys(arrays) as (keyof typeof arrays)[];
+  const tensor = fc
+    .tuple(fc.constantFrom(...dtypes), fc.array(fc.nat(5), { maxLength: 4 }), fc.nat(255))
+    .map(([dtype, shape, fill]): HostTensor => {
+      const count = shape.reduce((product, size) => product * size, 1);
+      const bytes = new Uint8Array(count * arrays[dtype].BYTES_PER_ELEMENT).fill(fill);
+      return { dtype, shape, data: new arrays[dtype](bytes.buffer) };
+    });
+  const name = fc.string({ unit: 'binary' }).filter((name) => name !== '__metadata__');
+  const file = fc.record({
+    tensors: fc.uniqueArray(fc.tuple(name, tensor), { selector: ([name]) => name, maxLength: 8 }),
+    metadata: fc.dictionary(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' })),
+  });
+  fc.assert(
+    fc.property(file, ({ tensors, metadata }) => {
+      const bytes = writeSafetensors(new Map(tensors), new Map(Object.entries(metadata)));
+      const read = readSafetensors(bytes);
+      expect(read.tensors.size).toBe(tensors.length);
+      for (const [name, { dtype, shape, data }] of tensors) {
+        const back = read.tensors.get(name)!;
+        expect([back.dtype, back.shape]).toEqual([dtype, shape]);
+        expect(back.data.constructor).toBe(data.constructor);
+        expect(bytesOf(back.data)).toEqual(bytesOf(data)); // bits: NaN too
+      }
+      expect(read.metadata).toEqual(new Map(Object.entries(metadata)));
+      expect(writeSafetensors(read.tensors, read.metadata)).toEqual(bytes);
+    }),
+    { numRuns: 500, seed: 3 },
+  );
+});
+
+test('tensors of equal dtype are ordered by the UTF-8 bytes of their names', () => {
+  const one: HostTensor = { dtype: 'u8', shape: [1], data: Uint8Array.of(1) };
+  const names = ['😀', '\uffee', '😁', 'é', 'ab', 'a', '', '😀a'];
+  const written = readSafetensors(writeSafetensors(new Map(names.map((name) => [name, one]))));
+  const expected = names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  expect([...written.tensors.keys()]).toEqual(expected);
+});
+
+test('tensors that cannot be read back are not written', () => {
+  const write = (name: string, tensor: HostTensor) => () =>
+    writeSafetensors(new Map([[name, tensor]]));
+  const data = new Float32Array(4);
+  expect(write('w', { dtype: 'f32', shape: [3], data })).toThrow(/"w".*\[3\].*12 bytes.*16/);
+  expect(write('w', { dtype: 'i32', shape: [4], data })).toThrow(/not a Int32Array/);
+  expect(write('w', { dtype: 'f32', shape: [-4], data })).toThrow(/not a list of sizes/);
+  expect(write('__metadata__', { dtype: 'f32', shape: [4], data })).toThrow(DataError);
+  expect(write('\ud800', { dtype: 'f32', shape: [4], data })).toThrow(/surrogate/);
+});
+
+test('names that mean something to JavaScript are names like any other', () => {
+  const text =
+    '{"__proto__":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"constructor":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}';
+  const { tensors } = readSafetensors(file(text, 2));
+  expect([...tensors.keys()]).toEqual(['__proto__', 'constructor']);
+  expect(Object.hasOwn(Object.prototype, 'dtype')).toBe(false);
+});
+
+function bytesOf(data: ArrayBufferView): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** A file of a header, with its right length unless told otherwise, and so many bytes of data. */
+function file(header: string | Uint8Array, dataBytes = 0, claimed?: bigint): Uint8Array {
+  const json = typeof header === 'string' ? new TextEncoder().encode(header) : header;
+  const bytes = new Uint8Array(8 + json.length + dataBytes);
+  new DataView(bytes.buffer).setBigUint64(0, claimed ?? BigInt(json.length), true);
+  bytes.set(json, 8);
+  return bytes;
+}
+
+/** A header with one tensor "w"; the fields are given as JSON. */
+function one(shape: string, offsets: string, dtype = '"F32"', name = '"w"'): string {
+  return `{${name}:{"dtype":${dtype},"shape":${shape},"data_offsets":${offsets}}}`;
+}
+
+function two(a: [number, number], b: [number, number]): string {
+  const entry = ([begin, end]: [number, number]) =>
+    `{"dtype":"U8","shape":[${end - begin}],"data_offsets":[${begin},${end}]}`;
+  return `{"a":${entry(a)},"b":${entry(b)}}`;
+}
+
+const valid = file(one('[2]', '[0,8]'), 8);
+const manyEmpty = Array.from(
+  { length: 100_000 },
+  (_, i) => `"t${i}":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`,
+);
+
+const malicious: Record<string, [Uint8Array, RegExp]> = {
+  empty: [new Uint8Array(0), /0 bytes, too short/],
+  '7 bytes': [new Uint8Array(7), /7 bytes, too short/],
+  'length 0': [file('', 0), /header of 0 bytes/],
+  'length 1': [file('{', 0), /header of 1 bytes/],
+  'length beyond the file': [file('{}', 0, 3n), /end at byte 11, the file at 10/],
+  'length 2^53 + 1': [file('{}', 0, 2n ** 53n + 1n), /9007199254740993 bytes exceeds/],
+  'length 2^64 - 1': [file('{}', 0, 2n ** 64n - 1n), /18446744073709551615 bytes exceeds/],
+  'length with the sign bit': [file('{}', 0, 2n ** 63n), /exceeds/],
+  'header of 100 MB + 1': [file('{}', 100_000_000, 100_000_001n), /exceeds the limit/],
+  'not UTF-8': [file(Uint8Array.of(0x7b, 0xff, 0x7d)), /not valid UTF-8/],
+  'overlong UTF-8': [file(Uint8Array.of(0x7b, 0xc0, 0xaf, 0x7d)), /not valid UTF-8/],
+  'byte order mark': [file('\ufeff{}'), /does not begin with \{/],
+  'leading space': [file(' {}'), /does not begin with \{/],
+  'UTF-16': [file(new Uint8Array(Buffer.from('{}', 'utf16le'))), /expected a key/],
+  'not JSON': [file('{hello}'), /expected a key/],
+  'an array': [file('[]'), /does not begin with \{/],
+  'a string': [file('"{}"'), /does not begin with \{/],
+  'JSON after the header': [file('{}{}'), /after the end/],
+  'zero bytes as padding': [file('{}\0\0'), /after the end/],
+  unclosed: [file('{"w":'), /ends early/],
+  'trailing comma': [file('{"w":1,}'), /expected a key/],
+  comment: [file('{/* */}'), /expected a key/],
+  'nested 100,000 deep': [file(`{"w":${'['.repeat(100_000)}`), /nested deeper than 3/],
+  'objects nested 100,000 deep': [file('{"w":'.repeat(100_000)), /nested deeper than 3/],
+  'duplicate name': [
+    file(`${one('[1]', '[0,4]').slice(0, -1)},${one('[1]', '[0,4]').slice(1)}`, 4),
+    /duplicate key "w"/,
+  ],
+  'duplicate name by an escape': [
+    file(
+      `${one('[1]', '[0,4]').slice(0, -1)},${one('[1]', '[0,4]', '"F32"', '"\\u0077"').slice(1)}`,
+      4,
+    ),
+    /duplicate key "w"/,
+  ],
+  'duplicate field': [
+    file('{"w":{"dtype":"F32","dtype":"U8","shape":[4],"data_offsets":[0,4]}}', 4),
+    /duplicate key "dtype"/,
+  ],
+  'lone surrogate in a name': [file(one('[1]', '[0,4]', '"F32"', '"\\ud800"'), 4), /surrogate/],
+  'control character in a name': [
+    file(one('[1]', '[0,4]', '"F32"', '"a\nb"'), 4),
+    /control character/,
+  ],
+  'name of 1 MB': [
+    file(one('[1]', '[0,4]', '"F32"', `"${'n'.repeat(1e6)}"`), 4),
+    /its name exceeds 4096/,
+  ],
+  'metadata not an object': [file('{"__metadata__":[]}'), /__metadata__ is not an object/],
+  'metadata null': [file('{"__metadata__":null}'), /__metadata__ is not an object/],
+  'metadata with a number': [
+    file('{"__metadata__":{"format":1}}'),
+    /__metadata__ "format" is not a string/,
+  ],
+  'metadata with an object': [
+    file('{"__metadata__":{"__proto__":{}}}'),
+    /"__proto__" is not a string/,
+  ],
+  'entry null': [file('{"w":null}'), /"w": its entry is not an object/],
+  'entry an array': [file('{"w":[]}'), /"w": its entry is not an object/],
+  'unknown dtype': [file(one('[1]', '[0,4]', '"F31"'), 4), /"w": dtype "F31"; known are/],
+  'lower-case dtype': [file(one('[1]', '[0,4]', '"f32"'), 4), /"w": dtype "f32"/],
+  'sub-byte dtype': [file(one('[2]', '[0,1]', '"F4"'), 1), /"w": dtype "F4"/],
+  'dtype toString': [file(one('[1]', '[0,4]', '"toString"'), 4), /"w": dtype "toString"/],
+  'dtype a number': [file(one('[1]', '[0,4]', '32'), 4), /"w": dtype is not a string/],
+  'shape a number': [file(one('1', '[0,4]'), 4), /"w": shape is not a list/],
+  'shape of strings': [file(one('["1"]', '[0,4]'), 4), /"w": shape is not a list/],
+  'shape of null': [file(one('[null]', '[0,4]'), 4), /"w": shape is not a list/],
+  'shape negative': [file(one('[-1]', '[0,4]'), 4), /-1 is not an integer.*"w"\."shape"/],
+  'shape minus zero': [file(one('[-0]', '[0,0]')), /-0 is not an integer/],
+  'shape fractional': [file(one('[1.5]', '[0,6]'), 6), /1\.5 is not an integer/],
+  'shape 16.0': [file(one('[16.0]', '[0,64]'), 64), /16\.0 is not an integer/],
+  'shape 1e3': [file(one('[1e3]', '[0,4000]'), 4000), /1e3 is not an integer/],
+  'shape 2^53': [file(one('[9007199254740992]', '[0,4]'), 4), /not an integer from 0 to 2\^53/],
+  'shape with a product of 2^64': [
+    file(one('[4294967296,4294967296]', '[0,0]')),
+    /"w": shape .* beyond 2\^53/,
+  ],
+  'shape with a product that wraps to 4': [
+    file(one('[2147483649,2147483648,4]', '[0,4]'), 4),
+    /beyond 2\^53/,
+  ],
+  'shape of 1000 dimensions': [
+    file(one(`[${Array(1000).fill(1)}]`, '[0,4]'), 4),
+    /"w": 1000 dimensions exceed 64/,
+  ],
+  'shape of 100,000 dimensions': [
+    file(one(`[${Array(100_000).fill(1)}]`, '[0,4]'), 4),
+    /more than 32768 entries in "w"\."shape"/,
+  ],
+  'no elements, but bytes': [
+    file(one('[0]', '[0,4]'), 4),
+    /"w": shape \[0\] of F32 takes 0 bytes.*hold 4/,
+  ],
+  'fewer bytes than the shape': [
+    file(one('[1000000]', '[0,4]'), 4),
+    /"w": .*takes 4000000 bytes.*hold 4/,
+  ],
+  'offsets reversed': [file(one('[1]', '[4,0]'), 4), /"w": data_offsets \[4, 0\] are reversed/],
+  'offsets negative': [file(one('[1]', '[-4,0]'), 4), /-4 is not an integer/],
+  'offsets fractional': [file(one('[1]', '[0.5,4.5]'), 8), /0\.5 is not an integer/],
+  'one offset': [file(one('[1]', '[0]'), 4), /"w": data_offsets are not two/],
+  'three offsets': [file(one('[1]', '[0,4,8]'), 8), /"w": data_offsets are not two/],
+  'offsets overlapping': [file(two([0, 4], [2, 6]), 6), /"b": begins at byte 2 and overlaps/],
+  'two tensors over the same bytes': [
+    file(two([0, 4], [0, 4]), 4),
+    /"b": begins at byte 0 and overlaps/,
+  ],
+  'one tensor within another': [file(two([0, 8], [2, 4]), 8), /"b": begins at byte 2 and overlaps/],
+  'a hole': [file(two([0, 4], [5, 9]), 9), /"b": begins at byte 5 and leaves a hole/],
+  'not from 0': [file(one('[1]', '[4,8]'), 8), /"w": begins at byte 4 and leaves a hole/],
+  'past the end': [file(one('[1000]', '[0,4000]'), 4), /"w": ends at byte 4000 of 4/],
+  'one byte short': [valid.subarray(0, valid.length - 1), /"w": ends at byte 8 of 7/],
+  'truncated in the header': [valid.subarray(0, 20), /truncated/],
+  'truncated in a tensor': [file(two([0, 4], [4, 8]), 6), /"b": ends at byte 8 of 6/],
+  'a byte after the last tensor': [file(one('[2]', '[0,8]'), 9), /1 bytes after the last tensor/],
+  'a valid file with a ZIP behind it': [
+    Uint8Array.from([...valid, ...new TextEncoder().encode('PK\x05\x06'), ...new Uint8Array(18)]),
+    /22 bytes after the last tensor/,
+  ],
+  'data, but no tensor': [file('{}', 4), /4 bytes after the last tensor/],
+  'an extra field': [
+    file('{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1}}', 4),
+    /"w": unknown field "x"/,
+  ],
+  'a field __proto__': [
+    file('{"w":{"__proto__":{},"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', 4),
+    /"w": unknown field "__proto__"/,
+  ],
+  'no dtype': [file('{"w":{"shape":[1],"data_offsets":[0,4]}}', 4), /"w": needs dtype/],
+  'no shape': [file('{"w":{"dtype":"F32","data_offsets":[0,4]}}', 4), /"w": needs dtype, shape/],
+  'no offsets': [
+    file('{"w":{"dtype":"F32","shape":[1]}}', 4),
+    /"w": needs dtype, shape and data_offsets/,
+  ],
+  '100,000 empty tensors': [file(`{${manyEmpty.join(',')}}`), /more than 32768 tensors/],
+};
+
+describe(`malicious files (${Object.keys(malicious).length})`, () => {
+  test.each(Object.entries(malicious))('%s', (_, [bytes, reason]) => {
+    const start = performance.now();
+    let thrown: unknown;
+    try {
+      readSafetensors(bytes);
+    } catch (error) {
+      thrown = error;
+    }
+    const milliseconds = performance.now() - start;
+    expect(thrown).toBeInstanceOf(DataError);
+    expect((thrown as Error).message).toMatch(reason);
+    expect((thrown as Error).message.length).toBeLessThan(500);
+    expect(milliseconds).toBeLessThan(50);
+  });
+});
+
+test('a mutated file is refused with a DataError or read whole, never anything else (5,000)', () => {
+  const whole = writeSafetensors(fixtureTensors, new Map([['format', 'pt']]));
+  const headerEnd = 8 + safetensorsHeaderLength(whole, whole.length);
+  // Bytes that mean something to JSON, so that mutants get past the scanner as well.
+  const telling = fc.constantFrom(...Buffer.from('0123456789[]{}",:-.e\\ FIUu'));
+  const edit = fc.record({
+    at: fc.oneof(
+      { weight: 1, arbitrary: fc.nat(7) },
+      { weight: 8, arbitrary: fc.integer({ min: 8, max: headerEnd }) },
+      { weight: 1, arbitrary: fc.nat(whole.length) },
+    ),
+    remove: fc.nat(3),
+    insert: fc.array(
+      fc.oneof({ weight: 4, arbitrary: telling }, { weight: 1, arbitrary: fc.nat(255) }),
+      { maxLength: 3 },
+    ),
+  });
+  let accepted = 0;
+  fc.assert(
+    fc.property(
+      fc.array(edit, { minLength: 1, maxLength: 3 }),
+      fc.boolean(),
+      (edits, fixLength) => {
+        let bytes = [...whole];
+        for (const { at, remove, insert } of edits) {
+          bytes = [...bytes.slice(0, at), ...insert, ...bytes.slice(at + remove)];
+        }
+        const mutant = Uint8Array.from(bytes);
+        // Half of them get a length that fits again, else most would fail at the first check.
+        if (fixLength && mutant.length > 8) {
+          const grown = Math.max(0, headerEnd - 8 + mutant.length - whole.length);
+          new DataView(mutant.buffer).setBigUint64(0, BigInt(grown), true);
+        }
+        try {
+          const { tensors } = readSafetensors(mutant);
+          accepted++;
+          for (const { shape, data } of tensors.values()) {
+            const count = shape.reduce((product, size) => product * size, 1);
+            expect((data as Uint8Array).length).toBe(count);
+          }
+        } catch (error) {
+          expect(error).toBeInstanceOf(DataError);
+        }
+      },
+    ),
+    { numRuns: 5000, seed: 4 },
+  );
+  expect(accepted).toBeGreaterThan(10); // else the mutants never got through the first checks
+});
