@@ -1,0 +1,122 @@
+// Elementwise functions of two broadcast operands.
+//   tensors   y[i…] = f(a[i…], b[i…])      strides of 0 repeat an element
+//   in_place  x[i…] = f(x[i…], b[i…])
+//   scalar    y[i]  = f(x[i], value), or f(value, x[i]) when SWAPPED
+// OP names the function; comparisons give 0 or 1. Each thread owns one element of y.
+
+alias Element = f32;   // of the operands
+alias Result = f32;    // of y; u32 for comparisons
+
+const ADD = 0u;
+const SUB = 1u;
+const MUL = 2u;
+const DIV = 3u;
+const POW = 4u;
+const MAXIMUM = 5u;
+const MINIMUM = 6u;
+const EQUAL = 7u;
+const NOT_EQUAL = 8u;
+const LESS = 9u;
+const LESS_EQUAL = 10u;
+const GREATER = 11u;
+const GREATER_EQUAL = 12u;
+const OP: u32 = ADD;
+const SWAPPED: bool = false;
+
+struct Params {
+  size: u32,               // elements of y
+  rank: u32,               // axes after merging, at most 8
+  aStart: u32,             // in elements, as the strides
+  bStart: u32,
+  shape: array<vec4u, 2>,
+  aStrides: array<vec4u, 2>,
+  bStrides: array<vec4u, 2>,
+  value: f32,
+}
+@group(1) @binding(0) var<uniform> params: Params;
+
+@group(0) @binding(0) var<storage, read> a: array<Element>;           // tensors
+@group(0) @binding(1) var<storage, read> b: array<Element>;
+@group(0) @binding(2) var<storage, read_write> y: array<Result>;
+@group(0) @binding(0) var<storage, read> other: array<Element>;       // in_place: b
+@group(0) @binding(1) var<storage, read_write> accumulated: array<Element>;
+@group(0) @binding(0) var<storage, read> x: array<Element>;           // scalar
+@group(0) @binding(1) var<storage, read_write> scalar_y: array<Result>;
+
+fn f(a: Element, b: Element) -> Result {
+  switch OP {
+    case ADD: { return Result(a + b); }
+    case SUB: { return Result(a - b); }
+    case MUL: { return Result(a * b); }
+    case DIV: { return Result(a / b); }
+    case POW: { return Result(power(f32(a), f32(b))); }
+    case MAXIMUM: { return Result(max(a, b)); }
+    case MINIMUM: { return Result(min(a, b)); }
+    case EQUAL: { return Result(a == b); }
+    case NOT_EQUAL: { return Result(a != b); }
+    case LESS: { return Result(a < b); }
+    case LESS_EQUAL: { return Result(a <= b); }
+    case GREATER: { return Result(a > b); }
+    default: { return Result(a >= b); }
+  }
+}
+
+/// a^b, also for negative a and whole b, which WGSL's pow leaves undefined.
+fn power(a: f32, b: f32) -> f32 {
+  if (b == 0f) { return 1f; }
+  if (b == 1f) { return a; }
+  if (b == 2f) { return a * a; }
+  if (a == 0f) { return select(0f, 1f / a, b < 0f); }
+  let magnitude = pow(abs(a), b);
+  let odd = abs(b) % 2f == 1f;
+  return select(magnitude, -magnitude, a < 0f && odd);
+}
+
+/// Where element i of y finds its operands in a and b.
+fn operands(i: u32) -> vec2u {
+  var rest = i;
+  var found = vec2u(params.aStart, params.bStart);
+  for (var axis = i32(params.rank) - 1; axis >= 0; axis--) {
+    let size = params.shape[axis / 4][axis % 4];
+    let at = rest % size;
+    rest /= size;
+    found += at * vec2u(params.aStrides[axis / 4][axis % 4], params.bStrides[axis / 4][axis % 4]);
+  }
+  return found;
+}
+
+@compute @workgroup_size(64)
+fn tensors(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.x + group.y * groups.x) * 64u + lane;
+  if (i >= params.size) { return; }
+  let at = operands(i);
+  y[i] = f(a[at.x], b[at.y]);
+}
+
+@compute @workgroup_size(64)
+fn in_place(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.x + group.y * groups.x) * 64u + lane;
+  if (i >= params.size) { return; }
+  let at = operands(i);
+  accumulated[at.x] = Element(f(accumulated[at.x], other[at.y]));
+}
+
+@compute @workgroup_size(64)
+fn scalar(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.x + group.y * groups.x) * 64u + lane;
+  if (i >= params.size) { return; }
+  let value = Element(params.value);
+  if (SWAPPED) { scalar_y[i] = f(value, x[i]); } else { scalar_y[i] = f(x[i], value); }
+}

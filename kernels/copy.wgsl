@@ -1,0 +1,54 @@
+// Copies between strided views, with conversion of the element type.
+//   forward   y[i…] = Target(x[i…])          x (shape, xStrides) -> y (shape, yStrides)
+//   fill      y[i…] = value
+// One thread per element. Axes are merged by the host; at most 8 remain.
+
+alias Source = f32;
+alias Target = f32;
+
+struct Params {
+  size: u32,               // number of elements
+  rank: u32,
+  xStart: u32,             // in elements, as the strides
+  yStart: u32,
+  shape: array<vec4u, 2>,
+  xStrides: array<vec4u, 2>,
+  yStrides: array<vec4u, 2>,
+  value: f32,
+}
+@group(1) @binding(0) var<uniform> params: Params;
+
+@group(0) @binding(0) var<storage, read> x: array<Source>;
+@group(0) @binding(1) var<storage, read_write> y: array<Target>;
+@group(0) @binding(0) var<storage, read_write> filled: array<Target>;
+
+@compute @workgroup_size(64)
+fn forward(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.x + group.y * groups.x) * 64u + lane;
+  if (i >= params.size) { return; }
+  var rest = i;
+  var xAt = params.xStart;
+  var yAt = params.yStart;
+  for (var axis = i32(params.rank) - 1; axis >= 0; axis--) {
+    let size = params.shape[axis / 4][axis % 4];
+    let at = rest % size;
+    rest /= size;
+    xAt += at * params.xStrides[axis / 4][axis % 4];
+    yAt += at * params.yStrides[axis / 4][axis % 4];
+  }
+  y[yAt] = Target(x[xAt]);
+}
+
+@compute @workgroup_size(64)
+fn fill(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.x + group.y * groups.x) * 64u + lane;
+  if (i < params.size) { filled[params.yStart + i] = Target(params.value); }
+}

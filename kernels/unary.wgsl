@@ -1,0 +1,98 @@
+// Elementwise functions of one tensor, and their gradients.
+//   forward    y[i]  = f(x[i])
+//   backward   dx[i] = dy[i] * f'(x[i])
+// OP names the function; the compiler folds the switch. Each thread owns one element.
+
+alias Element = f32;
+
+const RELU = 0u;
+const GELU = 1u;        // x Φ(x)
+const GELU_TANH = 2u;   // x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))
+const SILU = 3u;        // x σ(x)
+const TANH = 4u;
+const SIGMOID = 5u;
+const SOFTPLUS = 6u;    // ln(1 + eˣ)
+const SQUARE = 7u;
+const SQRT = 8u;
+const EXP = 9u;
+const LOG = 10u;
+const ABS = 11u;
+const ERF = 12u;
+const CLAMP = 13u;      // to [a, b]
+const NEG = 14u;
+const OP: u32 = RELU;
+
+struct Params { size: u32, a: f32, b: f32 }
+@group(1) @binding(0) var<uniform> params: Params;
+
+@group(0) @binding(0) var<storage, read> x: array<Element>;
+@group(0) @binding(1) var<storage, read_write> y: array<Element>;   // forward
+@group(0) @binding(1) var<storage, read> dy: array<Element>;        // backward
+@group(0) @binding(2) var<storage, read_write> dx: array<Element>;
+
+const GELU_SCALE = 0.7978845608028654;   // √(2/π)
+const GELU_CUBIC = 0.044715;
+const INV_SQRT_2PI = 0.3989422804014327;
+
+fn f(x: f32) -> f32 {
+  switch OP {
+    case RELU: { return max(x, 0f); }
+    case GELU: { return x * normal_cdf(x); }
+    case GELU_TANH: { return 0.5 * x * (1f + tanh_safe(GELU_SCALE * (x + GELU_CUBIC * x * x * x))); }
+    case SILU: { return x * sigmoid(x); }
+    case TANH: { return tanh_safe(x); }
+    case SIGMOID: { return sigmoid(x); }
+    case SOFTPLUS: { return softplus(x); }
+    case SQUARE: { return x * x; }
+    case SQRT: { return sqrt(x); }
+    case EXP: { return exp(x); }
+    case LOG: { return log_safe(x); }
+    case ABS: { return abs(x); }
+    case ERF: { return erf(x); }
+    case CLAMP: { return clamp(x, params.a, params.b); }
+    default: { return -x; }
+  }
+}
+
+fn df(x: f32) -> f32 {
+  switch OP {
+    case RELU: { return select(0f, 1f, x > 0f); }
+    case GELU: { return normal_cdf(x) + x * INV_SQRT_2PI * exp(-0.5 * x * x); }
+    case GELU_TANH: {
+      let t = tanh_safe(GELU_SCALE * (x + GELU_CUBIC * x * x * x));
+      return 0.5 * (1f + t) + 0.5 * x * (1f - t * t) * GELU_SCALE * (1f + 3f * GELU_CUBIC * x * x);
+    }
+    case SILU: { let s = sigmoid(x); return s * (1f + x * (1f - s)); }
+    case TANH: { let t = tanh_safe(x); return 1f - t * t; }
+    case SIGMOID: { let s = sigmoid(x); return s * (1f - s); }
+    case SOFTPLUS: { return sigmoid(x); }
+    case SQUARE: { return 2f * x; }
+    case SQRT: { return 0.5 / sqrt(x); }
+    case EXP: { return exp(x); }
+    case LOG: { return 1f / x; }
+    case ABS: { return sign(x); }
+    case ERF: { return 1.1283791670955126 * exp(-x * x); }
+    case CLAMP: { return select(0f, 1f, x >= params.a && x <= params.b); }
+    default: { return -1f; }
+  }
+}
+
+@compute @workgroup_size(64)
+fn forward(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.x + group.y * groups.x) * 64u + lane;
+  if (i < params.size) { y[i] = Element(f(f32(x[i]))); }
+}
+
+@compute @workgroup_size(64)
+fn backward(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.x + group.y * groups.x) * 64u + lane;
+  if (i < params.size) { dx[i] = Element(f32(dy[i]) * df(f32(x[i]))); }
+}

@@ -1,0 +1,127 @@
+// GPU memory: a pool of storage buffers by size class, with exact counters.
+//
+// A freed block goes back to its class and may serve the next dispatch at once: the commands of one queue run in
+// order. An upload must wait until the block's last recorded use was submitted; `lastBatch` is there for that.
+
+import { LimitError, OutOfMemoryError } from '../errors.ts';
+
+export const USAGE = {
+  MAP_READ: 1,
+  COPY_SRC: 4,
+  COPY_DST: 8,
+  UNIFORM: 64,
+  STORAGE: 128,
+  QUERY_RESOLVE: 512,
+};
+
+/** A GPU buffer of the pool. Opaque above this layer. */
+export interface Block {
+  readonly id: number;
+  readonly buffer: GPUBuffer;
+  readonly bytes: number;
+  /** The batch that last recorded a use of it. */
+  lastBatch: number;
+}
+
+export interface MemoryCounters {
+  /** Bytes of blocks in use. */
+  bytesInUse: number;
+  /** Bytes of freed blocks that wait in the pool. */
+  bytesPooled: number;
+  /** The largest sum of the two so far. */
+  peakBytes: number;
+  /** Buffers that exist, in use or pooled. */
+  buffers: number;
+  /** Buffers created so far; it stands still once a training loop has warmed up. */
+  buffersCreated: number;
+}
+
+/** The size of the class that holds `bytes`: four classes to a doubling, at least 256 bytes. */
+export function sizeClass(bytes: number): number {
+  const atLeast = Math.max(256, bytes);
+  const step = Math.max(256, 2 ** (Math.ceil(Math.log2(atLeast)) - 3));
+  return Math.ceil(atLeast / step) * step;
+}
+
+export class BufferPool {
+  readonly counters: MemoryCounters = {
+    bytesInUse: 0,
+    bytesPooled: 0,
+    peakBytes: 0,
+    buffers: 0,
+    buffersCreated: 0,
+  };
+  private readonly free = new Map<number, Block[]>();
+  private nextId = 1;
+
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly limits: { readonly maxBufferSize: number },
+    /** Told of each buffer that is destroyed, so that bind groups do not keep it alive. */
+    private readonly onDestroy: (block: Block) => void,
+  ) {}
+
+  acquire(bytes: number): Block {
+    // The limit is checked against the request; a class that would overshoot it falls back to the exact size.
+    if (bytes > this.limits.maxBufferSize) {
+      throw new LimitError(
+        `a buffer of ${bytes} bytes exceeds this adapter's maxBufferSize of ${this.limits.maxBufferSize}; split the tensor`,
+      );
+    }
+    const size = Math.min(sizeClass(bytes), Math.floor(this.limits.maxBufferSize / 4) * 4);
+    const block = this.free.get(size)?.pop();
+    if (block) this.counters.bytesPooled -= size;
+    this.counters.bytesInUse += size;
+    const total = this.counters.bytesInUse + this.counters.bytesPooled;
+    this.counters.peakBytes = Math.max(this.counters.peakBytes, total);
+    try {
+      return block ?? this.create(size);
+    } catch (error) {
+      this.counters.bytesInUse -= size;
+      throw error;
+    }
+  }
+
+  release(block: Block): void {
+    this.counters.bytesInUse -= block.bytes;
+    this.counters.bytesPooled += block.bytes;
+    const list = this.free.get(block.bytes);
+    if (list) list.push(block);
+    else this.free.set(block.bytes, [block]);
+  }
+
+  /** Destroys the pooled blocks, all or those of one list. */
+  trim(): void {
+    for (const list of this.free.values()) {
+      for (const block of list) {
+        this.counters.bytesPooled -= block.bytes;
+        this.counters.buffers--;
+        this.onDestroy(block);
+        block.buffer.destroy();
+      }
+    }
+    this.free.clear();
+  }
+
+  private create(size: number): Block {
+    const usage = USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST;
+    const make = () => this.device.createBuffer({ size, usage, label: `pool ${size}` });
+    let buffer: GPUBuffer;
+    try {
+      buffer = make();
+    } catch {
+      this.trim();
+      try {
+        buffer = make();
+      } catch (cause) {
+        const { bytesInUse } = this.counters;
+        throw new OutOfMemoryError(`no GPU memory for ${size} bytes with ${bytesInUse} in use`, {
+          cause,
+        });
+      }
+    }
+    this.counters.buffers++;
+    this.counters.buffersCreated++;
+    return { id: this.nextId++, buffer, bytes: size, lastBatch: 0 };
+  }
+}

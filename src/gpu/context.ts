@@ -1,0 +1,262 @@
+// The GPU as the layers above see it: memory, kernel launches, uploads, read-backs, timing, and one way to fail.
+//
+// WebGPU is silent about errors: a bad dispatch reads back zeros. Here the first error rejects the next awaited
+// call, later ones become its cause; a lost device rejects every pending and later call.
+
+import { platform } from '#platform';
+import { DeviceError, DeviceLostError, OutOfMemoryError, type ShadegradError } from '../errors.ts';
+import { Batch, type Dispatch } from './batch.ts';
+import { type Block, BufferPool, type MemoryCounters, sizeClass, USAGE } from './buffers.ts';
+import { Faults } from './faults.ts';
+import { type KernelChoice, PipelineCache } from './pipelines.ts';
+import type { AdapterChoice } from './platform.ts';
+import { summarise, type Timing } from './timing.ts';
+
+/** The limits that the adapter granted and that checks look at. */
+export interface Limits {
+  maxBufferSize: number;
+  maxStorageBufferBindingSize: number;
+  maxStorageBuffersPerShaderStage: number;
+  maxComputeWorkgroupsPerDimension: number;
+  maxComputeWorkgroupStorageSize: number;
+  maxComputeInvocationsPerWorkgroup: number;
+  maxComputeWorkgroupSizeX: number;
+}
+
+export interface ContextOptions {
+  /** 'auto' (default), 'hardware', 'software', or part of an adapter's name. */
+  readonly adapter?: AdapterChoice;
+  /** Dawn's toggles, in Node only. */
+  readonly toggles?: readonly string[];
+  /** Lower limits than the adapter's, to see how code copes with a smaller one. */
+  readonly limits?: Partial<Limits>;
+}
+
+export interface AdapterSummary {
+  readonly name: string;
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly driver: string;
+  readonly software: boolean;
+  /** Why this adapter, when it is not the best kind; one line. */
+  readonly notice: string | undefined;
+}
+
+const LIMIT_NAMES = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupsPerDimension',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+] as const satisfies readonly (keyof Limits)[];
+
+const FEATURES: readonly GPUFeatureName[] = ['shader-f16', 'timestamp-query', 'subgroups'];
+
+// About 100 ms of work per submit: watchdogs wait 2 to 10 s, and a page wants the GPU back.
+const HARDWARE_BUDGET = { flops: 5e10, bytes: 2e10 };
+const SOFTWARE_BUDGET = { flops: 1e9, bytes: 4e8 };
+
+export class Context {
+  readonly pool: BufferPool;
+  readonly pipelines: PipelineCache;
+  readonly faults: Faults;
+  private readonly batch: Batch;
+  private readonly staging = new Map<number, GPUBuffer[]>();
+  private failure: ShadegradError | null = null;
+  private lostError: DeviceLostError | null = null;
+  private readonly lost: Promise<never>;
+  /** While warming up, dispatches are only noted. */
+  private noted: [KernelChoice, number, number][] | null = null;
+
+  private constructor(
+    private readonly device: GPUDevice,
+    /** Dawn's instance: the process crashes when it is collected while a device lives. */
+    readonly keepAlive: unknown,
+    readonly adapter: AdapterSummary,
+    readonly features: ReadonlySet<string>,
+    readonly limits: Limits,
+  ) {
+    this.pipelines = new PipelineCache(device, limits);
+    this.pool = new BufferPool(device, limits, (block) => this.pipelines.forget(block));
+    this.faults = new Faults(device);
+    this.batch = new Batch(
+      device,
+      this.pipelines,
+      limits,
+      adapter.software ? SOFTWARE_BUDGET : HARDWARE_BUDGET,
+    );
+    device.addEventListener('uncapturederror', (event) => {
+      event.preventDefault();
+      this.fail((event as GPUUncapturedErrorEvent).error);
+    });
+    this.lost = device.lost.then(({ reason, message }) => {
+      const last = this.batch.lastLabel ? ` after ${this.batch.lastLabel}` : '';
+      this.lostError = new DeviceLostError(
+        `the GPU device was lost (${reason || 'unknown'})${last}: ${message || 'no reason given'}; open a new device and resume from the last checkpoint`,
+      );
+      throw this.lostError;
+    });
+    this.lost.catch(() => {}); // each awaited call reports it; nobody may be awaiting now
+  }
+
+  /** @throws DeviceError when there is no such adapter; the message says what to install. */
+  static async open({
+    adapter: choice = 'auto',
+    toggles = [],
+    limits = {},
+  }: ContextOptions = {}): Promise<Context> {
+    const { adapter, software, driver, notice, keepAlive } = await platform.findAdapter(choice, {
+      toggles,
+    });
+    const requiredFeatures = FEATURES.filter((name) => adapter.features.has(name));
+    const requiredLimits = Object.fromEntries(
+      LIMIT_NAMES.map((name) => [name, adapter.limits[name]]),
+    );
+    const device = await adapter.requestDevice({
+      requiredFeatures,
+      requiredLimits,
+      label: 'shadegrad',
+    });
+    const granted = Object.fromEntries(LIMIT_NAMES.map((name) => [name, device.limits[name]]));
+    const { vendor, architecture, description, device: model } = adapter.info;
+    const name = description || model || architecture || vendor || 'unnamed adapter';
+    const summary = { name, vendor, architecture, driver, software, notice };
+    const all = { ...granted, ...limits } as unknown as Limits;
+    return new Context(device, keepAlive, summary, new Set(requiredFeatures), all);
+  }
+
+  get memory(): Readonly<MemoryCounters> {
+    return this.pool.counters;
+  }
+
+  allocate(bytes: number): Block {
+    this.checkAlive();
+    return this.pool.acquire(bytes);
+  }
+
+  dispatch(dispatch: Dispatch): void {
+    this.checkAlive();
+    if (this.noted)
+      this.noted.push([dispatch.kernel, dispatch.inputs.length, dispatch.outputs.length]);
+    else this.batch.record(dispatch);
+  }
+
+  /** Uploads; submits first whatever was recorded on this block, which must still see the earlier content. */
+  write(block: Block, offset: number, data: Uint8Array<ArrayBuffer>): void {
+    this.checkAlive();
+    if (block.lastBatch === this.batch.id) this.batch.submit();
+    this.device.queue.writeBuffer(block.buffer, offset, data);
+  }
+
+  /** Reads `bytes` (a multiple of 4) back; all that was recorded before runs first. Throws the fault it met, if any. */
+  async read(block: Block, offset: number, bytes: number): Promise<ArrayBuffer> {
+    this.checkAlive();
+    const size = sizeClass(bytes + 4);
+    const staging = this.staging.get(size)?.pop() ?? this.createStaging(size);
+    this.batch.copyOut({ block, offset, bytes }, this.faults, staging, bytes);
+    await this.settle(staging.mapAsync(1, 0, bytes + 4));
+    const mapped = staging.getMappedRange(0, bytes + 4);
+    const copy = mapped.slice(0, bytes);
+    const [fault] = new Uint32Array(mapped, bytes, 1);
+    staging.unmap();
+    const list = this.staging.get(size);
+    if (list) list.push(staging);
+    else this.staging.set(size, [staging]);
+    this.faults.check(fault!);
+    return copy;
+  }
+
+  /** Hands over what was recorded, without waiting for it. */
+  submit(): void {
+    this.checkAlive();
+    this.batch.submit();
+  }
+
+  /** Resolves when all work so far is done. A read of the fault word waits for just that, and checks the word. */
+  async sync(): Promise<void> {
+    const { block, offset, bytes } = this.faults.binding;
+    await this.read(block, offset, bytes);
+  }
+
+  /** Runs `fn` without its dispatches and compiles, in parallel, the pipelines that it would need. */
+  async warmup(fn: () => void): Promise<void> {
+    this.checkAlive();
+    this.noted = [];
+    const { noted } = this;
+    try {
+      fn();
+    } finally {
+      this.noted = null;
+    }
+    await this.settle(Promise.all(noted.map((args) => this.pipelines.prepare(...args))));
+  }
+
+  /** Times what `fn` runs, per kernel label where the adapter has timestamp queries, else wall time alone. */
+  async time(fn: () => unknown): Promise<Timing> {
+    const byKernel = this.features.has('timestamp-query');
+    await this.sync();
+    if (byKernel) this.batch.startTiming();
+    const begin = performance.now();
+    await fn();
+    await this.sync();
+    const wallMicroseconds = 1000 * (performance.now() - begin);
+    if (!byKernel) return { source: 'wall', wallMicroseconds, kernels: [] };
+    return {
+      source: 'timestamp',
+      wallMicroseconds,
+      kernels: summarise(await this.batch.stopTiming()),
+    };
+  }
+
+  /** Gives the GPU back. Every later call rejects with `DeviceLostError`. */
+  destroy(): void {
+    this.device.destroy();
+    this.lostError ??= new DeviceLostError('the device was destroyed; open a new one');
+  }
+
+  private createStaging(size: number): GPUBuffer {
+    return this.device.createBuffer({
+      size,
+      usage: USAGE.MAP_READ | USAGE.COPY_DST,
+      label: 'read-back',
+    });
+  }
+
+  private checkAlive(): void {
+    if (this.lostError) throw this.lostError;
+  }
+
+  /** Waits for `work`, and rejects with what went wrong on the GPU in the meantime. */
+  private async settle<T>(work: Promise<T>): Promise<T> {
+    try {
+      const result = await Promise.race([work, this.lost]);
+      this.throwFailure();
+      return result;
+    } catch (error) {
+      // A lost device makes calls fail in their own words before `lost` resolves.
+      await Promise.race([this.lost, new Promise((resolve) => setTimeout(resolve, 50))]);
+      this.throwFailure();
+      throw error;
+    }
+  }
+
+  private throwFailure(): void {
+    const { failure } = this;
+    this.failure = null;
+    if (failure) throw failure;
+  }
+
+  private fail(error: GPUError): void {
+    const outOfMemory = error.constructor.name === 'GPUOutOfMemoryError';
+    const Kind = outOfMemory ? OutOfMemoryError : DeviceError;
+    const report = new Kind(`${this.batch.lastLabel || 'GPU'}: ${error.message}`);
+    if (!this.failure) this.failure = report;
+    else {
+      let last: ShadegradError = this.failure;
+      while (last.cause) last = last.cause as ShadegradError;
+      last.cause = report;
+    }
+  }
+}

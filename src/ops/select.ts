@@ -1,0 +1,67 @@
+// where: an elementwise choice between two broadcast operands.
+
+import source from '../../kernels/select.wgsl' with { type: 'text' };
+import { DTypeError } from '../errors.ts';
+import { broadcastShapes, broadcastStrides, collapse } from '../tensor/shape.ts';
+import { record } from '../tensor/tape.ts';
+import { Tensor } from '../tensor/tensor.ts';
+import type { Operand } from './binary.ts';
+import { full } from './copy.ts';
+import { allocate, bindingStart, expectDType, groupsFor, kernelFile, launch } from './launch.ts';
+import { sumTo } from './reduce.ts';
+
+const kernel = kernelFile('select', source);
+
+/** a where the condition is not 0, else b; all three broadcast, a or b may be a number. The condition is u32 or i32. */
+export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
+  expectDType('where', 'condition', condition, 'u32', 'i32');
+  const dtype = a instanceof Tensor ? a.dtype : b instanceof Tensor ? b.dtype : 'f32';
+  const [ta, tb] = [a, b].map((x) =>
+    x instanceof Tensor ? x : full(condition.runtime, [], x, dtype),
+  );
+  if (ta!.dtype !== tb!.dtype)
+    throw new DTypeError(`where: a is ${ta!.dtype} and b is ${tb!.dtype}; cast() one of them`);
+  const output = choose(condition, ta!, tb!);
+  return record({
+    name: 'where',
+    inputs: [ta!, tb!],
+    output,
+    saved: [condition],
+    backward: (dy, [condition]) => [
+      sumTo(where(condition, dy, 0), ta!.shape),
+      sumTo(where(condition, 0, dy), tb!.shape),
+    ],
+  });
+}
+
+function choose(condition: Tensor, a: Tensor, b: Tensor): Tensor {
+  const shape = broadcastShapes(
+    'where',
+    condition.shape,
+    broadcastShapes('where', a.shape, b.shape),
+  );
+  const y = allocate(a.runtime, shape, a.dtype);
+  const merged = collapse(
+    shape,
+    [condition, a, b].map((x) => broadcastStrides(x.shape, x.strides, shape)),
+  );
+  launch(kernel, 'forward', {
+    inputs: [condition, a, b],
+    outputs: [y],
+    params: {
+      size: y.size,
+      rank: merged.shape.length,
+      conditionStart: bindingStart(condition),
+      aStart: bindingStart(a),
+      bStart: bindingStart(b),
+      shape: merged.shape,
+      conditionStrides: merged.strides[0]!,
+      aStrides: merged.strides[1]!,
+      bStrides: merged.strides[2]!,
+    },
+    constants: { Element: a.dtype, Flag: condition.dtype },
+    workgroups: groupsFor(y.size),
+    strided: true,
+  });
+  return y;
+}
