@@ -1,0 +1,100 @@
+// From the bytes of a text file to the tokens of a training and a validation part.
+
+import { ConfigError, DataError } from '../errors.ts';
+
+/**
+ * The text of a UTF-8 file; a byte order mark is dropped. `name` appears in errors.
+ * @throws DataError for an empty file, and for bytes that are not UTF-8, with the offset of the first of them.
+ */
+export function decodeText(bytes: Uint8Array, name: string): string {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    const offset = firstInvalidByte(bytes);
+    const value = bytes[offset]?.toString(16).padStart(2, '0');
+    throw new DataError(
+      `${name}: not UTF-8: byte 0x${value} at offset ${offset} begins no character; convert the file to UTF-8`,
+      { cause },
+    );
+  }
+  if (text === '') throw new DataError(`${name}: the file is empty; expected text`);
+  return text;
+}
+
+/** Offset of the first byte that begins no well-formed character (Unicode 16, table 3-7), or the length. */
+function firstInvalidByte(bytes: Uint8Array): number {
+  let at = 0;
+  while (at < bytes.length) {
+    const length = characterLength(bytes, at);
+    if (length === 0) return at;
+    at += length;
+  }
+  return at;
+}
+
+/** Bytes of the character at `at`; 0 if there is none. */
+function characterLength(bytes: Uint8Array, at: number): 0 | 1 | 2 | 3 | 4 {
+  const lead = bytes[at]!;
+  const follows = (offset: number, low = 0x80, high = 0xbf) => {
+    const byte = bytes[at + offset];
+    return byte !== undefined && byte >= low && byte <= high;
+  };
+  if (lead < 0x80) return 1;
+  if (lead >= 0xc2 && lead <= 0xdf) return follows(1) ? 2 : 0;
+  if (lead >= 0xe0 && lead <= 0xef) {
+    // Neither overlong forms nor surrogates.
+    const second = follows(1, lead === 0xe0 ? 0xa0 : 0x80, lead === 0xed ? 0x9f : 0xbf);
+    return second && follows(2) ? 3 : 0;
+  }
+  if (lead >= 0xf0 && lead <= 0xf4) {
+    // Neither overlong forms nor code points over U+10FFFF.
+    const second = follows(1, lead === 0xf0 ? 0x90 : 0x80, lead === 0xf4 ? 0x8f : 0xbf);
+    return second && follows(2) && follows(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+export interface SplitOptions {
+  /** Part of the tokens, at the end, that is kept for validation; 0.1 as in nanoGPT's character data. */
+  readonly validation?: number;
+  /** Positions per window; each part must hold at least one. */
+  readonly context: number;
+}
+
+/**
+ * Cuts tokens [N] into views on a training part and, after it, a validation part.
+ * @throws DataError where a part is too short for one context.
+ */
+export function split(
+  tokens: Int32Array,
+  { validation = 0.1, context }: SplitOptions,
+): { train: Int32Array; validation: Int32Array } {
+  if (!(validation > 0 && validation < 1)) {
+    throw new ConfigError(
+      `split: validation is ${validation}; expected a part between 0 and 1, such as 0.1`,
+    );
+  }
+  requireContext(tokens, context, 'the text');
+  const cut = tokens.length - Math.ceil(tokens.length * validation);
+  const parts = { train: tokens.subarray(0, cut), validation: tokens.subarray(cut) };
+  requireContext(parts.train, context, 'the training part');
+  requireContext(parts.validation, context, 'the validation part');
+  return parts;
+}
+
+/** @throws DataError unless `tokens` holds one window of `context` inputs and the target after the last of them. */
+export function requireContext(tokens: Int32Array, context: number, part: string): void {
+  requireCount(context, 'context');
+  if (tokens.length > context) return;
+  throw new DataError(
+    `corpus: ${part} has ${tokens.length} tokens, and one context of ${context} needs ${context + 1} ` +
+      '(its inputs and one more target); use a longer text or a shorter context',
+  );
+}
+
+/** @throws ConfigError unless `value` is a positive integer. */
+export function requireCount(value: number, name: string): void {
+  if (Number.isSafeInteger(value) && value >= 1) return;
+  throw new ConfigError(`corpus: ${name} is ${value}; expected a positive integer`);
+}
