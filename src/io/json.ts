@@ -30,7 +30,8 @@ const DEFAULT_MAX_DEPTH = 64;
 
 /**
  * Parses a whole JSON text.
- * @throws DataError for anything but strict JSON: duplicate keys, lone surrogates, numbers beyond float64, text after the value.
+ * @throws DataError for anything but strict JSON: duplicate keys, lone surrogates, numbers beyond float64, text
+ *   after the value
  */
 export function parseJson(text: string, rules: JsonRules): ParsedJson {
   const scanner = new Scanner(text, rules);
@@ -66,22 +67,25 @@ export function quoted(name: string): string {
  * Writes a value so that `parseJson` gives the same value back, bit for bit.
  * Entries that are `undefined` are left out of objects, as in `JSON.stringify`.
  * @param what names the value in errors, e.g. 'state'
- * @throws DataError, with the path of the entry, for what JSON cannot hold: NaN, infinities, typed arrays, class instances, functions.
+ * @throws DataError, with the path of the entry, for what JSON cannot hold: NaN, infinities, typed arrays, class
+ *   instances, functions.
  */
 export function formatJson(value: unknown, what: string, { sortKeys = false } = {}): string {
   const format = (value: unknown, path: string, depth: number): string => {
     if (value === null || typeof value === 'boolean') return String(value);
     if (typeof value === 'number') return formatNumber(value, path);
     if (typeof value === 'string') return formatString(value, path);
-    if (depth >= DEFAULT_MAX_DEPTH)
+    if (depth >= DEFAULT_MAX_DEPTH) {
       throw new DataError(
         `${path.slice(0, 80)}…: nested deeper than ${DEFAULT_MAX_DEPTH} (a cycle?)`,
       );
+    }
     if (Array.isArray(value)) {
       return `[${Array.from(value, (item, i) => format(item, `${path}[${i}]`, depth + 1)).join(',')}]`;
     }
-    if (!isPlainObject(value))
+    if (!isPlainObject(value)) {
       throw new DataError(`${path} is ${describe(value)}, which JSON cannot hold`);
+    }
     const entries = Object.entries(value).filter(([, item]) => item !== undefined);
     if (sortKeys) entries.sort(([a], [b]) => (a < b ? -1 : 1));
     const members = entries.map(
@@ -93,14 +97,16 @@ export function formatJson(value: unknown, what: string, { sortKeys = false } = 
 }
 
 function formatNumber(value: number, path: string): string {
-  if (!Number.isFinite(value))
+  if (!Number.isFinite(value)) {
     throw new DataError(`${path} is ${value}, which JSON cannot hold; use null`);
+  }
   return Object.is(value, -0) ? '-0' : String(value);
 }
 
 function formatString(value: string, path: string): string {
-  if (LONE_SURROGATE.test(value))
+  if (LONE_SURROGATE.test(value)) {
     throw new DataError(`${path} holds half of a surrogate pair, which UTF-8 cannot hold`);
+  }
   return JSON.stringify(value);
 }
 
@@ -111,8 +117,9 @@ function isPlainObject(value: unknown): value is object {
 }
 
 function describe(value: unknown): string {
-  if (ArrayBuffer.isView(value))
+  if (ArrayBuffer.isView(value)) {
     return `a ${value.constructor.name} (keep it among the tensors, or as a plain array)`;
+  }
   return typeof value === 'object' ? `a ${value?.constructor.name}` : `of type ${typeof value}`;
 }
 
@@ -212,10 +219,11 @@ class Scanner {
     for (;;) {
       const code = this.text.charCodeAt(this.at); // NaN at the end
       if (code === 0x22) break;
-      if (!(code >= 0x20))
+      if (!(code >= 0x20)) {
         this.fail(
           Number.isNaN(code) ? 'the text ends within a string' : 'control character in a string',
         );
+      }
       if (code !== 0x5c) {
         this.at++;
         continue;
@@ -248,8 +256,9 @@ class Scanner {
   private number(): number {
     NUMBER.lastIndex = this.at;
     const token = NUMBER.exec(this.text)?.[0];
-    if (token === undefined)
+    if (token === undefined) {
       return this.fail(this.at < this.text.length ? 'expected a value' : 'the text ends early');
+    }
     const value = Number(token);
     if (
       this.rules.numbers === 'naturals' &&

@@ -74,8 +74,9 @@ export function tensorFromBytes(
   bytes: Uint8Array,
 ): HostTensor {
   const { array } = ELEMENT_TYPES[dtype];
-  if (bytes.length !== end - begin)
+  if (bytes.length !== end - begin) {
     throw new DataError(`a tensor of ${end - begin} bytes was given ${bytes.length}`);
+  }
   const aligned = bytes.byteOffset % array.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
   const data = new array(
     aligned.buffer as ArrayBuffer,
@@ -94,10 +95,11 @@ export function safetensorsHeaderLength(
   fileBytes: number,
   what = 'safetensors',
 ): number {
-  if (bytes.length < 8)
+  if (bytes.length < 8) {
     throw new DataError(
       `${what}: ${bytes.length} bytes, too short for the 8 bytes of the header's length`,
     );
+  }
   const claimed = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   if (claimed > BigInt(MAX_HEADER_BYTES)) {
     throw new DataError(
@@ -125,8 +127,9 @@ export function parseSafetensorsHeader(
   { fileBytes = bytes.length, what = 'safetensors' } = {},
 ): SafetensorsHeader {
   const dataStart = 8 + safetensorsHeaderLength(bytes, fileBytes, what);
-  if (bytes.length < dataStart)
+  if (bytes.length < dataStart) {
     throw new DataError(`${what}: ${bytes.length} bytes given, the header needs ${dataStart}`);
+  }
   const text = decodeUtf8(bytes.subarray(8, dataStart), `${what}: header`);
   if (!text.startsWith('{')) throw new DataError(`${what}: the header does not begin with {`);
   if (occursMoreOften(text, '"data_offsets"', MAX_TENSORS)) {
@@ -157,8 +160,9 @@ function checkMetadata(parsed: ParsedJson | undefined, what: string): Map<string
   if (parsed === undefined) return new Map();
   if (!(parsed instanceof Map)) throw new DataError(`${what}: ${METADATA} is not an object`);
   for (const [key, value] of parsed) {
-    if (typeof value !== 'string')
+    if (typeof value !== 'string') {
       throw new DataError(`${what}: ${METADATA} ${quoted(key)} is not a string`);
+    }
   }
   return parsed as Map<string, string>;
 }
@@ -170,16 +174,18 @@ function checkEntry(name: string, entry: ParsedJson, what: string): SafetensorsE
   if (name.length > MAX_NAME_CHARACTERS) fail(`its name exceeds ${MAX_NAME_CHARACTERS} characters`);
   if (!(entry instanceof Map)) return fail('its entry is not an object');
   for (const key of entry.keys()) {
-    if (key !== 'dtype' && key !== 'shape' && key !== 'data_offsets')
+    if (key !== 'dtype' && key !== 'shape' && key !== 'data_offsets') {
       fail(`unknown field ${quoted(key)}`);
+    }
   }
   const [code, shape, offsets] = [
     entry.get('dtype'),
     entry.get('shape'),
     entry.get('data_offsets'),
   ];
-  if (code === undefined || shape === undefined || offsets === undefined)
+  if (code === undefined || shape === undefined || offsets === undefined) {
     return fail('needs dtype, shape and data_offsets');
+  }
   const dtype = DTYPE_OF_CODE.get(code);
   if (dtype === undefined) {
     return fail(
@@ -188,16 +194,18 @@ function checkEntry(name: string, entry: ParsedJson, what: string): SafetensorsE
   }
   if (!isNaturals(shape)) return fail('shape is not a list of integers');
   if (shape.length > MAX_DIMENSIONS) fail(`${shape.length} dimensions exceed ${MAX_DIMENSIONS}`);
-  if (!isNaturals(offsets) || offsets.length !== 2)
+  if (!isNaturals(offsets) || offsets.length !== 2) {
     return fail('data_offsets are not two integers');
+  }
   const [begin, end] = offsets as [number, number];
   if (begin > end) fail(`data_offsets [${begin}, ${end}] are reversed`);
   const bytes = checkedProduct([...shape, elementBytes(dtype)]);
   if (bytes === undefined) return fail(`shape [${shape}] is beyond 2^53 - 1 bytes`);
-  if (bytes !== end - begin)
+  if (bytes !== end - begin) {
     fail(
       `shape [${shape}] of ${code} takes ${bytes} bytes, data_offsets [${begin}, ${end}] hold ${end - begin}`,
     );
+  }
   return { dtype, shape, begin, end };
 }
 
@@ -215,7 +223,7 @@ function checkedProduct(factors: readonly number[]): number | undefined {
   return product;
 }
 
-/** The tensors, by offset, must follow one another from 0 to the last byte: an overlap would make a small file a big one. */
+/** By offset, tensors follow one another from 0 to the last byte: overlaps would make a small file a big one. */
 function checkTiling(
   tensors: Map<string, SafetensorsEntry>,
   dataBytes: number,
@@ -237,20 +245,23 @@ function checkTiling(
     }
     covered = end;
   }
-  if (covered !== dataBytes)
+  if (covered !== dataBytes) {
     throw new DataError(`${what}: ${dataBytes - covered} bytes after the last tensor`);
+  }
 }
 
 /**
- * Writes a file, byte for byte as Hugging Face's library does: tensors by alignment and dtype, then by name; metadata by key.
+ * Writes a file, byte for byte as Hugging Face's library does: tensors by alignment and dtype, then by name;
+ * metadata by key.
  * @throws DataError for data that does not fit its shape, and for names that cannot be read back
  */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, HostTensor>,
   metadata: ReadonlyMap<string, string> = new Map(),
 ): Uint8Array<ArrayBuffer> {
-  if (tensors.size >= MAX_TENSORS)
+  if (tensors.size >= MAX_TENSORS) {
     throw new DataError(`writeSafetensors: ${tensors.size} tensors exceed ${MAX_TENSORS - 1}`);
+  }
   const ordered = [...tensors].sort(
     ([a, { dtype: left }], [b, { dtype: right }]) =>
       DTYPES.indexOf(left) - DTYPES.indexOf(right) || byCodePoint(a, b),
@@ -293,11 +304,13 @@ function checkWritable(name: string, { dtype, shape, data }: HostTensor): void {
   const { array } = ELEMENT_TYPES[dtype];
   if (!(data instanceof array)) fail(`the data of ${dtype} is not a ${array.name}`);
   if (shape.length > MAX_DIMENSIONS) fail(`${shape.length} dimensions exceed ${MAX_DIMENSIONS}`);
-  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0))
+  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
     fail(`shape [${shape}] is not a list of sizes`);
+  }
   const bytes = checkedProduct([...shape, elementBytes(dtype)]);
-  if (bytes !== data.byteLength)
+  if (bytes !== data.byteLength) {
     fail(`shape [${shape}] of ${dtype} takes ${bytes} bytes, the data has ${data.byteLength}`);
+  }
 }
 
 /** The order of UTF-8 bytes, which JavaScript's `<` on UTF-16 is not. */
