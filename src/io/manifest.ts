@@ -39,7 +39,7 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-async function sha256OfText(text: string): Promise<string> {
+export async function sha256OfText(text: string): Promise<string> {
   return sha256(new TextEncoder().encode(text));
 }
 
