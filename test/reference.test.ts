@@ -48,6 +48,29 @@ describe('every gradient is the difference of the outputs', () => {
   });
 });
 
+describe('the differences', () => {
+  const onePerOp = new Map(
+    differentiable
+      .filter((each) => each.differences && each.zeroGrad.length === 0)
+      .filter(({ inputs, outputs }) =>
+        [...Object.values(inputs), ...Object.values(outputs)].every(({ data }) => data.length > 0),
+      )
+      .map((each) => [each.op, each]),
+  );
+  it.each([...onePerOp])(
+    'refuse a gradient of %s that is wrong by 0.1 % or in its sign',
+    (_, each) => {
+      for (const factor of [1.001, -1]) {
+        const wrong = Object.entries(each.grads!).filter(([name, { shape, data }]) => {
+          const found = slopes(each, name, { shape, data: data.map((v) => factor * v) });
+          return !isClose(found.gradient, found.differences, DIFFERENCES);
+        });
+        expect(wrong.map(([name]) => name)).toEqual(Object.keys(each.grads!));
+      }
+    },
+  );
+});
+
 describe('the cases', () => {
   /** The gradients that have elements and are not 0 by right. */
   const expected = ({ grads, zeroGrad }: OpCase) =>

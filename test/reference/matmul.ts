@@ -71,12 +71,13 @@ export const matmul: OpReference<{ a: Ref; b: Ref }, Transposes, { out: Ref }> =
   },
   tolerance({ a, b }, attrs, dout) {
     const { batch, M, N, K } = layout(a, b, attrs);
-    const batches = sizeOf(batch);
+    // how often each matrix was repeated
+    const repeats = (x: Ref) => sizeOf(batch) / Math.max(1, sizeOf(x.shape.slice(0, -2)));
     return {
       forward: reduction(K, maxAbs(a) * maxAbs(b)),
       backward: {
-        a: reduction(N * batches, dout * maxAbs(b)),
-        b: reduction(M * batches, dout * maxAbs(a)),
+        a: reduction(N * repeats(a), dout * maxAbs(b)),
+        b: reduction(M * repeats(b), dout * maxAbs(a)),
       },
     };
   },
