@@ -9,6 +9,9 @@ import { expectClose, isClose } from './reference/close.ts';
 import { slopes } from './reference/differences.ts';
 import { goldenCases } from './reference/golden.ts';
 import { references } from './reference/index.ts';
+import { logSumExp } from './reference/reduce.ts';
+import { crossEntropy, softmax } from './reference/softmax.ts';
+import { erfOf, gelu } from './reference/unary.ts';
 
 const golden = goldenCases();
 const cases = Object.values(families).flatMap((family) => family.cases);
@@ -45,6 +48,25 @@ describe('every gradient is the difference of the outputs', () => {
       const found = slopes(each, name, gradient);
       expectClose(found.gradient, found.differences, DIFFERENCES, `${label}, gradient of ${name}`);
     }
+  });
+});
+
+describe('the references at the ends of the range, where differences say nothing', () => {
+  it('softmax, logSumExp and cross-entropy keep log 2 beside a logit of 1e30', () => {
+    const x: Ref = { shape: [1, 2], data: Float64Array.of(1e30, 1e30) };
+    const dout = { out: { shape: [1], data: Float64Array.of(1) } };
+    expect([...softmax.forward({ x }, {}).out.data]).toEqual([0.5, 0.5]);
+    expect([...logSumExp.backward!({ x }, { axis: 1 }, dout).x!.data]).toEqual([0.5, 0.5]);
+    const targets: Ref = { shape: [1], data: Float64Array.of(1) };
+    expect(crossEntropy.forward({ logits: x, targets }, {}).out.data[0]).toBe(Math.LN2);
+  });
+
+  it('erf meets its tail at 3, and gelu keeps its lower tail', () => {
+    expect(erfOf(3)).toBeCloseTo(0.9999779095030014, 15);
+    expect(erfOf(3 - 1e-12)).toBeCloseTo(erfOf(3), 14);
+    const x: Ref = { shape: [1], data: Float64Array.of(-8) };
+    // -8 Φ(-8), Φ(-8) = 6.220960574271785e-16
+    expect(gelu.forward({ x }, {}).out.data[0]! / -4.976768459417428e-15).toBeCloseTo(1, 12);
   });
 });
 

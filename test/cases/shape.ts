@@ -190,7 +190,7 @@ export default [
   ),
   opCase(slice, 'extreme values', given, { start: [3], end: [22] }, { differences }),
   opCase(expand, 'extreme values', given, { shape: [3, 22] }, { differences }),
-  opCase(pad, 'extreme values', given, { before: [1], after: [1], value: -1e30 }, { differences }),
+  opCase(pad, 'extreme values', given, { before: [1], after: [1], value: -65504 }, { differences }),
   opCase(
     concat,
     'extreme values',
@@ -226,10 +226,6 @@ export const errors: ErrorCase[] = [
   errorCase('slice', 'past the end', 'ShapeError', /^slice: .*\[4, 3\]/, (t) => [
     t([4, 3]),
     { start: [0, 0], end: [4, 4] },
-  ]),
-  errorCase('slice', 'one axis missing', 'ShapeError', /^slice: .*\[4, 3\]/, (t) => [
-    t([4, 3]),
-    { start: [0], end: [4] },
   ]),
   errorCase(
     'expand',

@@ -95,6 +95,9 @@ const ops = [...new Set(samples.map(({ op }) => op.op))];
 
 export const errors: ErrorCase[] = [
   ...ops.map((op) =>
-    errorCase(op, 'integers', 'DTypeError', new RegExp(`^${op}: .*i32`), (t) => [t([3], 'i32')]),
+    errorCase(op, 'integers', 'DTypeError', new RegExp(`^${op}: .*i32`), (t) => [
+      t([3], 'i32'),
+      {},
+    ]),
   ),
 ];

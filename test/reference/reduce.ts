@@ -92,24 +92,38 @@ function extreme(op: string, better: (a: number, b: number) => boolean): Reduce 
 export const max = extreme('max', (a, b) => a > b);
 export const min = extreme('min', (a, b) => a < b);
 
-/** log Σ exp(x), shifted by the maximum so that nothing overflows. */
-export function logSumExpOf(x: Ref, by: Groups): Ref {
+/**
+ * Per group top = max x and logTotal = log Σ exp(x - top). They are kept apart: in their sum, which is log Σ exp(x),
+ * a large maximum swallows the logarithm. Both are NaN for a group that is -inf throughout.
+ */
+export function logSumExpParts(x: Ref, by: Groups) {
   const best = firstBest(x, by, (a, b) => a > b);
-  const top = (group: number) => x.data[best[group]!]!;
-  const total = sumOver(x, by, (v, i) => Math.exp(v - top(by.table[i]!)));
-  return { shape: by.shape, data: total.data.map((t, group) => top(group) + Math.log(t)) };
+  const top = Float64Array.from(best, (i) => x.data[i]!);
+  const total = sumOver(x, by, (v, i) => Math.exp(v - top[by.table[i]!]!));
+  return { top, logTotal: total.data.map(Math.log) };
+}
+
+/** exp(x - lse) for every element; 0 in a group that is -inf throughout. */
+export function softmaxOf(x: Ref, by: Groups): Ref {
+  const { top, logTotal } = logSumExpParts(x, by);
+  return spread(x, by, (i, group) => {
+    const p = Math.exp(x.data[i]! - top[group]! - logTotal[group]!);
+    return Number.isNaN(p) ? 0 : p;
+  });
 }
 
 export const logSumExp: Reduce = {
   op: 'logSumExp',
-  forward: ({ x }, attrs) => ({ out: logSumExpOf(x, groups(x, attrs)) }),
+  forward({ x }, attrs) {
+    const by = groups(x, attrs);
+    const { top, logTotal } = logSumExpParts(x, by);
+    return { out: { shape: by.shape, data: top.map((t, group) => t + logTotal[group]!) } };
+  },
   // d lse / dx = softmax(x)
   backward({ x }, attrs, { out: dout }) {
     const by = groups(x, attrs);
-    const lse = logSumExpOf(x, by);
-    return {
-      x: spread(x, by, (i, group) => dout.data[group]! * Math.exp(x.data[i]! - lse.data[group]!)),
-    };
+    const probabilities = softmaxOf(x, by);
+    return { x: spread(x, by, (i, group) => dout.data[group]! * probabilities.data[i]!) };
   },
   tolerance: ({ x }, attrs, dout) => ({
     // max + log Σ: relative to the maximum, and to a logarithm of about 5

@@ -2,7 +2,7 @@
 
 import { aroundAxis, groupsOf, map, maxAbs, type Ref, scalar, sizeOf, zeros } from './array.ts';
 import type { OpReference } from './case.ts';
-import { logSumExpOf } from './reduce.ts';
+import { logSumExpParts, softmaxOf } from './reduce.ts';
 import { reduction } from './tolerance.ts';
 
 type AlongAxis = OpReference<{ x: Ref }, { axis?: number }, { out: Ref }>;
@@ -14,20 +14,14 @@ function groupSums(values: Ref, table: Int32Array, count: number): Float64Array 
   return sums;
 }
 
+/** The public functions take the axis itself. */
+const args: AlongAxis['args'] = ({ x }, { axis }) => (axis === undefined ? [x] : [x, axis]);
+
 /** y = exp(x - lse x);  dx = y * (dy - Σ y dy) */
 export const softmax: AlongAxis = {
   op: 'softmax',
-  forward({ x }, { axis = -1 }) {
-    const by = groupsOf(x.shape, axis);
-    const lse = logSumExpOf(x, by);
-    // of a fully masked row the log of the sum is NaN
-    return {
-      out: map(x, (v, i) => {
-        const total = lse.data[by.table[i]!]!;
-        return Number.isNaN(total) ? 0 : Math.exp(v - total);
-      }),
-    };
-  },
+  args,
+  forward: ({ x }, { axis = -1 }) => ({ out: softmaxOf(x, groupsOf(x.shape, axis)) }),
   backward({ x }, { axis = -1 }, { out: dy }) {
     const by = groupsOf(x.shape, axis);
     const y = softmax.forward({ x }, { axis }).out;
@@ -47,10 +41,11 @@ export const softmax: AlongAxis = {
 /** y = x - lse x;  dx = dy - softmax(x) Σ dy */
 export const logSoftmax: AlongAxis = {
   op: 'logSoftmax',
+  args,
   forward({ x }, { axis = -1 }) {
     const by = groupsOf(x.shape, axis);
-    const lse = logSumExpOf(x, by);
-    return { out: map(x, (v, i) => v - lse.data[by.table[i]!]!) };
+    const { top, logTotal } = logSumExpParts(x, by);
+    return { out: map(x, (v, i) => v - top[by.table[i]!]! - logTotal[by.table[i]!]!) };
   },
   backward({ x }, { axis = -1 }, { out: dy }) {
     const by = groupsOf(x.shape, axis);
@@ -59,7 +54,7 @@ export const logSoftmax: AlongAxis = {
     return { x: map(probabilities, (p, i) => dy.data[i]! - p * total[by.table[i]!]!) };
   },
   tolerance: ({ x }, { axis = -1 }, dout) => ({
-    forward: reduction(1, Math.max(5, maxAbs(logSumExpOf(x, groupsOf(x.shape, axis))))),
+    forward: reduction(1, Math.max(5, maxAbs(tops(x, axis)))),
     backward: reduction(aroundAxis(x.shape, axis).length, Math.max(1, dout)),
   }),
 };
@@ -91,14 +86,15 @@ export const crossEntropy: OpReference<
   forward({ logits, targets }, attrs) {
     const s = attrs.labelSmoothing ?? 0;
     const V = logits.shape.at(-1)!;
-    const lse = logSumExpOf(logits, groupsOf(logits.shape, -1));
+    const { top, logTotal } = logSumExpParts(logits, groupsOf(logits.shape, -1));
     const losses = map(
       { shape: targets.shape, data: rowWeights(targets, attrs) },
       (weight, row) => {
         if (weight === 0) return 0;
         const target = logits.data[row * V + targets.data[row]!]!;
         const average = s === 0 ? 0 : meanOf(logits.data.subarray(row * V, (row + 1) * V));
-        return weight * (lse.data[row]! - (1 - s) * target - s * average);
+        const chosen = (1 - s) * target + s * average;
+        return weight * (top[row]! - chosen + logTotal[row]!);
       },
     );
     if (attrs.reduction === 'none') return { out: losses };
@@ -122,17 +118,22 @@ export const crossEntropy: OpReference<
   // the loss is a difference of lse and a logit, either of which may be large
   tolerance({ logits, targets }, attrs, dout) {
     const V = logits.shape.at(-1)!;
-    const lse = logSumExpOf(logits, groupsOf(logits.shape, -1));
     const picked = map(targets, (target, row) => logits.data[row * V + target] ?? 0);
     const mean = attrs.labelSmoothing ? maxAbs(logits) : 0;
     const summed = attrs.reduction === 'sum' ? targets.data.length : 1;
     const weight = maxAbs({ shape: targets.shape, data: rowWeights(targets, attrs) });
     return {
-      forward: reduction(summed, Math.max(5, maxAbs(lse, picked), mean)),
+      forward: reduction(summed, Math.max(5, maxAbs(tops(logits, -1), picked), mean)),
       backward: { rtol: 1e-5, atol: 1e-6 * Math.max(1, dout) * weight },
     };
   },
 };
+
+/** The largest value of each group. */
+function tops(x: Ref, axis: number): Ref {
+  const by = groupsOf(x.shape, axis);
+  return { shape: by.shape, data: logSumExpParts(x, by).top };
+}
 
 function meanOf(values: Float64Array): number {
   return values.reduce((total, value) => total + value, 0) / values.length;
