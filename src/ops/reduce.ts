@@ -9,8 +9,9 @@ import { record, untaped } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add, div, mul, sub } from './binary.ts';
 import { full } from './copy.ts';
-import { argmax, gather } from './index_ops.ts';
+import { gather } from './gather.ts';
 import { allocate, expectDType, groupsFor, kernelFile, launch } from './launch.ts';
+import { argmax } from './top_k.ts';
 import { exp, log, neg, square } from './unary.ts';
 import { expand, permute, reshape } from './view.ts';
 

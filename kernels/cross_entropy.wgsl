@@ -1,0 +1,155 @@
+// Cross-entropy of logits (rows, V) against one target a row, and its gradient. With s = labelSmoothing:
+//   rows       lse = max logits + ln Σ exp(logits - max logits)
+//              losses[r] = (1 - s) (lse - logits[r, target]) + s (lse - mean logits[r])     0 for a row that does not count
+//   reduce     loss = weight Σ losses                          weight = 1 / (rows that count), or 1 for the plain sum
+//   backward   dlogits[r, v] = weight dy (exp(logits[r, v] - lse) - (1 - s) [v = target] - s / V)
+// A row counts unless its target is ignoreIndex; a target out of [0, V) does not count either, and is a fault. Logits
+// at LOWEST or below are masked; a row that is masked everywhere gives zeros.
+//
+// `lse` keeps the maximum and the logarithm apart: their sum would lose the latter when logits are large. The
+// probabilities are computed anew in backward instead of being stored, as in Liger (Hsu et al. 2024).
+// A row belongs to a workgroup, or to a thread where rows are short. Logits over the binding limit come in blocks of
+// rows, from `firstRow` on; the tensors with one entry a row are bound whole.
+
+alias Element = f32;
+alias Target = i32;
+const ROW_PER_THREAD: bool = false;
+
+struct Params {
+  rows: u32,             // of this block; in reduce: all
+  V: u32,
+  firstRow: u32,
+  ignoreIndex: i32,
+  labelSmoothing: f32,
+  isMean: u32,           // reduce
+  dyStride: u32,         // 1 where every row has a dy of its own, 0 where they share one
+  fault: u32,
+}
+@group(1) @binding(0) var<uniform> params: Params;
+
+@group(0) @binding(0) var<storage, read> logits: array<Element>;           // rows, backward
+@group(0) @binding(1) var<storage, read> targets: array<Target>;
+@group(0) @binding(2) var<storage, read_write> losses: array<f32>;         // rows
+@group(0) @binding(3) var<storage, read_write> lse: array<vec2f>;          // (maximum, logarithm)
+@group(0) @binding(4) var<storage, read_write> fault: array<u32>;
+
+@group(0) @binding(0) var<storage, read> row_losses: array<f32>;           // reduce
+@group(0) @binding(2) var<storage, read_write> loss: array<f32>;
+@group(0) @binding(3) var<storage, read_write> weight: array<f32>;
+
+@group(0) @binding(2) var<storage, read> saved_lse: array<vec2f>;          // backward
+@group(0) @binding(3) var<storage, read> dy: array<f32>;
+@group(0) @binding(4) var<storage, read> saved_weight: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dlogits: array<Element>;
+
+fn counts(target_of_row: Target) -> bool {
+  return i32(target_of_row) != params.ignoreIndex && u32(target_of_row) < params.V;
+}
+
+fn row_sum(value: f32, lane: u32) -> f32 {
+  if (ROW_PER_THREAD) { return value; }
+  return workgroup_sum(value, lane);
+}
+
+fn row_max(value: f32, lane: u32) -> f32 {
+  if (ROW_PER_THREAD) { return value; }
+  return workgroup_max(value, lane);
+}
+
+/// exp(x - top) for x <= top; 0 where x is masked.
+fn exp_below(x: f32, top: f32) -> f32 {
+  return select(exp_safe(x - top), 0f, x <= LOWEST);
+}
+
+@compute @workgroup_size(LANES)
+fn rows(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let linear = group.x + group.y * groups.x;
+  let row = select(linear, linear * LANES + lane, ROW_PER_THREAD);
+  let start = row * params.V;
+  let V = select(0u, params.V, row < params.rows);   // no early return: barriers follow
+  let first = select(lane, 0u, ROW_PER_THREAD);
+  let step = select(LANES, 1u, ROW_PER_THREAD);
+
+  var top = LOWEST;
+  var sum = 0f;
+  var total = 0f;   // of the logits, for the smoothing
+  for (var v = first; v < V; v += step) {
+    let logit = f32(logits[start + v]);
+    total += logit;
+    if (logit > top) {
+      sum = sum * exp_below(top, logit) + 1f;
+      top = logit;
+    } else {
+      sum += exp_below(logit, top);
+    }
+  }
+  let row_top = row_max(top, lane);
+  let row_log = log_safe(row_sum(sum * exp_below(top, row_top), lane));
+  let mean = row_sum(total, lane) / f32(params.V);
+  if (row >= params.rows || (!ROW_PER_THREAD && lane > 0u)) { return; }
+
+  let at = params.firstRow + row;
+  let label = targets[at];
+  lse[at] = vec2f(row_top, row_log);
+  losses[at] = 0f;
+  if (counts(label)) {
+    if (row_top > LOWEST) {
+      let s = params.labelSmoothing;
+      let logit = max(f32(logits[start + u32(label)]), LOWEST);
+      var value = (1f - s) * (row_log + (row_top - logit));
+      if (s > 0f) { value += s * (row_log + (row_top - mean)); }
+      losses[at] = value;
+    }
+  } else if (i32(label) != params.ignoreIndex && fault[0] == 0u) {
+    fault[0] = params.fault;
+  }
+}
+
+// One workgroup.
+@compute @workgroup_size(LANES)
+fn reduce(@builtin(local_invocation_index) lane: u32) {
+  var sum = 0f;
+  var counted = 0f;
+  for (var row = lane; row < params.rows; row += LANES) {
+    sum += row_losses[row];
+    counted += select(0f, 1f, counts(targets[row]));
+  }
+  let total = workgroup_sum(sum, lane);
+  let count = workgroup_sum(counted, lane);
+  let factor = select(1f, 1f / max(count, 1f), params.isMean == 1u);
+  if (lane == 0u) {
+    loss[0] = total * factor;
+    weight[0] = factor;
+  }
+}
+
+@compute @workgroup_size(LANES)
+fn backward(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let linear = group.x + group.y * groups.x;
+  let row = select(linear, linear * LANES + lane, ROW_PER_THREAD);
+  if (row >= params.rows) { return; }
+  let start = row * params.V;
+  let at = params.firstRow + row;
+  let first = select(lane, 0u, ROW_PER_THREAD);
+  let step = select(LANES, 1u, ROW_PER_THREAD);
+
+  let label = targets[at];
+  let parts = saved_lse[at];
+  let matters = counts(label) && parts.x > LOWEST;
+  let scale = select(0f, saved_weight[0] * dy[at * params.dyStride], matters);
+  let smooth_part = params.labelSmoothing / f32(params.V);
+  for (var v = first; v < params.V; v += step) {
+    let logit = f32(logits[start + v]);
+    let probability = select(exp_safe((logit - parts.x) - parts.y), 0f, logit <= LOWEST);
+    let hit = select(0f, 1f - params.labelSmoothing, v == u32(label));
+    dlogits[start + v] = Element(scale * (probability - hit - smooth_part));
+  }
+}

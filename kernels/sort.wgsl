@@ -1,0 +1,108 @@
+// Stable sort of positions by a small key: pairs (key, position), keys ascending, equal keys in the order of positions.
+// A key out of [0, limit) becomes `limit`: it comes last.
+//
+//   rank        O(T²) for few keys: a pair's place is the number of pairs in front of it
+//   histogram   radix sort, 8 bits a pass: how often each digit occurs in each block of BLOCK pairs
+//   scan        exclusive prefix sums over (digit, block): where a block's first pair with that digit goes
+//   scatter     each pair to that place plus its rank among the equal digits of its block
+// The passes follow Satish, Harris & Garland 2009. Integers only, so the order of the atomics leaves no trace.
+// In rank, histogram and scatter a thread owns a pair; in scan a thread owns a run of counters.
+
+alias Key = i32;
+const BLOCK: u32 = 256u;    // pairs, and threads, of a workgroup
+const DIGITS: u32 = 256u;   // values of the 8 bits of a pass
+
+struct Params { size: u32, limit: u32, shift: u32, blocks: u32 }
+@group(1) @binding(0) var<uniform> params: Params;
+
+@group(0) @binding(0) var<storage, read> keys: array<Key>;
+@group(0) @binding(1) var<storage, read_write> ranked: array<vec2u>;    // rank
+@group(0) @binding(1) var<storage, read> pairs: array<vec2u>;           // histogram, scatter: of the pass before
+@group(0) @binding(2) var<storage, read_write> counts: array<u32>;      // histogram: (DIGITS, blocks)
+@group(0) @binding(2) var<storage, read> places: array<u32>;            // scatter: the scanned counts
+@group(0) @binding(3) var<storage, read_write> sorted: array<vec2u>;
+@group(0) @binding(0) var<storage, read_write> scanned: array<u32>;     // scan, in place
+
+var<workgroup> digit_counts: array<atomic<u32>, DIGITS>;
+var<workgroup> block_digits: array<u32, BLOCK>;
+var<workgroup> run_sums: array<u32, BLOCK>;
+
+fn key_at(i: u32) -> u32 {
+  return min(u32(keys[i]), params.limit);   // a negative key is a large one
+}
+
+/// The first pass makes the pairs; later ones read them.
+fn pair_at(i: u32) -> vec2u {
+  if (params.shift == 0u) { return vec2u(key_at(i), i); }
+  return pairs[i];
+}
+
+fn digit_of(pair: vec2u) -> u32 {
+  return (pair.x >> params.shift) % DIGITS;
+}
+
+@compute @workgroup_size(64)
+fn rank(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = group.x * 64u + lane;
+  if (i >= params.size) { return; }
+  let key = key_at(i);
+  var place = 0u;
+  for (var j = 0u; j < params.size; j++) {
+    let other = key_at(j);
+    place += select(0u, 1u, other < key || (other == key && j < i));
+  }
+  ranked[place] = vec2u(key, i);
+}
+
+@compute @workgroup_size(BLOCK)
+fn histogram(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let block = group.x + group.y * groups.x;
+  let i = block * BLOCK + lane;
+  atomicStore(&digit_counts[lane], 0u);
+  workgroupBarrier();
+  if (i < params.size) { atomicAdd(&digit_counts[digit_of(pair_at(i))], 1u); }
+  workgroupBarrier();
+  if (block < params.blocks) { counts[lane * params.blocks + block] = atomicLoad(&digit_counts[lane]); }
+}
+
+@compute @workgroup_size(BLOCK)
+fn scan(@builtin(local_invocation_index) lane: u32) {
+  let first = lane * params.blocks;   // as many runs as digits
+  let end = first + params.blocks;
+  var sum = 0u;
+  for (var i = first; i < end; i++) { sum += scanned[i]; }
+  run_sums[lane] = sum;
+  workgroupBarrier();
+  var before = 0u;
+  for (var run = 0u; run < lane; run++) { before += run_sums[run]; }
+  for (var i = first; i < end; i++) {
+    let count = scanned[i];
+    scanned[i] = before;
+    before += count;
+  }
+}
+
+@compute @workgroup_size(BLOCK)
+fn scatter(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let block = group.x + group.y * groups.x;
+  let i = block * BLOCK + lane;
+  let pair = pair_at(min(i, params.size - 1u));
+  let digit = digit_of(pair);
+  block_digits[lane] = digit;
+  workgroupBarrier();
+  if (i >= params.size) { return; }
+  var place = places[digit * params.blocks + block];
+  for (var j = 0u; j < lane; j++) { place += select(0u, 1u, block_digits[j] == digit); }
+  sorted[place] = pair;
+}

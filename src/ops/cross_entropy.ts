@@ -1,0 +1,148 @@
+// Cross-entropy of logits against target ids.
+
+import source from '../../kernels/cross_entropy.wgsl' with { type: 'text' };
+import { ConfigError, ShapeError } from '../errors.ts';
+import { format, sameShape } from '../tensor/shape.ts';
+import { record } from '../tensor/tape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { full } from './copy.ts';
+import { allocate, expectDType, kernelFile, launch } from './launch.ts';
+import { rowBlocks } from './row_blocks.ts';
+import { rowsAlong } from './rows.ts';
+
+const kernel = kernelFile('cross_entropy', source);
+
+export interface CrossEntropyOptions {
+  /** Rows with this target count neither in the loss nor in the mean. Default -100, as PyTorch. */
+  readonly ignoreIndex?: number;
+  /** s: the target's probability is 1 - s, and s is spread evenly over all V (Szegedy et al. 2016). Default 0. */
+  readonly labelSmoothing?: number;
+  /** The mean over the rows that count (default; 0 if there is none), their sum, or one loss a row. */
+  readonly reduction?: 'mean' | 'sum' | 'none';
+}
+
+/**
+ * -ln softmax(logits)[target], without overflow and without storing probabilities.
+ * Logits at -infinity are masked. Logits over the adapter's binding limit are taken in blocks of rows.
+ * @param logits [..., V], f32 or f16.
+ * @param targets [...], i32 or u32. One out of [0, V) gives 0, and a DataError from the next awaited call.
+ * @returns a scalar; [...] for reduction 'none'; f32. Its gradient cannot be differentiated again.
+ * @throws ShapeError or DTypeError when the arguments do not fit, ConfigError for a labelSmoothing out of [0, 1].
+ */
+export function crossEntropy(
+  logits: Tensor,
+  targets: Tensor,
+  { ignoreIndex = -100, labelSmoothing = 0, reduction = 'mean' }: CrossEntropyOptions = {},
+): Tensor {
+  expectDType('crossEntropy', 'logits', logits, 'f32', 'f16');
+  expectDType('crossEntropy', 'targets', targets, 'i32', 'u32');
+  const V = checkShapes(logits, targets);
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
+    throw new ConfigError(`crossEntropy: labelSmoothing is ${labelSmoothing}, expected 0 to 1`);
+  }
+  const settings = { V, ignoreIndex, labelSmoothing };
+  const { losses, lse } = rowLosses(logits, targets, settings);
+  const single = reduction !== 'none';
+  const { loss, weight } = single
+    ? weightedSum(losses, targets, settings, reduction === 'mean')
+    : { loss: losses, weight: full(logits.runtime, [1], 1, 'f32') };
+  if (single) losses.dispose();
+  return record({
+    name: 'crossEntropy',
+    inputs: [logits],
+    output: loss,
+    saved: [logits, targets, lse, weight],
+    backward: null,
+    fused: (dy, saved) => [gradient(dy, saved, settings)],
+  });
+}
+
+interface Settings {
+  readonly V: number;
+  readonly ignoreIndex: number;
+  readonly labelSmoothing: number;
+}
+
+/** Parameters that only some entry points read. */
+const UNUSED = { rows: 0, firstRow: 0, isMean: 0, dyStride: 0, fault: 0 };
+
+/** One loss a row, of the targets' shape; and the logarithm of each row's Σ exp, [rows, 2]. */
+function rowLosses(logits: Tensor, targets: Tensor, settings: Settings) {
+  const { runtime } = logits;
+  const losses = allocate(runtime, targets.shape, 'f32');
+  const lse = allocate(runtime, [targets.size, 2], 'f32');
+  const dense = runtime.dense(logits);
+  for (const { view, first, count } of rowBlocks(dense)) {
+    const { perThread, workgroups } = rowsAlong('crossEntropy', view.shape, 1);
+    launch(kernel, 'rows', {
+      inputs: [view, targets],
+      outputs: [losses, lse],
+      params: { ...UNUSED, ...settings, rows: count, firstRow: first },
+      constants: constantsFor(logits, targets, perThread),
+      workgroups,
+      flops: 16 * view.size,
+      fault: `crossEntropy: a target is out of range [0, ${settings.V})`,
+    });
+    view.dispose();
+  }
+  if (dense !== logits) dense.dispose();
+  return { losses, lse };
+}
+
+/** The mean or the sum of the losses, a scalar; and what each was multiplied with, [1]. */
+function weightedSum(losses: Tensor, targets: Tensor, settings: Settings, isMean: boolean) {
+  const { runtime } = losses;
+  const weight = allocate(runtime, [1], 'f32');
+  if (losses.size === 0) return { loss: full(runtime, [], 0, 'f32'), weight };
+  const loss = allocate(runtime, [], 'f32');
+  launch(kernel, 'reduce', {
+    inputs: [losses, targets],
+    outputs: [loss, weight],
+    params: { ...UNUSED, ...settings, rows: losses.size, isMean: isMean ? 1 : 0 },
+    constants: { Target: targets.dtype },
+    workgroups: 1,
+    flops: losses.size,
+  });
+  return { loss, weight };
+}
+
+/** dlogits, by recomputing the softmax from the logits. */
+function gradient(
+  dy: Tensor,
+  saved: readonly [Tensor, Tensor, Tensor, Tensor],
+  settings: Settings,
+): Tensor {
+  const [logits, targets, lse, weight] = saved;
+  const dlogits = allocate(logits.runtime, logits.shape, logits.dtype);
+  const dense = logits.runtime.dense(logits);
+  const blocks = rowBlocks(dense);
+  const dyStride = dy.rank === 0 ? 0 : 1;
+  for (const [i, { view, first, count }] of rowBlocks(dlogits).entries()) {
+    const { perThread, workgroups } = rowsAlong('crossEntropy', view.shape, 1);
+    launch(kernel, 'backward', {
+      inputs: [blocks[i]!.view, targets, lse, dy, weight],
+      outputs: [view],
+      params: { ...UNUSED, ...settings, rows: count, firstRow: first, dyStride },
+      constants: constantsFor(logits, targets, perThread),
+      workgroups,
+      flops: 16 * view.size,
+    });
+    view.dispose();
+    blocks[i]!.view.dispose();
+  }
+  if (dense !== logits) dense.dispose();
+  return dlogits;
+}
+
+function constantsFor(logits: Tensor, targets: Tensor, perThread: boolean) {
+  return { Element: logits.dtype, Target: targets.dtype, ROW_PER_THREAD: String(perThread) };
+}
+
+/** @returns V. */
+function checkShapes(logits: Tensor, targets: Tensor): number {
+  const V = logits.shape.at(-1) ?? 0;
+  if (V > 0 && sameShape(logits.shape.slice(0, -1), targets.shape)) return V;
+  throw new ShapeError(
+    `crossEntropy: logits are ${format(logits.shape)} and targets ${format(targets.shape)}; expected [..., V] with V > 0, and [...]`,
+  );
+}
