@@ -44,9 +44,9 @@ fn f(x: f32) -> f32 {
     case SIGMOID: { return sigmoid(x); }
     case SOFTPLUS: { return softplus(x); }
     case SQUARE: { return x * x; }
-    case SQRT: { return sqrt(x); }
-    case EXP: { return exp(x); }
-    case LOG: { return log_safe(x); }
+    case SQRT: { return sqrt_precise(x); }
+    case EXP: { return exp_safe(x); }
+    case LOG: { return log_precise(x); }
     case ABS: { return abs(x); }
     case ERF: { return erf(x); }
     case CLAMP: { return clamp(x, params.a, params.b); }
@@ -57,7 +57,7 @@ fn f(x: f32) -> f32 {
 fn df(x: f32) -> f32 {
   switch OP {
     case RELU: { return select(0f, 1f, x > 0f); }
-    case GELU: { return normal_cdf(x) + x * INV_SQRT_2PI * exp(-0.5 * x * x); }
+    case GELU: { return normal_cdf(x) + x * INV_SQRT_2PI * exp_safe(-0.5 * x * x); }
     case GELU_TANH: {
       let t = tanh_safe(GELU_SCALE * (x + GELU_CUBIC * x * x * x));
       return 0.5 * (1f + t) + 0.5 * x * (1f - t * t) * GELU_SCALE * (1f + 3f * GELU_CUBIC * x * x);
@@ -67,11 +67,11 @@ fn df(x: f32) -> f32 {
     case SIGMOID: { let s = sigmoid(x); return s * (1f - s); }
     case SOFTPLUS: { return sigmoid(x); }
     case SQUARE: { return 2f * x; }
-    case SQRT: { return 0.5 / sqrt(x); }
-    case EXP: { return exp(x); }
+    case SQRT: { return 0.5 / sqrt_precise(x); }
+    case EXP: { return exp_safe(x); }
     case LOG: { return 1f / x; }
     case ABS: { return sign(x); }
-    case ERF: { return 1.1283791670955126 * exp(-x * x); }
+    case ERF: { return 1.1283791670955126 * exp_safe(-x * x); }
     case CLAMP: { return select(0f, 1f, x >= params.a && x <= params.b); }
     default: { return -1f; }
   }

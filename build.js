@@ -1,0 +1,97 @@
+// Builds dist/: the library for Node and for browsers, the command, the types; with --demos the pages too.
+// The browser bundle has no dependencies. WGSL loses its comments, line by line, so that error lines stay.
+
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+const RUNTIME_LIMIT_KB = 80; // gzipped, for the tensor runtime in a browser
+
+const wgsl = {
+  name: 'wgsl',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.wgsl$/ }, ({ path }) => ({ contents: minify(readFileSync(path, 'utf8')), loader: 'text' }));
+  },
+};
+
+/** Without comments and indentation; every line stays where it was. */
+function minify(text) {
+  const lines = text.split('\n').map((line) => line.replace(/\/\/.*$/, '').trim());
+  return lines.join('\n');
+}
+
+const common = { bundle: true, format: 'esm', target: 'es2022', plugins: [wgsl], metafile: true, logLevel: 'warning' };
+
+async function buildLibrary() {
+  rmSync('dist', { recursive: true, force: true });
+  await build({
+    ...common,
+    entryPoints: { 'node/index': 'src/index.ts', 'node/llm': 'src/llm/index.ts', cli: 'src/cli/main.ts' },
+    outdir: 'dist',
+    chunkNames: 'node/[name]-[hash]',
+    splitting: true, // the entries share one Tensor class
+    platform: 'node',
+    target: 'node20',
+    packages: 'external',
+  });
+  const browser = await build({
+    ...common,
+    entryPoints: { 'browser/index': 'src/index.ts', 'browser/llm': 'src/llm/index.ts' },
+    outdir: 'dist',
+    chunkNames: 'browser/[name]-[hash]',
+    splitting: true,
+    platform: 'browser',
+    minify: true,
+  });
+  return browser.metafile;
+}
+
+/** The runtime alone, as a page that imports the tensor entry would load it. */
+async function reportSize() {
+  const { outputFiles, metafile } = await build({
+    ...common,
+    entryPoints: ['src/index.ts'],
+    platform: 'browser',
+    minify: true,
+    write: false,
+    outdir: 'unused',
+  });
+  const gzipped = gzipSync(outputFiles[0].contents).length / 1024;
+  const [output] = Object.values(metafile.outputs);
+  const kernels = Object.entries(output.inputs)
+    .filter(([path]) => path.endsWith('.wgsl'))
+    .map(([path, { bytesInOutput }]) => `${relative('kernels', path).replace('.wgsl', '')} ${(bytesInOutput / 1024).toFixed(1)}`);
+  console.log(`browser runtime: ${gzipped.toFixed(1)} KB gzipped of ${RUNTIME_LIMIT_KB}; kernels (KB before gzip): ${kernels.join(', ')}`);
+  if (gzipped > RUNTIME_LIMIT_KB) throw new Error(`the browser runtime is over ${RUNTIME_LIMIT_KB} KB gzipped`);
+}
+
+function buildTypes() {
+  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+}
+
+/** Each folder of demos/ becomes a page of static files with relative paths. */
+async function buildDemos() {
+  const out = 'dist/demos';
+  mkdirSync(out, { recursive: true });
+  for (const entry of readdirSync('demos', { withFileTypes: true })) {
+    const from = join('demos', entry.name);
+    if (!entry.isDirectory()) {
+      cpSync(from, join(out, entry.name));
+      continue;
+    }
+    const files = readdirSync(from);
+    const scripts = files.filter((file) => ['main.ts', 'worker.ts'].includes(basename(file)));
+    if (scripts.length > 0) {
+      await build({ ...common, entryPoints: scripts.map((file) => join(from, file)), outdir: join(out, entry.name), platform: 'browser', minify: true });
+    }
+    for (const file of files.filter((name) => /\.(html|css|svg|png)$/.test(name))) cpSync(join(from, file), join(out, entry.name, file));
+  }
+}
+
+await buildLibrary();
+await reportSize();
+if (process.argv.includes('--types')) buildTypes();
+if (process.argv.includes('--demos')) await buildDemos();
+writeFileSync('dist/package.json', '{ "type": "module" }\n');

@@ -1,0 +1,87 @@
+// The folder of a training run: config.json, metrics.jsonl, checkpoints/, samples.txt, report.html.
+
+import { CheckpointError } from '../errors.ts';
+import { type Checkpoint, loadCheckpoint, saveCheckpoint } from '../io/checkpoint.ts';
+import type { Folder } from '../io/folder.ts';
+import type { HostTensor } from '../io/host_tensor.ts';
+import { sha256OfText } from '../io/manifest.ts';
+import { MetricsLog, readMetrics, truncateMetrics } from '../io/metrics.ts';
+import type { PlotLibrary } from '../io/report.ts';
+import type { Device } from '../ops/device.ts';
+import type { TrainingData } from './data.ts';
+import type { TrainSettings } from './settings.ts';
+import type { Evaluation, TrainProgress, TrainResult } from './train.ts';
+import { trainingReport } from './training_report.ts';
+
+export interface RunOptions {
+  readonly device: Device;
+  readonly settings: TrainSettings;
+  readonly data: TrainingData;
+  readonly resume?: boolean;
+  readonly onNote?: (line: string) => void;
+  /** uPlot's source, inlined in the report; without it the run has no report. */
+  readonly plotLibrary?: PlotLibrary;
+}
+
+export interface SavePoint {
+  readonly step: number;
+  readonly tensors: ReadonlyMap<string, HostTensor>;
+  readonly evaluations: readonly Evaluation[];
+  readonly best: boolean;
+}
+
+export interface Run {
+  /** Where to continue; null at the beginning. */
+  readonly checkpoint: Checkpoint | null;
+  readonly evaluations: readonly Evaluation[];
+  log(progress: TrainProgress): Promise<void>;
+  save(point: SavePoint): Promise<void>;
+  finish(result: TrainResult): Promise<void>;
+}
+
+/**
+ * Opens a run's folder. @throws CheckpointError when it holds another run and `resume` is off, when there is nothing
+ * to resume, or when the checkpoint is of another configuration.
+ */
+export async function openRun(folder: Folder, options: RunOptions): Promise<Run> {
+  const { device, settings, data, resume = false, onNote = () => {}, plotLibrary } = options;
+  const config = { ...settings, data: data.name, dataSha256: await sha256OfText(data.content) };
+  const checkpoint = resume ? await loadCheckpoint(folder, { config, onWarning: onNote }) : null;
+  if (resume && !checkpoint) {
+    throw new CheckpointError(`${folder.location} holds no checkpoint to resume from; start without --resume`);
+  }
+  if (!resume && (await folder.list('checkpoints')).length > 0) {
+    throw new CheckpointError(`${folder.location} holds a run already; continue it with --resume, or choose another --out`);
+  }
+  if (checkpoint) {
+    await truncateMetrics(folder, checkpoint.step);
+    onNote(`resumed from step ${checkpoint.step}`);
+  }
+  const description = { settings, data: data.name, tokenizer: data.tokenizer.toJSON(), adapter: device.adapter };
+  await folder.write('config.json', new TextEncoder().encode(`${JSON.stringify(description, null, 2)}\n`));
+  const metrics = new MetricsLog(folder);
+
+  return {
+    checkpoint,
+    evaluations: (checkpoint?.state.evaluations ?? []) as unknown as Evaluation[],
+    async log({ step, losses, learningRate, tokensPerSecond, evaluation }) {
+      for (const [i, loss] of losses.entries()) {
+        const at = step - losses.length + 1 + i;
+        const rest = at === step ? { learningRate, tokensPerSecond, ...(evaluation && { validationLoss: evaluation.loss }) } : {};
+        await metrics.append({ step: at, loss, ...rest });
+      }
+    },
+    async save({ step, tensors, evaluations, best }) {
+      await metrics.flush();
+      await saveCheckpoint(folder, { step, tensors, state: { evaluations }, config }, { best });
+    },
+    async finish(result) {
+      await metrics.flush();
+      const samples = result.samples.map((sample, i) => `--- sample ${i + 1}\n${sample}\n`).join('\n');
+      await folder.write('samples.txt', new TextEncoder().encode(samples));
+      if (!plotLibrary) return;
+      const report = await trainingReport(result, await readMetrics(folder), plotLibrary);
+      await folder.write('report.html', new TextEncoder().encode(report));
+    },
+  };
+}

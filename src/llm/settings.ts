@@ -1,0 +1,148 @@
+// Settings of language-model training: defaults, presets, and what each value may be.
+
+import {
+  between,
+  type Checks,
+  nonNegative,
+  nonNegativeInteger,
+  nullOr,
+  oneOf,
+  positive,
+  positiveInteger,
+} from '../io/config.ts';
+import type { TransformerConfig } from './transformer.ts';
+
+/** Defaults are nanoGPT's for small runs unless said otherwise. */
+export const TRAIN_DEFAULTS = {
+  seed: 1337,
+
+  // The model
+  layers: 2,
+  heads: 4,
+  /** Fewer heads of keys and values than `heads` share them; null: as many. */
+  keyValueHeads: null as number | null,
+  width: 64,
+  /** Width of the MLP's middle; null: 4 * width. */
+  hidden: null as number | null,
+  context: 64,
+  positions: 'rope' as 'rope' | 'learned',
+  norm: 'rmsNorm' as 'rmsNorm' | 'layerNorm',
+  activation: 'gelu' as 'gelu' | 'geluTanh' | 'swiglu',
+  bias: false,
+  tiedEmbeddings: true,
+  dropout: 0,
+
+  // The optimisation
+  steps: 400,
+  /** Sequences per step. */
+  batch: 12,
+  learningRate: 1e-3,
+  minLearningRate: 1e-4,
+  warmupSteps: 100,
+  /** Steps over which the cosine falls; null: all. */
+  decaySteps: null as number | null,
+  beta1: 0.9,
+  beta2: 0.99,
+  eps: 1e-8,
+  weightDecay: 0.1,
+  /** Largest global norm of the gradient; 0: no clipping. */
+  gradClip: 1,
+
+  // What is measured, and when
+  /** The last part of the text, held out. */
+  validation: 0.1,
+  evaluateEvery: 100,
+  /** Held-out tokens per evaluation, spread over the part; null: all of them. */
+  evaluationTokens: 8192 as number | null,
+  checkpointEvery: 100,
+  /** Steps between read-backs of the losses. */
+  logEvery: 10,
+  /** Characters of each sample, and how many samples. */
+  sampleCharacters: 200,
+  samples: 3,
+  temperature: 0.8,
+
+  // The built-in corpus, used when no text is given
+  corpusSeed: 1,
+  corpusCharacters: 400_000,
+};
+
+export type TrainSettings = typeof TRAIN_DEFAULTS;
+
+export const TRAIN_CHECKS: Checks<TrainSettings> = {
+  seed: nonNegativeInteger,
+  layers: positiveInteger,
+  heads: positiveInteger,
+  keyValueHeads: nullOr(positiveInteger),
+  width: positiveInteger,
+  hidden: nullOr(positiveInteger),
+  context: positiveInteger,
+  positions: oneOf('rope', 'learned'),
+  norm: oneOf('rmsNorm', 'layerNorm'),
+  activation: oneOf('gelu', 'geluTanh', 'swiglu'),
+  dropout: between(0, 0.9),
+  steps: positiveInteger,
+  batch: positiveInteger,
+  learningRate: positive,
+  minLearningRate: nonNegative,
+  warmupSteps: nonNegativeInteger,
+  decaySteps: nullOr(positiveInteger),
+  beta1: between(0, 1),
+  beta2: between(0, 1),
+  eps: positive,
+  weightDecay: nonNegative,
+  gradClip: nonNegative,
+  validation: between(0.001, 0.9),
+  evaluateEvery: positiveInteger,
+  evaluationTokens: nullOr(positiveInteger),
+  checkpointEvery: positiveInteger,
+  logEvery: positiveInteger,
+  sampleCharacters: nonNegativeInteger,
+  samples: nonNegativeInteger,
+  temperature: nonNegative,
+  corpusSeed: nonNegativeInteger,
+  corpusCharacters: positiveInteger,
+};
+
+/** GPT-2's architecture, as nanoGPT trains it on characters: learned positions, layer norm and GELU without biases. */
+const NANO_GPT = {
+  positions: 'learned',
+  norm: 'layerNorm',
+  activation: 'gelu',
+  evaluateEvery: 250,
+  checkpointEvery: 250,
+  evaluationTokens: null,
+} as const;
+
+export const PRESETS = {
+  /** The built-in corpus on an adapter that runs on the CPU: under three minutes on two cores. */
+  'stories-cpu': {},
+  /** The built-in corpus on a GPU. */
+  'stories-gpu': { layers: 4, width: 128, context: 128, batch: 32, steps: 2000, corpusCharacters: 2_000_000, evaluateEvery: 250, checkpointEvery: 250 },
+  /** nanoGPT's configuration for a laptop's CPU: validation loss 1.88. */
+  'shakespeare-char-cpu': { ...NANO_GPT, layers: 4, heads: 4, width: 128, context: 64, batch: 12, steps: 2000 },
+  /** nanoGPT's train_shakespeare_char.py: validation loss 1.4697. */
+  'shakespeare-char': { ...NANO_GPT, layers: 6, heads: 6, width: 384, context: 256, batch: 64, steps: 5000, dropout: 0.2 },
+} satisfies Record<string, Partial<TrainSettings>>;
+
+export type PresetName = keyof typeof PRESETS;
+
+/** The model that the settings describe. */
+export function modelConfig(settings: TrainSettings, vocabularySize: number): TransformerConfig {
+  const { layers, heads, width, context, positions, norm, activation, bias, tiedEmbeddings, dropout } = settings;
+  return {
+    vocabularySize,
+    layers,
+    heads,
+    keyValueHeads: settings.keyValueHeads ?? heads,
+    width,
+    hidden: settings.hidden ?? 4 * width,
+    context,
+    positions,
+    norm,
+    activation,
+    bias,
+    tiedEmbeddings,
+    dropout,
+  };
+}

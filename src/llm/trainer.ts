@@ -1,0 +1,110 @@
+// One training step, and all state that steps change: parameters and the optimiser's moments.
+
+import { DataError } from '../errors.ts';
+import type { HostTensor } from '../io/host_tensor.ts';
+import { Initialiser } from '../nn/initialiser.ts';
+import { writeAt } from '../ops/copy.ts';
+import { crossEntropy } from '../ops/cross_entropy.ts';
+import type { Device } from '../ops/device.ts';
+import { reshape } from '../ops/view.ts';
+import { AdamW } from '../optim/adamw.ts';
+import { clipGradNorm } from '../optim/clip.ts';
+import { cosine } from '../optim/schedule.ts';
+import { backward } from '../tensor/tape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { batch as drawBatch } from '../text/loader.ts';
+import type { TrainingData } from './data.ts';
+import { evaluateLoss } from './evaluate.ts';
+import { modelConfig, type TrainSettings } from './settings.ts';
+import { Transformer } from './transformer.ts';
+
+export class Trainer {
+  readonly model: Transformer;
+  /** Learning rate of a step. */
+  readonly schedule: (step: number) => number;
+  private readonly optimizer: AdamW;
+  private readonly ids: Tensor;
+  private readonly targets: Tensor;
+  /** Losses of the latest steps, by step modulo its length: they are read back together. */
+  private readonly recent: Tensor;
+
+  constructor(
+    private readonly device: Device,
+    private readonly settings: TrainSettings,
+    private readonly data: TrainingData,
+  ) {
+    const { seed, batch, context, learningRate: lr, minLearningRate: minLr, warmupSteps } = settings;
+    const { beta1, beta2, eps, weightDecay } = settings;
+    this.model = new Transformer(new Initialiser(device, seed), modelConfig(settings, data.tokenizer.vocabularySize));
+    this.schedule = cosine({ lr, minLr, warmupSteps, decaySteps: settings.decaySteps ?? settings.steps });
+    // Only matrices decay (nanoGPT): norms and biases are left alone.
+    const parameters = [...this.model.namedParameters()];
+    const groups = [
+      { parameters: parameters.filter(([, x]) => x.rank >= 2), weightDecay },
+      { parameters: parameters.filter(([, x]) => x.rank < 2), weightDecay: 0 },
+    ];
+    this.optimizer = new AdamW(groups, { lr, beta1, beta2, eps });
+    const kept = (x: Tensor) => Object.assign(x, { kept: true });
+    this.ids = kept(device.zeros([batch, context], { dtype: 'i32' }));
+    this.targets = kept(device.zeros([batch, context], { dtype: 'i32' }));
+    this.recent = kept(device.zeros([Math.max(settings.logEvery, settings.evaluateEvery, settings.checkpointEvery)]));
+  }
+
+  /** Step number `step`, from 0: draws its batch, and updates the parameters. Nothing is read back. */
+  step(step: number): void {
+    const { seed, batch, context, gradClip } = this.settings;
+    const { inputs, targets } = drawBatch(this.data.train, { batch, context, seed, step });
+    this.ids.write(inputs);
+    this.targets.write(targets);
+    this.device.beginStep(seed, step);
+    this.optimizer.lr = this.schedule(step);
+    this.device.scope(() => {
+      const loss = crossEntropy(this.model.forward(this.ids, { training: true }), this.targets);
+      backward(loss);
+      if (gradClip > 0) clipGradNorm(this.optimizer, gradClip);
+      this.optimizer.step({ zeroGrad: true });
+      writeAt(this.recent, reshape(loss, [1]), step % this.recent.size);
+    });
+    this.device.submit();
+  }
+
+  /** Training losses of the steps from `begin` up to but without `end`. @throws DataError for a loss that is not finite. */
+  async lossesSince(begin: number, end: number): Promise<number[]> {
+    const values = await this.recent.data();
+    const losses = Array.from({ length: end - begin }, (_, i) => values[(begin + i) % values.length]!);
+    const bad = losses.findIndex((loss) => !Number.isFinite(loss));
+    if (bad === -1) return losses;
+    throw new DataError(
+      `training diverged: the loss of step ${begin + bad} is ${losses[bad]}; lower learningRate, or set gradClip`,
+    );
+  }
+
+  /** Mean loss on the held-out part. */
+  evaluate(): Promise<number> {
+    const { batch, evaluationTokens: maximumTokens } = this.settings;
+    return evaluateLoss(this.device, this.model, this.data.validation, { batch, maximumTokens });
+  }
+
+  /** Everything that a checkpoint needs besides the step. */
+  async state(): Promise<Map<string, HostTensor>> {
+    const tensors = new Map<string, HostTensor>();
+    const moments = this.optimizer.state().tensors;
+    for (const [name, x] of [...this.model.namedTensors(), ...moments]) {
+      tensors.set(name, { dtype: 'f32', shape: x.shape, data: await x.data() });
+    }
+    for (const x of moments.values()) x.dispose();
+    return tensors;
+  }
+
+  restore({ step, tensors }: { readonly step: number; readonly tensors: ReadonlyMap<string, HostTensor> }): void {
+    const values = [...tensors].map(([name, x]) => [name, { shape: x.shape, data: x.data as Float32Array }] as const);
+    this.model.load(new Map(values));
+    this.optimizer.loadState({ step, tensors: new Map(values.map(([name, { data }]) => [name, data])) });
+  }
+
+  /** Frees what only training needs; the model stays. */
+  dispose(): void {
+    for (const x of [this.ids, this.targets, this.recent]) x.dispose();
+    this.optimizer.dispose();
+  }
+}

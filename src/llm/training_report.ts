@@ -1,0 +1,75 @@
+// report.html of a language-model run: the curves, the floor under the loss, samples, settings.
+
+import type { MetricRecord } from '../io/metrics.ts';
+import { type PlotLibrary, type Report, renderReport } from '../io/report.ts';
+import type { TrainResult } from './train.ts';
+
+/** The page's text. `metrics` are the run's lines of metrics.jsonl. */
+export function trainingReport(result: TrainResult, metrics: readonly MetricRecord[], plots: PlotLibrary): Promise<string> {
+  const { data, settings, steps, parameters, bestValLoss, seconds, tokensPerSecond, adapter } = result;
+  const floor = data.entropyFloor;
+  const validation = column(metrics, 'validationLoss');
+  const report: Report = {
+    title: `Language model on ${data.name}`,
+    subtitle: `${parameters.toLocaleString('en')} parameters, ${steps.toLocaleString('en')} steps`,
+    summary: [
+      ['best validation loss', `${bestValLoss?.toFixed(4) ?? 'none'} nats per character`],
+      ...(floor === null ? [] : [['entropy of the source', `${floor.toFixed(4)} nats per character`] as [string, string]]),
+      ['a uniform guess', `${Math.log(data.tokenizer.vocabularySize).toFixed(4)} nats per character`],
+      ['time', `${seconds.toFixed(0)} s`],
+      ['speed', `${Math.round(tokensPerSecond).toLocaleString('en')} tokens/s`],
+      ['adapter', adapter],
+      ['text', `${data.train.length.toLocaleString('en')} characters to train on, ${data.validation.length.toLocaleString('en')} held out`],
+    ],
+    plots: [
+      {
+        title: 'Loss',
+        xLabel: 'step',
+        yLabel: 'nats per character',
+        series: [
+          { label: 'training', ...smooth(column(metrics, 'loss')) },
+          { label: 'validation', ...validation },
+        ],
+        lines: floor === null ? [] : [{ label: 'entropy of the source', y: floor }],
+      },
+      {
+        title: 'Learning rate',
+        xLabel: 'step',
+        yLabel: 'per step',
+        series: [{ label: 'learning rate', ...column(metrics, 'learningRate') }],
+      },
+      {
+        title: 'Speed',
+        xLabel: 'step',
+        yLabel: 'tokens/s',
+        series: [{ label: 'tokens/s', ...column(metrics, 'tokensPerSecond') }],
+      },
+    ],
+    samples: result.samples.map((text, i) => ({ title: `Sample ${i + 1} at temperature ${settings.temperature}`, text })),
+    settings,
+  };
+  return renderReport(report, plots);
+}
+
+interface Curve {
+  readonly x: number[];
+  readonly y: number[];
+}
+
+/** The lines that have the metric, against their step. */
+function column(metrics: readonly MetricRecord[], key: string): Curve {
+  const having = metrics.filter((record) => typeof record[key] === 'number');
+  return { x: having.map((record) => record.step as number), y: having.map((record) => record[key] as number) };
+}
+
+/** The mean over a sliding hundredth of the run: single batches are noisy. */
+function smooth({ x, y }: Curve): Curve {
+  const width = Math.max(1, Math.round(y.length / 100));
+  const means: number[] = [];
+  let sum = 0;
+  for (const [i, value] of y.entries()) {
+    sum += value - (y[i - width] ?? 0);
+    means.push(sum / Math.min(i + 1, width));
+  }
+  return { x, y: means };
+}

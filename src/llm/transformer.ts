@@ -1,0 +1,161 @@
+// A decoder-only transformer: token embedding, blocks of attention and MLP around a residual stream, output weight.
+//   h = embed(ids) [+ positions];  h += attention(norm(h));  h += mlp(norm(h));  logits = norm(h) Wᵀ
+// Shapes: B sequences, T positions, C width, H heads, D = C / H.
+
+import { ConfigError, ShapeError } from '../errors.ts';
+import type { Initialiser } from '../nn/initialiser.ts';
+import { type Activation, Dropout, Embedding, LayerNorm, MLP, RMSNorm } from '../nn/layers.ts';
+import { Linear } from '../nn/linear.ts';
+import { Module } from '../nn/module.ts';
+import { attention } from '../ops/attention.ts';
+import { add } from '../ops/binary.ts';
+import { linear } from '../ops/matmul.ts';
+import { rope } from '../ops/rope.ts';
+import { permute, reshape, slice } from '../ops/view.ts';
+import { format } from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+export interface TransformerConfig {
+  readonly vocabularySize: number;
+  /** Most positions of a sequence. */
+  readonly context: number;
+  readonly layers: number;
+  readonly heads: number;
+  /** Heads of keys and values; fewer than `heads` share them (Ainslie et al. 2023). */
+  readonly keyValueHeads: number;
+  readonly width: number;
+  /** Width of the MLP's middle. */
+  readonly hidden: number;
+  readonly positions: 'rope' | 'learned';
+  readonly norm: 'rmsNorm' | 'layerNorm';
+  readonly activation: Activation;
+  /** Whether projections and layer norms have biases. */
+  readonly bias: boolean;
+  /** The output weight is the token embedding's (Press & Wolf 2017). */
+  readonly tiedEmbeddings: boolean;
+  /** On the embedding, the attention probabilities and both residual branches. */
+  readonly dropout: number;
+}
+
+type Norm = RMSNorm | LayerNorm;
+
+/** Multi-head self-attention, causal: [B, T, C] -> [B, T, C]. */
+export class SelfAttention extends Module {
+  readonly query: Linear;
+  readonly key: Linear;
+  readonly value: Linear;
+  readonly output: Linear;
+
+  constructor(
+    init: Initialiser,
+    private readonly config: TransformerConfig,
+    outputStd: number,
+  ) {
+    super();
+    const { width, heads, keyValueHeads, bias } = config;
+    const keyWidth = (width / heads) * keyValueHeads;
+    this.query = new Linear(init, width, width, { bias });
+    this.key = new Linear(init, width, keyWidth, { bias });
+    this.value = new Linear(init, width, keyWidth, { bias });
+    this.output = new Linear(init, width, width, { bias, std: outputStd });
+  }
+
+  forward(x: Tensor, training: boolean): Tensor {
+    const { heads, keyValueHeads, positions } = this.config;
+    const q = splitHeads(this.query.forward(x), heads);
+    const k = splitHeads(this.key.forward(x), keyValueHeads);
+    const v = splitHeads(this.value.forward(x), keyValueHeads);
+    const rotated = positions === 'rope' ? [rope(q), rope(k)] : [q, k];
+    const dropout = training ? this.config.dropout : 0;
+    const mixed = attention(rotated[0]!, rotated[1]!, v, { causal: true, dropout });
+    return this.output.forward(reshape(permute(mixed, [0, 2, 1, 3]), x.shape));
+  }
+}
+
+/** One layer: x + attention(norm(x)), then x + mlp(norm(x)). */
+class Block extends Module {
+  readonly attentionNorm: Norm;
+  readonly attention: SelfAttention;
+  readonly mlpNorm: Norm;
+  readonly mlp: MLP;
+  private readonly dropout: Dropout;
+
+  constructor(init: Initialiser, config: TransformerConfig) {
+    super();
+    const { width, hidden, activation, bias, layers } = config;
+    // GPT-2 scales the projections that add to the residual stream by 1/√(2 layers).
+    const outputStd = 0.02 / Math.sqrt(2 * layers);
+    this.attentionNorm = makeNorm(init, config);
+    this.attention = new SelfAttention(init, config, outputStd);
+    this.mlpNorm = makeNorm(init, config);
+    this.mlp = new MLP(init, { width, hidden, activation, bias, outputStd });
+    this.dropout = new Dropout(config.dropout);
+  }
+
+  forward(x: Tensor, training: boolean): Tensor {
+    const attended = add(x, this.dropout.forward(this.attention.forward(this.attentionNorm.forward(x), training), training));
+    return add(attended, this.dropout.forward(this.mlp.forward(this.mlpNorm.forward(attended)), training));
+  }
+}
+
+/** ids [B, T] -> logits [B, T, V]. */
+export class Transformer extends Module {
+  readonly tokens: Embedding;
+  readonly positions: Embedding | null;
+  readonly blocks: Block[];
+  readonly norm: Norm;
+  readonly head: Linear | null;
+  private readonly dropout: Dropout;
+
+  constructor(
+    init: Initialiser,
+    readonly config: TransformerConfig,
+  ) {
+    super();
+    checkConfig(config);
+    const { vocabularySize, width, context, layers } = config;
+    this.tokens = new Embedding(init, vocabularySize, width);
+    this.positions = config.positions === 'learned' ? new Embedding(init, context, width) : null;
+    this.blocks = Array.from({ length: layers }, () => new Block(init, config));
+    this.norm = makeNorm(init, config);
+    this.head = config.tiedEmbeddings ? null : new Linear(init, width, vocabularySize);
+    this.dropout = new Dropout(config.dropout);
+  }
+
+  /** Number of trained values. */
+  get parameterCount(): number {
+    return this.parameters().reduce((sum, x) => sum + x.size, 0);
+  }
+
+  /** `training` switches dropout on. @throws ShapeError for more positions than the context. */
+  forward(ids: Tensor, { training = false }: { training?: boolean } = {}): Tensor {
+    const [, T] = ids.shape as [number, number];
+    if (ids.rank !== 2 || T > this.config.context) {
+      throw new ShapeError(`Transformer: ids are ${format(ids.shape)}, expected [B, T] with T up to ${this.config.context}`);
+    }
+    let h = this.tokens.forward(ids);
+    if (this.positions) h = add(h, slice(this.positions.weight, { end: [T] }));
+    h = this.dropout.forward(h, training);
+    for (const block of this.blocks) h = block.forward(h, training);
+    h = this.norm.forward(h);
+    return this.head ? this.head.forward(h) : linear(h, this.tokens.weight);
+  }
+}
+
+/** [B, T, heads * D] -> [B, heads, T, D], a view. */
+function splitHeads(x: Tensor, heads: number): Tensor {
+  const [B, T, C] = x.shape as [number, number, number];
+  return permute(reshape(x, [B, T, heads, C / heads]), [0, 2, 1, 3]);
+}
+
+function makeNorm(init: Initialiser, { norm, width, bias }: TransformerConfig): Norm {
+  return norm === 'rmsNorm' ? new RMSNorm(init, width) : new LayerNorm(init, width, { bias });
+}
+
+function checkConfig({ width, heads, keyValueHeads, positions }: TransformerConfig): void {
+  if (width % heads !== 0) throw new ConfigError(`width ${width} is no multiple of heads ${heads}`);
+  if (heads % keyValueHeads !== 0) throw new ConfigError(`heads ${heads} is no multiple of keyValueHeads ${keyValueHeads}`);
+  if (positions === 'rope' && (width / heads) % 2 !== 0) {
+    throw new ConfigError(`rope needs an even head size, got width / heads = ${width / heads}`);
+  }
+}

@@ -1,0 +1,60 @@
+// Linear, with a slot for named adapters: several models can share one frozen base.
+
+import { ConfigError } from '../errors.ts';
+import { linear } from '../ops/matmul.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { Initialiser } from './initialiser.ts';
+import { Module } from './module.ts';
+
+/** What may stand in for, or add to, a linear layer's product. */
+export interface Adapter extends Module {
+  /** x [..., in] -> [..., out], by the layer's weight and the adapter's own. */
+  apply(layer: Linear, x: Tensor): Tensor;
+}
+
+export interface LinearOptions {
+  /** Default false. */
+  readonly bias?: boolean;
+  /** Standard deviation of the initial weights. Default 0.02, GPT-2's. */
+  readonly std?: number;
+}
+
+/** y = x weightᵀ + bias: x [..., in] -> [..., out]. */
+export class Linear extends Module {
+  /** [out, in] */
+  readonly weight: Tensor;
+  /** [out], if the layer has one */
+  readonly bias: Tensor | null;
+  readonly adapters = new Map<string, Adapter>();
+  private active: Adapter | null = null;
+
+  constructor(init: Initialiser, inputs: number, outputs: number, { bias = false, std = 0.02 }: LinearOptions = {}) {
+    super();
+    this.weight = init.normal([outputs, inputs], std);
+    this.bias = bias ? init.constant([outputs], 0) : null;
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.active ? this.active.apply(this, x) : linear(x, this.weight, this.bias ?? undefined);
+  }
+
+  /** Routes `forward` through the named adapter, if the layer has it, or past all for null. */
+  use(name: string | null): void {
+    this.active = name === null ? null : (this.adapters.get(name) ?? null);
+  }
+}
+
+/** Runs `fn` with one named adapter active in every layer of the model that has it; null runs the bare base. */
+export function withAdapter<T>(model: Module, name: string | null, fn: () => T): T {
+  const layers = [...model.modules()].filter((module) => module instanceof Linear);
+  if (name !== null && !layers.some((layer) => layer.adapters.has(name))) {
+    const known = [...new Set(layers.flatMap((layer) => [...layer.adapters.keys()]))];
+    throw new ConfigError(`withAdapter: no adapter "${name}"; the model has ${known.join(', ') || 'none'}`);
+  }
+  for (const layer of layers) layer.use(name);
+  try {
+    return fn();
+  } finally {
+    for (const layer of layers) layer.use(null);
+  }
+}

@@ -1,0 +1,62 @@
+// Module: named parameters, found by walking a module's own fields.
+
+import { DataError } from '../errors.ts';
+import { sameShape } from '../tensor/shape.ts';
+import { Tensor } from '../tensor/tensor.ts';
+
+/** A part of a model. Fields that are tensors, modules or lists of modules make up its parameters, by name. */
+export abstract class Module {
+  /** All tensors by dotted name, frozen ones included, in the order of the fields: `blocks.0.attention.query.weight`. */
+  namedTensors(prefix = ''): Map<string, Tensor> {
+    const found = new Map<string, Tensor>();
+    for (const [field, value] of Object.entries(this)) visit(`${prefix}${field}`, value, found);
+    return found;
+  }
+
+  /** The tensors that are trained. */
+  namedParameters(): Map<string, Tensor> {
+    return new Map([...this.namedTensors()].filter(([, x]) => x.requiresGrad));
+  }
+
+  parameters(): Tensor[] {
+    return [...this.namedParameters().values()];
+  }
+
+  /** Every module below this one, itself first. */
+  *modules(): Generator<Module> {
+    yield this;
+    for (const value of Object.values(this)) yield* modulesIn(value);
+  }
+
+  /** Overwrites the tensors with the given values. @throws DataError when a name is missing or a shape differs. */
+  load(values: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: ArrayLike<number> }>): void {
+    const own = this.namedTensors();
+    const missing = [...own.keys()].filter((name) => !values.has(name));
+    if (missing.length > 0) throw new DataError(`load: no values for ${missing.slice(0, 5).join(', ')}`);
+    for (const [name, x] of own) {
+      const { shape, data } = values.get(name)!;
+      if (!sameShape(shape, x.shape)) {
+        throw new DataError(`load: ${name} is [${x.shape.join(', ')}], the file has [${shape.join(', ')}]`);
+      }
+      x.write(data);
+    }
+  }
+
+  /** Frees all tensors of the module. */
+  dispose(): void {
+    for (const x of this.namedTensors().values()) x.dispose();
+  }
+}
+
+function visit(name: string, value: unknown, found: Map<string, Tensor>): void {
+  if (value instanceof Tensor) found.set(name, value);
+  else if (value instanceof Module) for (const [inner, x] of value.namedTensors(`${name}.`)) found.set(inner, x);
+  else if (Array.isArray(value)) for (const [i, item] of value.entries()) visit(`${name}.${i}`, item, found);
+  else if (value instanceof Map) for (const [key, item] of value) visit(`${name}.${key}`, item, found);
+}
+
+function* modulesIn(value: unknown): Generator<Module> {
+  if (value instanceof Module) yield* value.modules();
+  else if (Array.isArray(value)) for (const item of value) yield* modulesIn(item);
+  else if (value instanceof Map) for (const item of value.values()) yield* modulesIn(item);
+}
