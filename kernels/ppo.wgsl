@@ -25,6 +25,7 @@ struct Params {
   valueClip: f32,     // c
   valueCoef: f32,
   entropyCoef: f32,
+  fault: u32,         // the code for an action that does not exist
 }
 @group(1) @binding(0) var<uniform> params: Params;
 
@@ -61,6 +62,7 @@ struct Metrics {
 @group(0) @binding(4) var<storage, read> actions: array<u32>;      // (N)
 @group(0) @binding(5) var<storage, read> actionMask: array<u32>;   // (N, A)
 @group(0) @binding(6) var<storage, read_write> samples_of_logits: array<Sample>;
+@group(0) @binding(7) var<storage, read_write> fault: array<u32>;
 
 @group(0) @binding(3) var<storage, read> logProbs: array<f32>;     // (N)
 @group(0) @binding(4) var<storage, read> entropies: array<f32>;    // (N)
@@ -149,7 +151,10 @@ fn from_logits(
   let logit = allowed_logit(begin + select(0u, action, known));
   let logProb = select(0.0, logit - top - logSum, sum > 0.0);
   var sample = policy_terms(n, logProb, entropy);
-  sample.weight = select(0.0, sample.weight, known);
+  if (!known && sample.weight > 0.0) {
+    if (fault[0] == 0u) { fault[0] = params.fault; }
+    sample.weight = 0.0;
+  }
   sample.top = top;
   sample.logSum = logSum;
   samples_of_logits[n] = sample;

@@ -21,10 +21,12 @@ const kernel = kernelFile('ppo', source);
 const SAMPLE_FLOATS = 9; // struct Sample of the kernel
 const SUMS_FLOATS = 6; // struct Sums
 const METRICS_FLOATS = 6; // struct Metrics
-/** Partial sums: `finish` has a thread for each. */
+/** Samples per workgroup of `sums`, 16 to a thread: reductions cost more than the samples' few terms. */
+const SUM_SAMPLES = 1024;
+/** `finish` has a thread for each partial sum. */
 const MAX_SUM_GROUPS = WORKGROUP;
 /** Up to this many actions one thread reads a row of logits; beyond, a workgroup does. */
-const THREAD_ACTIONS = 32;
+const THREAD_ACTIONS = 64;
 
 /** What both losses need of the samples; all [N]. */
 export interface PpoTargets {
@@ -36,14 +38,14 @@ export interface PpoTargets {
   readonly returns: Tensor;
   /** V_old, f32; needed when valueClip is set. */
   readonly oldValues?: Tensor | undefined;
-  /** Nonzero where the sample counts; default all do. Any type. */
+  /** Nonzero where the sample counts; default all do. i32, u32 or f32. */
   readonly mask?: Tensor | undefined;
 }
 
 export interface PpoSamples extends PpoTargets {
-  /** [N] i32. A sample whose action is outside 0 … A - 1 does not count. */
+  /** [N] i32, in 0 … A - 1 where the sample counts. */
   readonly actions: Tensor;
-  /** [N, A], nonzero where the action is allowed; default all are. Any type. */
+  /** [N, A], nonzero where the action is allowed; default all are. i32, u32 or f32. */
   readonly actionMask?: Tensor | undefined;
 }
 
@@ -83,7 +85,8 @@ export interface PpoLoss {
  *
  * @param logits [N, A] f32.
  * @param values [N] f32.
- * @throws ShapeError, DTypeError, or ConfigError for a valueClip without oldValues.
+ * @throws ShapeError, DTypeError, or ConfigError for a valueClip without oldValues; the next awaited call throws a
+ *   DataError where an action is out of range.
  */
 export function ppoLoss(
   logits: Tensor,
@@ -99,7 +102,10 @@ export function ppoLoss(
   expectDType('ppoLoss', 'logits', logits, 'f32');
   expectShape('ppoLoss', 'actions', actions, [count]);
   expectDType('ppoLoss', 'actions', actions, 'i32', 'u32');
-  if (actionMask) expectShape('ppoLoss', 'actionMask', actionMask, logits.shape);
+  if (actionMask) {
+    expectShape('ppoLoss', 'actionMask', actionMask, logits.shape);
+    expectDType('ppoLoss', 'actionMask', actionMask, 'i32', 'u32', 'f32');
+  }
   checkTargets('ppoLoss', values, count, samples, options);
 
   const params = paramsOf(count, choices, options);
@@ -114,6 +120,7 @@ export function ppoLoss(
     workgroups: wide ? count : groupsFor(count),
     constants: { ...constants, ...maskConstant(samples), ROW_THREADS: wide ? WORKGROUP : 1 },
     flops: 30 * logits.size,
+    fault: `ppoLoss: an action is out of range [0, ${choices})`,
   });
   const { loss, metrics } = means(terms, values, samples, options, params);
   record({
@@ -207,7 +214,7 @@ function means(
 ): { loss: Tensor; metrics: Tensor } {
   const { runtime } = terms;
   const count = values.size;
-  const groups = Math.min(groupsFor(count), MAX_SUM_GROUPS);
+  const groups = sumGroups(count);
   using partials = allocate(runtime, [Math.max(1, groups), SUMS_FLOATS], 'f32');
   if (count > 0) {
     launch(kernel, 'sums', {
@@ -245,8 +252,21 @@ function paramsOf(
   actions: number,
   { clip = 0.2, valueClip = null, valueCoef = 0.5, entropyCoef = 0.01 }: PpoOptions,
 ): ParamValues {
-  const groups = Math.min(groupsFor(samples), MAX_SUM_GROUPS);
-  return { samples, actions, groups, clip, valueClip: valueClip ?? 0, valueCoef, entropyCoef };
+  const groups = sumGroups(samples);
+  return {
+    samples,
+    actions,
+    groups,
+    clip,
+    valueClip: valueClip ?? 0,
+    valueCoef,
+    entropyCoef,
+    fault: 0,
+  };
+}
+
+function sumGroups(samples: number): number {
+  return Math.min(Math.ceil(samples / SUM_SAMPLES), MAX_SUM_GROUPS);
 }
 
 function maskConstant({ mask }: PpoTargets): Constants {
