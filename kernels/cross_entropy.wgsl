@@ -1,10 +1,10 @@
 // Cross-entropy of logits (rows, V) against one target a row, and its gradient. With s = labelSmoothing:
 //   rows       lse = max logits + ln Σ exp(logits - max logits)
-//              losses[r] = (1 - s) (lse - logits[r, target]) + s (lse - mean logits[r])     0 for a row that does not count
+//              losses[r] = (1 - s) (lse - logits[r, target]) + s (lse - mean logits[r])
 //   reduce     loss = weight Σ losses                          weight = 1 / (rows that count), or 1 for the plain sum
 //   backward   dlogits[r, v] = weight dy (exp(logits[r, v] - lse) - (1 - s) [v = target] - s / V)
-// A row counts unless its target is ignoreIndex; a target out of [0, V) does not count either, and is a fault. Logits
-// at LOWEST or below are masked; a row that is masked everywhere gives zeros.
+// A row counts unless its target is ignoreIndex, else its loss is 0; a target out of [0, V) does not count either, and
+// is a fault. Logits at LOWEST or below are masked; a row that is masked everywhere gives zeros.
 //
 // `lse` keeps the maximum and the logarithm apart: their sum would lose the latter when logits are large. The
 // probabilities are computed anew in backward instead of being stored, as in Liger (Hsu et al. 2024).

@@ -16,7 +16,7 @@ struct Params {
   axis: u32,
   fault: u32,
   shape: array<vec4u, 2>,    // of the output
-  strides: array<vec4u, 2>,  // of the other tensor: x in forward and destinations, the indices in scatter_add; 0 on the axis
+  strides: array<vec4u, 2>,  // of the tensor that axisSize belongs to; 0 on the axis
   bounds: array<vec4u, 2>,   // scatter_add: the indices' shape; no bound on the axis
 }
 @group(1) @binding(0) var<uniform> params: Params;

@@ -69,12 +69,13 @@ fn forward(
   let total = row_sum(sum * weight(top, row_top), lane);
 
   let log_total = log_safe(total);
+  let scale = 1f / max(total, SMALLEST_NORMAL);   // a total of 0 has weights of 0
   for (var i = own.first; i < own.end; i += own.step) {
     let value = f32(x[i]);
     if (LOG) {
       y[i] = Element(select(value - row_top - log_total, value, value <= LOWEST));
     } else {
-      y[i] = Element(select(weight(value, row_top) / total, 0f, total == 0f));
+      y[i] = Element(weight(value, row_top) * scale);
     }
   }
 }

@@ -42,12 +42,11 @@ export function crossEntropy(
   }
   const settings = { V, ignoreIndex, labelSmoothing };
   const { losses, lse } = rowLosses(logits, targets, settings);
-  const single = reduction !== 'none';
-  const { loss, weight } = single
-    ? weightedSum(losses, targets, settings, reduction === 'mean')
-    : { loss: losses, weight: full(logits.runtime, [1], 1, 'f32') };
-  if (single) losses.dispose();
-  return record({
+  const { loss, weight } =
+    reduction === 'none'
+      ? { loss: losses, weight: full(logits.runtime, [1], 1, 'f32') }
+      : weightedSum(losses, targets, settings, reduction === 'mean');
+  record({
     name: 'crossEntropy',
     inputs: [logits],
     output: loss,
@@ -55,6 +54,9 @@ export function crossEntropy(
     backward: null,
     fused: (dy, saved) => [gradient(dy, saved, settings)],
   });
+  // The record holds what it needs under handles of its own.
+  for (const temporary of [losses, lse, weight]) if (temporary !== loss) temporary.dispose();
+  return loss;
 }
 
 interface Settings {

@@ -58,7 +58,7 @@ function norm(name: Name, x: Tensor, parameters: readonly Tensor[], eps: number)
   const inputs = [x, ...parameters];
   const wanted = inputs.map((input) => input.edge !== null);
   const zeros = () => inputs.map(({ shape }) => full(x.runtime, shape, 0, x.dtype));
-  return record({
+  record({
     name,
     inputs,
     output,
@@ -73,6 +73,8 @@ function norm(name: Name, x: Tensor, parameters: readonly Tensor[], eps: number)
       ];
     },
   });
+  stats.dispose(); // the record holds it under a handle of its own
+  return output;
 }
 
 /** y, and (mean, rstd) of each row, [rows, 2]. */

@@ -42,7 +42,7 @@ function along(
   derivative: (dy: Tensor, y: Tensor, axis: number) => Tensor,
 ): Tensor {
   expectDType(name, 'x', x, 'f32', 'f16');
-  const { rows, cols, inner, perThread, workgroups, ...resolved } = rowsAlong(name, x.shape, axis);
+  const { axis: at, rows, cols, inner, perThread, workgroups } = rowsAlong(name, x.shape, axis);
   const run = (entry: 'forward' | 'backward', inputs: Tensor[]): Tensor => {
     const result = allocate(x.runtime, x.shape, x.dtype);
     launch(kernel, entry, {
@@ -65,7 +65,7 @@ function along(
     inputs: [x],
     output,
     saved: [output],
-    backward: (dy, [y]) => [derivative(dy, y, resolved.axis)],
+    backward: (dy, [y]) => [derivative(dy, y, at)],
     fused: (dy, [y]) => [run('backward', [y, dy])],
   });
 }

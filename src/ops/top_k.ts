@@ -2,7 +2,7 @@
 
 import source from '../../kernels/top_k.wgsl' with { type: 'text' };
 import { ShapeError } from '../errors.ts';
-import { format } from '../tensor/shape.ts';
+import { format, type Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { gather } from './gather.ts';
 import { allocate, expectDType, kernelFile, launch } from './launch.ts';
@@ -33,10 +33,8 @@ export function argmax(x: Tensor, { axis = -1, keepDims = false }: ArgmaxOptions
   if (x.shape[at] === 0) {
     throw new ShapeError(`argmax: axis ${at} of ${format(x.shape)} has no elements`);
   }
-  const largest = indicesOfLargest('argmax', x, at, 1);
-  if (keepDims) return largest;
-  const shape = x.shape.toSpliced(at, 1);
-  return largest.alias(shape, largest.strides.toSpliced(at, 1), largest.offset);
+  const shape = keepDims ? x.shape.with(at, 1) : x.shape.toSpliced(at, 1);
+  return indicesOfLargest('argmax', x, at, 1, shape);
 }
 
 /**
@@ -54,15 +52,15 @@ export function topK(
       `topK: k is ${k}, and axis ${at} of ${format(x.shape)} has ${x.shape[at]} elements`,
     );
   }
-  const indices = indicesOfLargest('topK', x, at, k);
+  const indices = indicesOfLargest('topK', x, at, k, x.shape.with(at, k));
   return { values: gather(x, indices, { axis: at }), indices };
 }
 
-/** i32, of x's shape with k elements along the axis. */
-function indicesOfLargest(op: string, x: Tensor, axis: number, k: number): Tensor {
+/** The indices of the k largest, i32. `shape` is x's with k along the axis; with k = 1 it may lack the axis. */
+function indicesOfLargest(op: string, x: Tensor, axis: number, k: number, shape: Shape): Tensor {
   expectDType(op, 'x', x, 'f32', 'f16');
   const { rows, cols, inner, perThread, workgroups } = rowsAlong(op, x.shape, axis);
-  const output = allocate(x.runtime, x.shape.with(axis, k), 'i32');
+  const output = allocate(x.runtime, shape, 'i32');
   launch(kernel, k === 1 ? 'argmax' : 'top_k', {
     inputs: [x],
     outputs: [output],

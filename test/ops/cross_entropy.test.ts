@@ -114,4 +114,12 @@ describe('crossEntropy', () => {
     expect(() => grad(loss, [logits], { createGraph: true })).toThrow(TensorError);
     expect(() => grad(loss, [logits], { createGraph: true })).toThrow(/crossEntropy/);
   });
+
+  it('holds no memory but its result when nothing asks for a gradient', () => {
+    const logits = device.randn([64, 64], { seed: 7 });
+    const targets = ids(randomIds(64, 64));
+    const before = device.memory().bytesInUse;
+    crossEntropy(logits, targets);
+    expect(device.memory().bytesInUse - before).toBe(256); // the smallest block
+  });
 });
