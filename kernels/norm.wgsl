@@ -1,7 +1,8 @@
 // Normalisation of the rows of x (rows, C), and its gradients.
 //   layer norm   y = (x - mean x) rstd * weight + bias      rstd = 1 / √(mean (x - mean x)² + eps)
 //   RMS norm     y = x rstd * weight                        rstd = 1 / √(mean x² + eps)
-// (Ba et al. 2016; Zhang & Sennrich 2019.) With x̂ = (x - mean) rstd and g = dy * weight; RMS norm has no middle term, and a mean of 0:
+// (Ba et al. 2016; Zhang & Sennrich 2019.) With x̂ = (x - mean) rstd and g = dy * weight; for the RMS norm the means
+// of x and g are 0:
 //   backward     dx = rstd (g - mean g - x̂ mean(g x̂))
 //   partials     of each block of rows: Σ dy x̂, and for the layer norm Σ dy
 //   *_parameters dweight, dbias = the sums over the blocks
