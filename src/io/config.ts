@@ -246,11 +246,14 @@ export function differences(a: object, b: object): string[] {
   return [...names].filter((name) => !sameValue(valueAt(a, name), valueAt(b, name)));
 }
 
-function settingNames(settings: object, prefix = ''): string[] {
-  return Object.entries(settings).flatMap(([key, value]) =>
-    isGroup(value) ? settingNames(value, `${prefix}${key}.`) : [prefix + key],
+/** All settings as a flat list; those of a group are named `group.name`. */
+export function settingEntries(settings: object, prefix = ''): [name: string, value: unknown][] {
+  return Object.entries(settings).flatMap(([key, value]): [string, unknown][] =>
+    isGroup(value) ? settingEntries(value, `${prefix}${key}.`) : [[prefix + key, value]],
   );
 }
+
+const settingNames = (settings: object) => settingEntries(settings).map(([name]) => name);
 
 function valueAt(settings: object, name: string): unknown {
   return name
