@@ -59,8 +59,9 @@ fn df(x: f32) -> f32 {
     case RELU: { return select(0f, 1f, x > 0f); }
     case GELU: { return normal_cdf(x) + x * INV_SQRT_2PI * exp_safe(-0.5 * x * x); }
     case GELU_TANH: {
-      let t = tanh_safe(GELU_SCALE * (x + GELU_CUBIC * x * x * x));
-      return 0.5 * (1f + t) + 0.5 * x * (1f - t * t) * GELU_SCALE * (1f + 3f * GELU_CUBIC * x * x);
+      let c = clamp(x, -10f, 10f);   // the slope is 0 or 1 from there on, where x² would overflow
+      let t = tanh_safe(GELU_SCALE * (c + GELU_CUBIC * c * c * c));
+      return 0.5 * (1f + t) + 0.5 * c * (1f - t * t) * GELU_SCALE * (1f + 3f * GELU_CUBIC * c * c);
     }
     case SILU: { let s = sigmoid(x); return s * (1f + x * (1f - s)); }
     case TANH: { let t = tanh_safe(x); return 1f - t * t; }

@@ -78,7 +78,7 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
     );
   }
   if (bias) expectShape('linear', 'bias', bias, [outputs!]);
-  const rows = reshape(x, [-1, inputs!]);
+  const rows = reshape(x, [sizeOf(x.shape.slice(0, -1)), inputs!]);
   const flat =
     blocksOf(weight).length > 1
       ? linearInBlocks(rows, weight)

@@ -23,7 +23,7 @@ function unary(
   derivative: Derivative,
   bounds: Bounds = { a: 0, b: 0 },
 ): Tensor {
-  const name = op.toLowerCase();
+  const [name] = op.toLowerCase().split('_') as [string]; // GELU_TANH is gelu too
   expectDType(name, 'x', x, 'f32', 'f16');
   const run = (entry: string, inputs: Tensor[]) => {
     const output = allocate(x.runtime, x.shape, x.dtype);
@@ -71,10 +71,11 @@ export function gelu(
   });
 }
 
-function geluTanhDerivative(dy: Tensor, x: Tensor): Tensor {
+function geluTanhDerivative(dy: Tensor, unbounded: Tensor): Tensor {
   // t = tanh(s (x + c x³)):  d = (1 + t)/2 + x/2 (1 - t²) s (1 + 3 c x²)
   const s = Math.sqrt(2 / Math.PI);
   const c = 0.044715;
+  const x = clamp(unbounded, { min: -10, max: 10 }); // d is 0 or 1 from there on, where x² would overflow
   const x2 = square(x);
   const t = tanh(mul(mul(x, add(mul(x2, c), 1)), s));
   const slope = mul(mul(x, sub(1, square(t))), mul(add(mul(x2, 3 * c), 1), s / 2));
