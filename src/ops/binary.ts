@@ -56,7 +56,7 @@ export function div(a: Operand, b: Operand): Tensor {
     a,
     b,
     (dy, _a, b) => div(dy, b),
-    (dy, a, b) => mul(dy, div(div(mul(a, -1), b), b)),
+    (dy, a, b) => mul(div(div(mul(dy, a), b), b), -1),
   );
 }
 
@@ -126,8 +126,13 @@ function arithmetic(op: string, a: Operand, b: Operand, da: Derivative, db: Deri
       wanted[i] ? sumTo(d(dy, first!, second!), shapes[i]!) : null,
     );
   };
-  const name = op.toLowerCase();
-  return record({ name, inputs: operands, output, saved: linear ? [] : operands, backward });
+  return record({
+    name: nameOf(op),
+    inputs: operands,
+    output,
+    saved: linear ? [] : operands,
+    backward,
+  });
 }
 
 /** The operands again, tensors replaced by their saved handles. */
@@ -136,10 +141,14 @@ function restore(a: Operand, b: Operand, saved: readonly Tensor[]): [Operand, Op
   return [saved[0]!, typeof b === 'number' ? b : saved[1]!];
 }
 
+/** The public name: LESS_EQUAL is lessEqual. */
+const nameOf = (op: string): string =>
+  op.toLowerCase().replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+
 const keep = (dy: Tensor, flags: Tensor): Tensor => mul(dy, cast(flags, dy.dtype));
 
 function elementwise(op: string, a: Operand, b: Operand, result?: DType): Tensor {
-  const name = op.toLowerCase();
+  const name = nameOf(op);
   if (a instanceof Tensor && b instanceof Tensor) {
     if (a.dtype !== b.dtype) {
       throw new DTypeError(`${name}: a is ${a.dtype} and b is ${b.dtype}; cast() one of them`);
@@ -156,7 +165,7 @@ function elementwise(op: string, a: Operand, b: Operand, result?: DType): Tensor
 function launchTensors(op: string, a: Tensor, b: Tensor, y: Tensor): void {
   const strides = [a, b].map((x) => broadcastStrides(x.shape, x.strides, y.shape));
   const merged = collapse(y.shape, strides);
-  expectDType(op.toLowerCase(), 'y', y, 'f32', 'f16', 'i32', 'u32');
+  expectDType(nameOf(op), 'y', y, 'f32', 'f16', 'i32', 'u32');
   // In place, y is an operand too: the kernel then reads and writes it through one binding.
   const inPlace = y.storage === a.storage;
   launch(kernel, inPlace ? 'in_place' : 'tensors', {

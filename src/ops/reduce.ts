@@ -51,6 +51,7 @@ export function min(x: Tensor, options: ReduceOptions = {}): Tensor {
 
 /** ln Σ eˣ over the axes, without overflow. */
 export function logSumExp(x: Tensor, options: ReduceOptions = {}): Tensor {
+  count('logSumExp', x, options); // fails under this name, not as max
   // The shift cancels, so it needs no gradient.
   const top = untaped(() => max(x, { ...options, keepDims: true }));
   const shifted = log(sum(exp(sub(x, top)), options));
@@ -62,8 +63,9 @@ export function variance(
   x: Tensor,
   { correction = 0, ...options }: ReduceOptions & { correction?: 0 | 1 } = {},
 ): Tensor {
+  const n = count('variance', x, options);
   const centred = sub(x, mean(x, { ...options, keepDims: true }));
-  return div(sum(square(centred), options), count('variance', x, options) - correction);
+  return div(sum(square(centred), options), n - correction);
 }
 
 /** Σ x over the axes along which `shape` was stretched to x's shape: the gradient of broadcasting. */
