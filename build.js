@@ -22,6 +22,10 @@ function minify(text) {
   return lines.join('\n');
 }
 
+// What users install stays outside the bundles; uPlot's text goes into the reports.
+const { dependencies, optionalDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+const installed = [...Object.keys(dependencies), ...Object.keys(optionalDependencies)];
+
 const common = { bundle: true, format: 'esm', target: 'es2022', plugins: [wgsl], metafile: true, logLevel: 'warning' };
 
 async function buildLibrary() {
@@ -34,7 +38,7 @@ async function buildLibrary() {
     splitting: true, // the entries share one Tensor class
     platform: 'node',
     target: 'node20',
-    packages: 'external',
+    external: installed,
   });
   const browser = await build({
     ...common,

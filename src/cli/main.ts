@@ -2,7 +2,7 @@
 // The `shadegrad` command. Each subcommand is a thin shell over an exported function.
 
 import { Command } from 'commander';
-import { version } from '../../package.json' with { type: 'json' };
+import manifest from '../../package.json' with { type: 'json' };
 import { ShadegradError } from '../errors.ts';
 import { addDemos } from './demos.ts';
 import { addInfo } from './info.ts';
@@ -10,7 +10,7 @@ import { addTrain } from './train.ts';
 
 const program = new Command('shadegrad')
   .description('WebGPU tensors with autodiff, and language models and reinforcement learning on top.')
-  .version(version)
+  .version(manifest.version)
   .showHelpAfterError('(shadegrad --help lists the commands)')
   .enablePositionalOptions();
 

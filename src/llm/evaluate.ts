@@ -10,8 +10,8 @@ import type { Transformer } from './transformer.ts';
 export interface EvaluationOptions {
   /** Windows per forward pass. */
   readonly batch: number;
-  /** Most tokens to look at, spread evenly; null: all. */
-  readonly maximumTokens: number | null;
+  /** Most tokens to look at, spread evenly; 0: all. */
+  readonly maximumTokens: number;
 }
 
 /** Mean negative log-likelihood per token, in nats. The same windows each time; the sum stays on the device. */
@@ -22,8 +22,8 @@ export async function evaluateLoss(
   { batch, maximumTokens }: EvaluationOptions,
 ): Promise<number> {
   const { context } = model.config;
-  const maximum = maximumTokens === null ? Number.MAX_SAFE_INTEGER : Math.max(1, Math.floor(maximumTokens / context));
-  const { inputs, targets, starts } = evaluationWindows(tokens, { context, maximum });
+  const maximum = maximumTokens === 0 ? undefined : Math.max(1, Math.floor(maximumTokens / context));
+  const { inputs, targets, starts } = evaluationWindows(tokens, { context, ...(maximum && { maximum }) });
   let total = device.zeros([]);
   for (let row = 0; row < starts.length; row += batch) {
     const rows = Math.min(batch, starts.length - row);

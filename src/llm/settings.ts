@@ -52,8 +52,8 @@ export const TRAIN_DEFAULTS = {
   /** The last part of the text, held out. */
   validation: 0.1,
   evaluateEvery: 100,
-  /** Held-out tokens per evaluation, spread over the part; null: all of them. */
-  evaluationTokens: 8192 as number | null,
+  /** Held-out tokens per evaluation, spread over the part; 0: all of them. */
+  evaluationTokens: 8192,
   checkpointEvery: 100,
   /** Steps between read-backs of the losses. */
   logEvery: 10,
@@ -94,7 +94,7 @@ export const TRAIN_CHECKS: Checks<TrainSettings> = {
   gradClip: nonNegative,
   validation: between(0.001, 0.9),
   evaluateEvery: positiveInteger,
-  evaluationTokens: nullOr(positiveInteger),
+  evaluationTokens: nonNegativeInteger,
   checkpointEvery: positiveInteger,
   logEvery: positiveInteger,
   sampleCharacters: nonNegativeInteger,
@@ -111,7 +111,7 @@ const NANO_GPT = {
   activation: 'gelu',
   evaluateEvery: 250,
   checkpointEvery: 250,
-  evaluationTokens: null,
+  evaluationTokens: 0,
 } as const;
 
 export const PRESETS = {

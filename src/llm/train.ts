@@ -31,6 +31,13 @@ export interface TrainProgress {
   readonly evaluation?: Evaluation;
 }
 
+/** What is being trained, and on what. */
+export interface TrainState {
+  readonly model: Transformer;
+  readonly data: TrainingData;
+  readonly settings: TrainSettings;
+}
+
 export interface TrainOptions {
   /** The text to learn; default the built-in corpus. */
   readonly text?: { readonly name: string; readonly content: string } | null;
@@ -39,7 +46,8 @@ export interface TrainOptions {
   readonly folder?: Folder | null;
   /** Continue from the folder's newest checkpoint. Default false. */
   readonly resume?: boolean;
-  readonly onProgress?: (progress: TrainProgress) => void;
+  /** Training waits for it: it may draw samples, or hold the run. */
+  readonly onProgress?: (progress: TrainProgress, state: TrainState) => void | Promise<void>;
   /** Told of what is worth a line: a checkpoint passed over, a resumed step. */
   readonly onNote?: (line: string) => void;
   /** Stops after the current step, with a checkpoint. */
@@ -50,10 +58,7 @@ export interface TrainOptions {
   readonly clock?: () => number;
 }
 
-export interface TrainResult {
-  readonly model: Transformer;
-  readonly data: TrainingData;
-  readonly settings: TrainSettings;
+export interface TrainResult extends TrainState {
   readonly steps: number;
   /** Whether `signal` ended it before the last step. */
   readonly stopped: boolean;
@@ -77,6 +82,7 @@ export async function trainLanguageModel(device: Device, options: TrainOptions =
   const data = trainingData(text, settings);
   const run = folder && (await openRun(folder, { ...options, device, settings, data }));
   const trainer = new Trainer(device, settings, data);
+  const state: TrainState = { model: trainer.model, data, settings };
   if (run?.checkpoint) trainer.restore(run.checkpoint);
   const first = run?.checkpoint?.step ?? 0;
   const evaluations: Evaluation[] = [...(run?.evaluations ?? [])];
@@ -101,7 +107,7 @@ export async function trainLanguageModel(device: Device, options: TrainOptions =
     if (evaluation) evaluations.push(evaluation);
     await run?.log(progress);
     if (run && (checkpoints || best)) await run.save({ step, tensors: await trainer.state(), evaluations, best });
-    options.onProgress?.(progress);
+    await options.onProgress?.(progress, state);
     reported = { step, time: clock() };
     // Hand the event loop a turn: signals arrive, and a page draws.
     await new Promise((resolve) => setTimeout(resolve, 0));
@@ -110,15 +116,13 @@ export async function trainLanguageModel(device: Device, options: TrainOptions =
   const seconds = (clock() - begin) / 1000;
   const stopped = step < settings.steps;
   const result: TrainResult = {
-    model: trainer.model,
-    data,
-    settings,
+    ...state,
     steps: step,
     stopped,
     parameters: trainer.model.parameterCount,
     bestValLoss: evaluations.length > 0 ? Math.min(...evaluations.map(({ loss }) => loss)) : null,
     evaluations,
-    samples: stopped ? [] : await drawSamples(device, trainer.model, data, settings),
+    samples: stopped ? [] : await drawSamples(device, state),
     tokensPerSecond: (tokensPerStep * (step - first)) / seconds,
     seconds,
     adapter: device.adapter.name,
@@ -128,13 +132,21 @@ export async function trainLanguageModel(device: Device, options: TrainOptions =
   return result;
 }
 
-async function drawSamples(device: Device, model: Transformer, data: TrainingData, settings: TrainSettings): Promise<string[]> {
-  const { samples, sampleCharacters: tokens, temperature, seed } = settings;
+/**
+ * Continuations that begin where the text's lines begin. The same seed draws at every step, so that samples of
+ * different steps show what the model has learned. `count` is `settings.samples` unless given.
+ */
+export async function drawSamples(
+  device: Device,
+  { model, data, settings }: TrainState,
+  count = settings.samples,
+): Promise<string[]> {
+  const { sampleCharacters: tokens, temperature, seed } = settings;
   // A line break is where stories and speeches begin; a text without one begins with its own first character.
-  const [first] = data.tokenizer.decode(data.validation.subarray(0, 1));
-  const prompt = data.tokenizer.decode(data.train).includes('\n') ? '\n' : first!;
+  const [first] = data.content;
+  const prompt = data.content.includes('\n') ? '\n' : first!;
   const texts: string[] = [];
-  for (let stream = 0; stream < samples; stream++) {
+  for (let stream = 0; stream < count; stream++) {
     texts.push(await sampleText(device, model, data.tokenizer, { prompt, tokens, temperature, seed, stream }));
   }
   return texts;

@@ -191,9 +191,11 @@ export class Tensor {
 
   /** Moves the tensor's content elsewhere: optimisers gather parameters in slabs. Internal. */
   rebind(storage: Storage, offset: number): void {
-    this.storage.release();
+    const old = this.storage;
     this.held = storage.hold();
     this.start = offset;
+    old.release();
+    if (safetyNet.unregister(this)) this.leaveToCollector();
   }
 
   /** Frees the memory when no other view holds it. Safe to call twice. */
