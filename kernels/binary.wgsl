@@ -22,10 +22,10 @@ const GREATER = 11u;
 const GREATER_EQUAL = 12u;
 const OP: u32 = ADD;
 const SWAPPED: bool = false;
+const RANK: u32 = 8;     // axes; known when compiling, so that the walk over them unrolls
 
 struct Params {
   size: u32,               // elements of y
-  rank: u32,               // axes after merging, at most 8
   aStart: u32,             // in elements, as the strides
   bStart: u32,
   shape: array<vec4u, 2>,
@@ -76,13 +76,13 @@ fn power(a: f32, b: f32) -> f32 {
 fn operands(i: u32) -> vec2u {
   var rest = i;
   var found = vec2u(params.aStart, params.bStart);
-  for (var axis = i32(params.rank) - 1; axis >= 0; axis--) {
-    let size = params.shape[axis / 4][axis % 4];
+  for (var axis = RANK - 1u; axis > 0u; axis--) {
+    let size = params.shape[axis / 4u][axis % 4u];
     let at = rest % size;
     rest /= size;
-    found += at * vec2u(params.aStrides[axis / 4][axis % 4], params.bStrides[axis / 4][axis % 4]);
+    found += at * vec2u(params.aStrides[axis / 4u][axis % 4u], params.bStrides[axis / 4u][axis % 4u]);
   }
-  return found;
+  return found + rest * vec2u(params.aStrides[0][0], params.bStrides[0][0]);
 }
 
 @compute @workgroup_size(64)

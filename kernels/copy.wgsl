@@ -5,10 +5,10 @@
 
 alias Source = f32;
 alias Target = f32;
+const RANK: u32 = 8;       // axes; known when compiling, so that the walk over them unrolls
 
 struct Params {
   size: u32,               // number of elements
-  rank: u32,
   xStart: u32,             // in elements, as the strides
   yStart: u32,
   shape: array<vec4u, 2>,
@@ -33,13 +33,15 @@ fn forward(
   var rest = i;
   var xAt = params.xStart;
   var yAt = params.yStart;
-  for (var axis = i32(params.rank) - 1; axis >= 0; axis--) {
-    let size = params.shape[axis / 4][axis % 4];
+  for (var axis = RANK - 1u; axis > 0u; axis--) {
+    let size = params.shape[axis / 4u][axis % 4u];
     let at = rest % size;
     rest /= size;
-    xAt += at * params.xStrides[axis / 4][axis % 4];
-    yAt += at * params.yStrides[axis / 4][axis % 4];
+    xAt += at * params.xStrides[axis / 4u][axis % 4u];
+    yAt += at * params.yStrides[axis / 4u][axis % 4u];
   }
+  xAt += rest * params.xStrides[0][0];
+  yAt += rest * params.yStrides[0][0];
   y[yAt] = Target(x[xAt]);
 }
 

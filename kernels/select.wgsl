@@ -3,10 +3,10 @@
 
 alias Element = f32;   // of a, b and y
 alias Flag = u32;      // of the condition
+const RANK: u32 = 8;   // axes; known when compiling, so that the walk over them unrolls
 
 struct Params {
   size: u32,               // elements of y
-  rank: u32,               // axes after merging, at most 8
   conditionStart: u32,     // in elements, as the strides
   aStart: u32,
   bStart: u32,
@@ -34,13 +34,16 @@ fn forward(
   var fromCondition = params.conditionStart;
   var fromA = params.aStart;
   var fromB = params.bStart;
-  for (var axis = i32(params.rank) - 1; axis >= 0; axis--) {
-    let size = params.shape[axis / 4][axis % 4];
+  for (var axis = RANK - 1u; axis > 0u; axis--) {
+    let size = params.shape[axis / 4u][axis % 4u];
     let at = rest % size;
     rest /= size;
-    fromCondition += at * params.conditionStrides[axis / 4][axis % 4];
-    fromA += at * params.aStrides[axis / 4][axis % 4];
-    fromB += at * params.bStrides[axis / 4][axis % 4];
+    fromCondition += at * params.conditionStrides[axis / 4u][axis % 4u];
+    fromA += at * params.aStrides[axis / 4u][axis % 4u];
+    fromB += at * params.bStrides[axis / 4u][axis % 4u];
   }
+  fromCondition += rest * params.conditionStrides[0][0];
+  fromA += rest * params.aStrides[0][0];
+  fromB += rest * params.bStrides[0][0];
   if (condition[fromCondition] != Flag(0)) { y[i] = a[fromA]; } else { y[i] = b[fromB]; }
 }

@@ -173,7 +173,6 @@ function launchTensors(op: string, a: Tensor, b: Tensor, y: Tensor): void {
     outputs: [y],
     params: {
       size: y.size,
-      rank: merged.shape.length,
       aStart: bindingStart(a),
       bStart: bindingStart(b),
       shape: merged.shape,
@@ -181,7 +180,7 @@ function launchTensors(op: string, a: Tensor, b: Tensor, y: Tensor): void {
       bStrides: merged.strides[1]!,
       value: 0,
     },
-    constants: { OP: op, Element: a.dtype, Result: y.dtype },
+    constants: { OP: op, Element: a.dtype, Result: y.dtype, RANK: merged.rank },
     workgroups: groupsFor(y.size),
     strided: true,
   });
@@ -195,7 +194,6 @@ function withNumber(op: string, x: Tensor, value: number, swapped: boolean, resu
     outputs: [y],
     params: {
       size: x.size,
-      rank: 0,
       aStart: 0,
       bStart: 0,
       shape: none,

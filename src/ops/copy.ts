@@ -12,13 +12,12 @@ const kernel = kernelFile('copy', source);
 
 /** y = x element by element, whatever their strides and types; shapes are equal. Outside the tape. */
 export function copyInto(y: Tensor, x: Tensor): void {
-  const { shape, strides } = collapse(x.shape, [x.strides, y.strides]);
+  const { shape, strides, rank } = collapse(x.shape, [x.strides, y.strides]);
   launch(kernel, 'forward', {
     inputs: [x],
     outputs: [y],
     params: {
       size: x.size,
-      rank: shape.length,
       xStart: bindingStart(x),
       yStart: bindingStart(y),
       shape,
@@ -26,7 +25,7 @@ export function copyInto(y: Tensor, x: Tensor): void {
       yStrides: strides[1]!,
       value: 0,
     },
-    constants: { Source: x.dtype, Target: y.dtype },
+    constants: { Source: x.dtype, Target: y.dtype, RANK: rank },
     workgroups: groupsFor(x.size),
     strided: true,
   });
@@ -54,7 +53,6 @@ export function fill(y: Tensor, value: number): void {
     outputs: [y],
     params: {
       size: y.size,
-      rank: 0,
       xStart: 0,
       yStart: bindingStart(y),
       shape: none,

@@ -50,7 +50,6 @@ function choose(condition: Tensor, a: Tensor, b: Tensor): Tensor {
     outputs: [y],
     params: {
       size: y.size,
-      rank: merged.shape.length,
       conditionStart: bindingStart(condition),
       aStart: bindingStart(a),
       bStart: bindingStart(b),
@@ -59,7 +58,7 @@ function choose(condition: Tensor, a: Tensor, b: Tensor): Tensor {
       aStrides: merged.strides[1]!,
       bStrides: merged.strides[2]!,
     },
-    constants: { Element: a.dtype, Flag: condition.dtype },
+    constants: { Element: a.dtype, Flag: condition.dtype, RANK: merged.rank },
     workgroups: groupsFor(y.size),
     strided: true,
   });

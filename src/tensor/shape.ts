@@ -107,14 +107,18 @@ export function stretchedAxes(shape: Shape, target: Shape): number[] {
   return axes;
 }
 
+/** The most axes that kernels walk by strides. */
+const MAX_RANK = 8;
+
 /**
  * Merges neighbouring axes that all of the strided operands walk as one, and drops axes of size 1:
- * kernels then see few axes.
+ * kernels then see few axes. The rank is theirs: at least 1.
+ * @throws ShapeError when more than 8 remain.
  */
 export function collapse(
   shape: Shape,
   operands: readonly (readonly number[])[],
-): { shape: number[]; strides: number[][] } {
+): { shape: number[]; strides: number[][]; rank: number } {
   const outShape: number[] = [];
   const outStrides: number[][] = operands.map(() => []);
   for (let axis = 0; axis < shape.length; axis++) {
@@ -127,5 +131,8 @@ export function collapse(
     const at = merges ? last : last + 1;
     for (const [k, strides] of operands.entries()) outStrides[k]![at] = strides[axis]!;
   }
-  return { shape: outShape, strides: outStrides };
+  if (outShape.length > MAX_RANK) {
+    throw new ShapeError(`a view of shape ${format(shape)} has over ${MAX_RANK} axes that do not merge; copy it first`);
+  }
+  return { shape: outShape, strides: outStrides, rank: Math.max(1, outShape.length) };
 }
