@@ -57,6 +57,8 @@ export class BufferPool {
   constructor(
     private readonly device: GPUDevice,
     private readonly limits: { readonly maxBufferSize: number },
+    /** Called before buffers are destroyed: recorded work that uses them must be submitted by then. */
+    private readonly beforeDestroy: () => void,
     /** Told of each buffer that is destroyed, so that bind groups do not keep it alive. */
     private readonly onDestroy: (block: Block) => void,
   ) {}
@@ -90,8 +92,9 @@ export class BufferPool {
     else this.free.set(block.bytes, [block]);
   }
 
-  /** Destroys the pooled blocks, all or those of one list. */
+  /** Destroys the pooled blocks. */
   trim(): void {
+    this.beforeDestroy();
     for (const list of this.free.values()) {
       for (const block of list) {
         this.counters.bytesPooled -= block.bytes;

@@ -79,7 +79,12 @@ export class Context {
     readonly limits: Limits,
   ) {
     this.pipelines = new PipelineCache(device, limits);
-    this.pool = new BufferPool(device, limits, (block) => this.pipelines.forget(block));
+    this.pool = new BufferPool(
+      device,
+      limits,
+      () => this.batch.submit(),
+      (block) => this.pipelines.forget(block),
+    );
     this.faults = new Faults(device);
     this.batch = new Batch(
       device,

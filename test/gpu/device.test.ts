@@ -1,0 +1,406 @@
+// The device: errors that surface, limits before calls, the upload rule, the pool, timing, warm-up, loss.
+
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import {
+  DeviceError,
+  DeviceLostError,
+  KernelError,
+  LimitError,
+  OutOfMemoryError,
+} from '../../src/errors.ts';
+import { sizeClass } from '../../src/gpu/buffers.ts';
+import { add, mul } from '../../src/ops/binary.ts';
+import { Device } from '../../src/ops/device.ts';
+import { matmul } from '../../src/ops/matmul.ts';
+import { mean, sum } from '../../src/ops/reduce.ts';
+import { exp, relu, square } from '../../src/ops/unary.ts';
+import { backward } from '../../src/tensor/tape.ts';
+
+let device: Device;
+
+beforeAll(async () => {
+  device = await Device.open();
+});
+
+afterAll(() => device.destroy());
+
+afterEach(() => vi.restoreAllMocks());
+
+/** The GPU object underneath, to break things with. */
+const under = (of: Device): GPUDevice => Reflect.get(of.gpu, 'device');
+
+const TWICE = `// y = 2 x
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(64)
+fn forward(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x < arrayLength(&y)) { y[id.x] = 2f * x[id.x]; }
+}`;
+
+describe('errors', () => {
+  it('of a bad dispatch reject the next awaited call, with the label of the kernel', async () => {
+    const twice = await device.kernel(TWICE, { name: 'twice' });
+    const [y] = twice.run('forward', { inputs: [], outputs: [{ shape: [3] }], workgroups: 1 });
+    const error: Error = await y!.data().then(
+      () => expect.fail('the read should have failed'),
+      (reason) => reason,
+    );
+    expect(error).toBeInstanceOf(DeviceError);
+    expect(error.message).toMatch(/^twice\.forward: /);
+  });
+
+  it('that follow the first are its causes, and the device is usable afterwards', async () => {
+    const twice = await device.kernel(TWICE, { name: 'twice' });
+    const bad = { inputs: [], outputs: [{ shape: [3] }], workgroups: 1 };
+    twice.run('forward', bad);
+    twice.run('forward', bad);
+    const error: Error = await device.sync().then(
+      () => expect.fail('the sync should have failed'),
+      (reason) => reason,
+    );
+    expect(error.cause).toBeInstanceOf(DeviceError);
+
+    const x = device.tensor([1, 2, 3]);
+    const [y] = twice.run('forward', { inputs: [x], outputs: [{ shape: [3] }], workgroups: 1 });
+    expect([...(await y!.data())]).toEqual([2, 4, 6]);
+  });
+
+  it('in WGSL from outside show the line, with a caret under the place', async () => {
+    const wrong = TWICE.replace('2f * x[id.x]', '2f * z[id.x]');
+    const error: Error = await device.kernel(wrong, { name: 'twice' }).then(
+      () => expect.fail('this should not compile'),
+      (reason) => reason,
+    );
+    expect(error).toBeInstanceOf(KernelError);
+    const [message, line, caret] = error.message.split('\n');
+    expect(message).toMatch(/^twice:7:48 .*'z'/);
+    expect(line).toContain('2f * z[id.x]');
+    expect(caret!.indexOf('^')).toBe(line!.indexOf('z['));
+  });
+
+  it('in the call of a kernel name what it has', async () => {
+    const twice = await device.kernel(TWICE, { name: 'twice' });
+    const call = { inputs: [device.zeros([3])], outputs: [{ shape: [3] }], workgroups: 1 };
+    expect(() => twice.run('backward', call)).toThrow(
+      new KernelError('twice: no entry point "backward"; it has forward'),
+    );
+    expect(() => twice.run('forward', { ...call, constants: { TILE: 8 } })).toThrow(
+      new KernelError('twice: no constant "TILE" to replace'),
+    );
+    await expect(device.kernel('fn helper() {}', { name: 'empty' })).rejects.toThrow(
+      new KernelError('empty: no @compute entry point found'),
+    );
+  });
+});
+
+describe('limits', () => {
+  /** What a smaller adapter would say. */
+  const smaller = async (limits: Partial<Device['limits']>, run: (small: Device) => unknown) => {
+    const small = await Device.open({ limits });
+    try {
+      await run(small);
+    } finally {
+      small.destroy();
+    }
+  };
+
+  it('on the size of a buffer are checked before it is created', () =>
+    smaller({ maxBufferSize: 1024 }, (small) => {
+      const before = small.memory();
+      expect(() => small.zeros([257])).toThrow(
+        new LimitError(
+          "a buffer of 1028 bytes exceeds this adapter's maxBufferSize of 1024; split the tensor",
+        ),
+      );
+      expect(small.memory()).toEqual(before);
+      expect(small.zeros([256]).size).toBe(256);
+    }));
+
+  it('on what one binding sees are checked before the dispatch, with the shape in the message', () =>
+    smaller({ maxStorageBufferBindingSize: 1024 }, async (small) => {
+      const x = small.tensor(new Float32Array(300));
+      expect(() => relu(x)).toThrow(LimitError);
+      expect(() => relu(x)).toThrow(/^unary\.forward: .*\[300\] takes 1200 bytes; .*at most 1024/);
+      await small.sync();
+    }));
+
+  it('on the storage buffers of a kernel are checked before it is compiled', () =>
+    smaller({ maxStorageBuffersPerShaderStage: 2 }, async (small) => {
+      const [a, b] = [small.ones([3]), small.ones([3])];
+      expect(() => add(a, b)).toThrow(
+        new LimitError('binary.tensors: 3 tensors exceed the limit of 2 storage buffers'),
+      );
+      await small.sync();
+    }));
+
+  it('on workgroups fold the grid, and are named when that is not enough', () =>
+    smaller({ maxComputeWorkgroupsPerDimension: 5 }, async (small) => {
+      const values = Float32Array.from({ length: 5 * 64 * 3 + 1 }, (_, i) => i);
+      const y = add(small.tensor(values), 1);
+      expect(await y.data()).toEqual(values.map((v) => v + 1));
+      const large = small.tensor(new Float32Array(26 * 64));
+      expect(() => add(large, 1)).toThrow(
+        new LimitError('binary.scalar: 26 workgroups exceed the limit of 5 x 5'),
+      );
+      await small.sync();
+    }));
+
+  it('of 65,535 workgroups are passed by folding, to the last element', async () => {
+    const size = 65_536 * 64 + 1;
+    const y = device.scope(() => add(device.full([size], 2), 1));
+    const values = await y.data();
+    expect(values.every((value) => value === 3)).toBe(true);
+    y.dispose();
+    device.gpu.pool.trim();
+  });
+});
+
+describe('uploads', () => {
+  it('wait for recorded work: an op before a write sees the old values', async () => {
+    const x = device.tensor([1, 2, 3]);
+    const y = mul(x, 10);
+    x.write([7, 8, 9]);
+    expect([...(await y.data())]).toEqual([10, 20, 30]);
+    expect([...(await x.data())]).toEqual([7, 8, 9]);
+  });
+
+  it('overtake recorded work when they do not wait: the rule is needed', async () => {
+    const x = device.tensor([1, 2, 3]);
+    const y = mul(x, 10);
+    under(device).queue.writeBuffer(x.storage.block!.buffer, 0, Float32Array.of(7, 8, 9));
+    expect([...(await y.data())]).toEqual([70, 80, 90]);
+  });
+
+  it('into a freed block leave the op alone that read it before', async () => {
+    const x = device.tensor([1, 2, 3]);
+    const { block } = x.storage;
+    const y = mul(x, 10);
+    x.dispose();
+    const z = device.tensor([7, 8, 9]);
+    expect(z.storage.block).toBe(block);
+    expect([...(await y.data())]).toEqual([10, 20, 30]);
+    expect([...(await z.data())]).toEqual([7, 8, 9]);
+  });
+
+  it('are not needed for a dispatch to use a freed block at once', async () => {
+    const x = device.tensor([1, 2, 3]);
+    const { block } = x.storage;
+    const y = mul(x, 10);
+    x.dispose();
+    const z = device.full([3], 5);
+    expect(z.storage.block).toBe(block);
+    expect([...(await y.data())]).toEqual([10, 20, 30]);
+    expect([...(await z.data())]).toEqual([5, 5, 5]);
+  });
+});
+
+describe('the pool', () => {
+  it('has size classes that hold what is asked, are 256-byte multiples, and waste at most a quarter', () => {
+    for (let bytes = 1; bytes < 1 << 20; bytes = Math.ceil(1.07 * bytes)) {
+      const size = sizeClass(bytes);
+      expect(size).toBeGreaterThanOrEqual(bytes);
+      expect(size % 256).toBe(0);
+      expect(size - bytes).toBeLessThan(Math.max(256, bytes / 4));
+      expect(sizeClass(size)).toBe(size);
+    }
+  });
+
+  it('gives the block of a freed tensor to the next of its class, and counts exactly', async () => {
+    const own = await Device.open();
+    const before = own.memory();
+    const first = own.zeros([100]);
+    expect(own.memory()).toMatchObject({
+      bytesInUse: before.bytesInUse + 512,
+      tensors: before.tensors + 1,
+      buffersCreated: before.buffersCreated + 1,
+    });
+    first.dispose();
+    expect(own.memory()).toMatchObject({ bytesInUse: before.bytesInUse, bytesPooled: 512 });
+    const second = own.zeros([70]);
+    expect(own.memory()).toMatchObject({
+      bytesInUse: before.bytesInUse + 512,
+      bytesPooled: 0,
+      peakBytes: before.bytesInUse + 512,
+      buffersCreated: before.buffersCreated + 1,
+    });
+    second.dispose();
+    own.destroy();
+  });
+
+  it('is emptied by trim, and the tensors in use keep their content', async () => {
+    const kept = device.tensor([1, 2, 3]);
+    mul(kept, 2).dispose();
+    device.gpu.pool.trim();
+    expect(device.memory().bytesPooled).toBe(0);
+    expect([...(await add(kept, 1).data())]).toEqual([2, 3, 4]);
+  });
+});
+
+describe('memory that is not there', () => {
+  /** createBuffer fails from its k-th call on, `times` times. */
+  const failing = (own: Device, k: number, times: number) => {
+    const gpu = under(own);
+    const create = gpu.createBuffer.bind(gpu);
+    let calls = 0;
+    return vi.spyOn(gpu, 'createBuffer').mockImplementation((descriptor) => {
+      calls++;
+      if (calls >= k && calls < k + times) throw new RangeError('out of memory, says the test');
+      return create(descriptor);
+    });
+  };
+
+  const trainingStep = (own: Device) => {
+    const weight = own.randn([5, 3], { seed: 2 }).requireGrad();
+    try {
+      return own.scope(() => {
+        const x = own.randn([8, 5], { seed: 1 });
+        const loss = mean(square(exp(relu(matmul(x, weight)))));
+        backward(loss);
+        return add(loss, sum(weight.grad!));
+      });
+    } finally {
+      weight.dispose();
+    }
+  };
+
+  it('is a typed error at every allocation of a training step; nothing leaks, and the next step works', async () => {
+    const own = await Device.open();
+    const whole = trainingStep(own);
+    const expected = await whole.item();
+    whole.dispose();
+    const before = own.memory();
+    let failures = 0;
+    for (let k = 1; ; k++) {
+      own.gpu.pool.trim();
+      const spy = failing(own, k, Number.POSITIVE_INFINITY);
+      let result: ReturnType<typeof trainingStep> | null = null;
+      try {
+        result = trainingStep(own);
+      } catch (error) {
+        expect(error).toBeInstanceOf(OutOfMemoryError);
+        expect((error as Error).message).toMatch(/^no GPU memory for \d+ bytes with \d+ in use$/);
+        failures++;
+      } finally {
+        spy.mockRestore();
+      }
+      result?.dispose();
+      const { tensors, bytesInUse } = own.memory();
+      expect({ k, tensors, bytesInUse }).toEqual({
+        k,
+        tensors: before.tensors,
+        bytesInUse: before.bytesInUse,
+      });
+      const next = trainingStep(own);
+      expect(await next.item()).toBe(expected);
+      next.dispose();
+      if (result) break;
+    }
+    expect(failures).toBeGreaterThanOrEqual(8);
+    own.destroy();
+  });
+
+  it('is found again by trimming the pool, when that helps', async () => {
+    const own = await Device.open();
+    own.zeros([1000]).dispose();
+    const spy = failing(own, 1, 1);
+    const y = own.full([2000], 3);
+    expect(spy).toHaveBeenCalledTimes(2);
+    expect(own.memory().bytesPooled).toBe(0);
+    expect((await y.data())[1999]).toBe(3);
+    own.destroy();
+  });
+});
+
+describe('timing', () => {
+  const work = (x: ReturnType<Device['zeros']>) =>
+    device.scope(() => {
+      sum(relu(x));
+      relu(x);
+    });
+
+  it('tells the GPU time of each kernel where there are timestamps', async () => {
+    if (!device.features.has('timestamp-query')) {
+      console.warn(`not covered: ${device.adapter.name} has no timestamp-query`);
+      return;
+    }
+    const x = device.ones([1000]);
+    const { source, wallMicroseconds, kernels } = await device.time(() => work(x));
+    expect(source).toBe('timestamp');
+    const counts = Object.fromEntries(kernels.map(({ label, count }) => [label, count]));
+    expect(counts).toEqual({ 'unary.forward': 2, 'reduce.rows': 1 });
+    const total = kernels.reduce((us, { microseconds }) => us + microseconds, 0);
+    expect(total).toBeGreaterThanOrEqual(0);
+    expect(total).toBeLessThanOrEqual(wallMicroseconds);
+  });
+
+  it('says that it took wall time where there are none', async () => {
+    const plain = await Device.open();
+    Reflect.set(plain.gpu, 'features', new Set());
+    const x = plain.ones([1000]);
+    const { source, wallMicroseconds, kernels } = await plain.time(() => relu(x));
+    expect({ source, kernels }).toEqual({ source: 'wall', kernels: [] });
+    expect(wallMicroseconds).toBeGreaterThan(0);
+    plain.destroy();
+  });
+});
+
+describe('warm-up', () => {
+  it('compiles what a function would launch, and computes nothing', async () => {
+    const own = await Device.open();
+    const x = own.tensor([1, 2, 3]);
+    await own.sync();
+    const { pipelines } = own.gpu.pipelines.counts;
+    await own.warmup(() => {
+      own.addInPlace(x, relu(x));
+    });
+    expect(own.gpu.pipelines.counts.pipelines).toBe(pipelines + 2);
+    expect([...(await x.data())]).toEqual([1, 2, 3]);
+    own.addInPlace(x, relu(x));
+    expect(own.gpu.pipelines.counts.pipelines).toBe(pipelines + 2);
+    expect([...(await x.data())]).toEqual([2, 4, 6]);
+    own.destroy();
+  });
+});
+
+describe('a lost device', () => {
+  const withinASecond = <T>(work: Promise<T>) =>
+    Promise.race([
+      work,
+      new Promise((_, reject) => setTimeout(reject, 1000, new Error('still pending after 1 s'))),
+    ]);
+
+  it.each([
+    ['by destroy()', (own: Device) => own.destroy()],
+    ['by its driver', (own: Device) => under(own).destroy()],
+  ])('%s in the middle of a step rejects what is pending and what comes later', async (_, lose) => {
+    const own = await Device.open();
+    const x = own.randn([256, 256], { seed: 1 });
+    const y = matmul(x, x);
+    const pending = [y.data(), own.sync(), own.time(() => matmul(x, x))];
+    lose(own);
+    for (const each of pending) {
+      await expect(withinASecond<unknown>(each)).rejects.toThrow(DeviceLostError);
+    }
+    await expect(withinASecond(x.data())).rejects.toThrow(DeviceLostError);
+    await expect(withinASecond(own.sync())).rejects.toThrow(DeviceLostError);
+    await expect(withinASecond(own.warmup(() => relu(x)))).rejects.toThrow(DeviceLostError);
+    expect(() => own.zeros([3])).toThrow(DeviceLostError);
+    expect(() => x.write(new Float32Array(65_536))).toThrow(DeviceLostError);
+  });
+
+  it('says what was running, and what to do', async () => {
+    const own = await Device.open();
+    const y = relu(own.ones([3]));
+    under(own).destroy();
+    await expect(y.data()).rejects.toThrow(
+      /^the GPU device was lost \(destroyed\) after unary\.forward: .*; open a new device and resume from the last checkpoint$/,
+    );
+  });
+
+  it('leaves other devices alone', async () => {
+    const own = await Device.open();
+    own.destroy();
+    expect([...(await device.tensor([1, 2]).data())]).toEqual([1, 2]);
+  });
+});
