@@ -6,6 +6,7 @@ import { format } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { full } from './copy.ts';
+import { unpackHalf } from './half_pairs.ts';
 import { allocate, expectDType, expectShape, groupsFor, kernelFile, launch } from './launch.ts';
 import { rowBlocks } from './row_blocks.ts';
 import { sortedPairs } from './sort.ts';
@@ -15,13 +16,13 @@ const kernel = kernelFile('embedding', source);
 /**
  * y[..., :] = weight[ids[...], :]. The gradient sums the occurrences of an id in their order: the same bits every run.
  * A weight over the adapter's binding limit is read and differentiated in blocks of rows.
- * @param weight [V, D], f32 or f16.
+ * @param weight [V, D], f32 or f16; or half precision in pairs, u32 [V, D / 2] (`packHalf`), which has no gradient.
  * @param ids [...], i32 or u32. An id out of range gives zeros, and a DataError from the next awaited call.
  * @returns [..., D]
  * @throws ShapeError or DTypeError when the arguments are not of that kind.
  */
 export function embedding(weight: Tensor, ids: Tensor): Tensor {
-  expectDType('embedding', 'weight', weight, 'f32', 'f16');
+  expectDType('embedding', 'weight', weight, 'f32', 'f16', 'u32');
   expectDType('embedding', 'ids', ids, 'i32', 'u32');
   if (weight.rank !== 2) {
     throw new ShapeError(`embedding: weight is ${format(weight.shape)}, expected [rows, width]`);
@@ -41,6 +42,10 @@ export function embedding(weight: Tensor, ids: Tensor): Tensor {
     view.dispose();
   }
   if (table !== weight) table.dispose();
+  if (weight.dtype === 'u32') {
+    using packed = output;
+    return unpackHalf(packed);
+  }
   return record({
     name: 'embedding',
     inputs: [weight],

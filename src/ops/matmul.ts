@@ -15,6 +15,7 @@ import { record, untaped } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add, addInPlace } from './binary.ts';
 import { denseCopy, fill } from './copy.ts';
+import { unpackHalf } from './half_pairs.ts';
 import { allocate, bindingStart, expectDType, expectShape, kernelFile, launch } from './launch.ts';
 import { sumTo } from './reduce.ts';
 import { reshape, slice, transpose } from './view.ts';
@@ -68,9 +69,13 @@ export function matmul(
 
 /**
  * y = x weightᵀ + bias: x [..., in], weight [out, in], bias [out] -> [..., out].
- * A weight over the adapter's binding limit is multiplied in blocks of rows.
+ * A frozen weight may be half precision in pairs, u32 [out, in / 2] (`packHalf`). A weight over the adapter's binding limit is multiplied in blocks of rows.
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  if (weight.dtype === 'u32') {
+    using unpacked = unpackHalf(weight);
+    return linear(x, unpacked, bias);
+  }
   const [outputs, inputs] = weight.shape;
   if (weight.rank !== 2 || x.rank === 0 || x.shape.at(-1) !== inputs) {
     throw new ShapeError(

@@ -97,3 +97,37 @@ describe('softmax', () => {
     });
   }
 });
+
+describe('identities of the lectures', () => {
+  it('B3 softmax(z + c) = softmax(z) for c = ±1e4', async () => {
+    // Multiples of 1/64, so that z + c is exact in f32.
+    const z = Float64Array.from({ length: 33 }, (_, i) => Math.round(200 * Math.sin(i)) / 64);
+    const plain = await softmax(device.tensor(z)).data();
+    for (const c of [1e4, -1e4]) {
+      const shifted = await softmax(device.tensor(z.map((value) => value + c))).data();
+      for (let i = 0; i < z.length; i++)
+        expect(Math.abs(shifted[i]! - plain[i]!)).toBeLessThan(1e-6);
+    }
+    const far = [...(await softmax(device.tensor([1e4, 0, -1e4])).data())];
+    const logFar = [...(await logSoftmax(device.tensor([1e4, 0, -1e4])).data())];
+    expect(far).toEqual([1, 0, 0]);
+    expect(logFar).toEqual([0, -1e4, -2e4]);
+  });
+
+  it('B4 the gradient of ln softmax_j is e_j - softmax, the arrows average to 0 and have no common part', async () => {
+    const z = device.tensor([0.3, -1.2, 2.1]).requireGrad();
+    const p = await softmax(z).data();
+    const mean = [0, 0, 0];
+    for (let j = 0; j < 3; j++) {
+      const dy = device.tensor([0, 1, 2].map((i) => (i === j ? 1 : 0)));
+      const [gradient] = grad(logSoftmax(z), [z], { dy });
+      const arrow = [...(await gradient!.data())];
+      for (let i = 0; i < 3; i++) {
+        expect(Math.abs(arrow[i]! - ((i === j ? 1 : 0) - p[i]!))).toBeLessThan(1e-6);
+        mean[i]! += p[j]! * arrow[i]!;
+      }
+      expect(Math.abs(arrow.reduce((a, b) => a + b, 0))).toBeLessThan(1e-6);
+    }
+    for (const component of mean) expect(Math.abs(component)).toBeLessThan(1e-6);
+  });
+});
