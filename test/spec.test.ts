@@ -12,7 +12,9 @@ const END = '<!-- end of lectures -->';
 function testedRows(): Map<string, Set<string>> {
   const found = new Map<string, Set<string>>();
   for (const path of testFiles('test')) {
-    const titles = readFileSync(path, 'utf8').matchAll(/\b(?:test|it|describe)(?:\.each)?\(\s*['"`]([A-L]\d{1,2})\b/g);
+    const titles = readFileSync(path, 'utf8').matchAll(
+      /\b(?:test|it|describe)(?:\.each)?\(\s*['"`]([A-L]\d{1,2})\b/g,
+    );
     for (const [, id] of titles) found.set(id!, (found.get(id!) ?? new Set()).add(path));
   }
   return found;
@@ -55,5 +57,9 @@ test('the README lists exactly the rows that have a test', () => {
   const [, after] = (rest ?? '').split(`\n${END}`);
   const updated = `${before}${BEGIN}\n${table(testedRows())}\n${END}${after}`;
   if (process.env.UPDATE_README) writeFileSync('README.md', updated);
-  else expect(readme, 'run UPDATE_README=1 npx vitest run --config test/vitest.config.ts test/spec.test.ts').toBe(updated);
+  else
+    expect(
+      readme,
+      'run UPDATE_README=1 npx vitest run --config test/vitest.config.ts test/spec.test.ts',
+    ).toBe(updated);
 });

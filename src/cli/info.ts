@@ -1,7 +1,7 @@
 // shadegrad info: the adapter, what it can do, and what is missing for a better one.
 
-import { platform } from '#platform';
 import type { Command } from 'commander';
+import { platform } from '#platform';
 import { Device } from '../ops/device.ts';
 
 export function addInfo(program: Command): void {
@@ -27,7 +27,9 @@ async function info({ adapter, json }: { adapter: string; json?: boolean }): Pro
   row('adapter', report.adapter.name);
   row('driver', report.adapter.driver);
   row('kind', report.adapter.software ? 'software (computes on the CPU)' : 'hardware');
-  for (const name of ['shader-f16', 'timestamp-query', 'subgroups']) row(name, features.includes(name) ? 'yes' : 'no');
+  for (const name of ['shader-f16', 'timestamp-query', 'subgroups'])
+    row(name, features.includes(name) ? 'yes' : 'no');
   for (const [name, value] of Object.entries(report.limits)) row(name, value.toLocaleString('en'));
-  if (missing.length > 0) console.log(`\nfor a GPU:\n${missing.map((line) => `  - ${line}`).join('\n')}`);
+  if (missing.length > 0)
+    console.log(`\nfor a GPU:\n${missing.map((line) => `  - ${line}`).join('\n')}`);
 }

@@ -9,7 +9,9 @@ import { addInfo } from './info.ts';
 import { addTrain } from './train.ts';
 
 const program = new Command('shadegrad')
-  .description('WebGPU tensors with autodiff, and language models and reinforcement learning on top.')
+  .description(
+    'WebGPU tensors with autodiff, and language models and reinforcement learning on top.',
+  )
   .version(manifest.version)
   .showHelpAfterError('(shadegrad --help lists the commands)')
   .enablePositionalOptions();
@@ -20,7 +22,8 @@ try {
   await program.parseAsync();
 } catch (error) {
   // Mistakes of use get one line; anything else is ours, and shows where.
-  const message = error instanceof ShadegradError ? `${error.name}: ${error.message}` : (error as Error).stack;
+  const message =
+    error instanceof ShadegradError ? `${error.name}: ${error.message}` : (error as Error).stack;
   console.error(message);
   process.exitCode = 1;
 }

@@ -9,7 +9,9 @@ const ROOT = 'runs';
 async function numbered(): Promise<{ name: string; number: number }[]> {
   const names = await readdir(ROOT).catch(() => []);
   const matches = names.map((name) => ({ name, number: Number(/^[a-z]+-(\d+)$/.exec(name)?.[1]) }));
-  return matches.filter(({ number }) => Number.isInteger(number)).sort((a, b) => a.number - b.number);
+  return matches
+    .filter(({ number }) => Number.isInteger(number))
+    .sort((a, b) => a.number - b.number);
 }
 
 /** The next free folder for a run of `kind`. */

@@ -17,7 +17,10 @@ export interface TrainingData {
 }
 
 /** Characters as tokens, the last part held out; without a text, the built-in corpus. @throws DataError for a short text. */
-export function trainingData(text: { name: string; content: string } | null, settings: TrainSettings): TrainingData {
+export function trainingData(
+  text: { name: string; content: string } | null,
+  settings: TrainSettings,
+): TrainingData {
   const { corpusSeed: seed, corpusCharacters: characters, validation, context } = settings;
   const content = text?.content ?? generateCorpus({ seed, characters });
   const tokenizer = characterTokenizer(content);

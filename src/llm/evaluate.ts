@@ -1,8 +1,8 @@
 // The mean loss of a model over fixed windows of tokens.
 
-import type { Device } from '../ops/device.ts';
 import { add } from '../ops/binary.ts';
 import { crossEntropy } from '../ops/cross_entropy.ts';
+import type { Device } from '../ops/device.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { evaluationWindows, IGNORED_TARGET } from '../text/loader.ts';
 import type { Transformer } from './transformer.ts';
@@ -22,8 +22,12 @@ export async function evaluateLoss(
   { batch, maximumTokens }: EvaluationOptions,
 ): Promise<number> {
   const { context } = model.config;
-  const maximum = maximumTokens === 0 ? undefined : Math.max(1, Math.floor(maximumTokens / context));
-  const { inputs, targets, starts } = evaluationWindows(tokens, { context, ...(maximum && { maximum }) });
+  const maximum =
+    maximumTokens === 0 ? undefined : Math.max(1, Math.floor(maximumTokens / context));
+  const { inputs, targets, starts } = evaluationWindows(tokens, {
+    context,
+    ...(maximum && { maximum }),
+  });
   let total = device.zeros([]);
   for (let row = 0; row < starts.length; row += batch) {
     const rows = Math.min(batch, starts.length - row);

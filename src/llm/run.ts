@@ -48,17 +48,29 @@ export async function openRun(folder: Folder, options: RunOptions): Promise<Run>
   const config = { ...settings, data: data.name, dataSha256: await sha256OfText(data.content) };
   const checkpoint = resume ? await loadCheckpoint(folder, { config, onWarning: onNote }) : null;
   if (resume && !checkpoint) {
-    throw new CheckpointError(`${folder.location} holds no checkpoint to resume from; start without --resume`);
+    throw new CheckpointError(
+      `${folder.location} holds no checkpoint to resume from; start without --resume`,
+    );
   }
   if (!resume && (await folder.list('checkpoints')).length > 0) {
-    throw new CheckpointError(`${folder.location} holds a run already; continue it with --resume, or choose another --out`);
+    throw new CheckpointError(
+      `${folder.location} holds a run already; continue it with --resume, or choose another --out`,
+    );
   }
   if (checkpoint) {
     await truncateMetrics(folder, checkpoint.step);
     onNote(`resumed from step ${checkpoint.step}`);
   }
-  const description = { settings, data: data.name, tokenizer: data.tokenizer.toJSON(), adapter: device.adapter };
-  await folder.write('config.json', new TextEncoder().encode(`${JSON.stringify(description, null, 2)}\n`));
+  const description = {
+    settings,
+    data: data.name,
+    tokenizer: data.tokenizer.toJSON(),
+    adapter: device.adapter,
+  };
+  await folder.write(
+    'config.json',
+    new TextEncoder().encode(`${JSON.stringify(description, null, 2)}\n`),
+  );
   const metrics = new MetricsLog(folder);
 
   return {
@@ -67,7 +79,14 @@ export async function openRun(folder: Folder, options: RunOptions): Promise<Run>
     async log({ step, losses, learningRate, tokensPerSecond, evaluation }) {
       for (const [i, loss] of losses.entries()) {
         const at = step - losses.length + 1 + i;
-        const rest = at === step ? { learningRate, tokensPerSecond, ...(evaluation && { validationLoss: evaluation.loss }) } : {};
+        const rest =
+          at === step
+            ? {
+                learningRate,
+                tokensPerSecond,
+                ...(evaluation && { validationLoss: evaluation.loss }),
+              }
+            : {};
         await metrics.append({ step: at, loss, ...rest });
       }
     },
@@ -77,7 +96,9 @@ export async function openRun(folder: Folder, options: RunOptions): Promise<Run>
     },
     async finish(result) {
       await metrics.flush();
-      const samples = result.samples.map((sample, i) => `--- sample ${i + 1}\n${sample}\n`).join('\n');
+      const samples = result.samples
+        .map((sample, i) => `--- sample ${i + 1}\n${sample}\n`)
+        .join('\n');
       await folder.write('samples.txt', new TextEncoder().encode(samples));
       if (!plotLibrary) return;
       const report = await trainingReport(result, await readMetrics(folder), plotLibrary);

@@ -38,7 +38,11 @@ export async function sampleText(
 }
 
 /** Logits [V] that follow the last `context` ids. The window has one size, so that nothing is allocated as it fills. */
-async function lastLogits(device: Device, model: Transformer, ids: readonly number[]): Promise<ArrayLike<number>> {
+async function lastLogits(
+  device: Device,
+  model: Transformer,
+  ids: readonly number[],
+): Promise<ArrayLike<number>> {
   const { context, vocabularySize } = model.config;
   const window = ids.slice(-context);
   // Positions after the last are causally invisible to it.
@@ -47,7 +51,9 @@ async function lastLogits(device: Device, model: Transformer, ids: readonly numb
     noGrad(() => {
       const all = model.forward(device.tensor(padded, { shape: [1, context] }));
       const last = window.length - 1;
-      return reshape(slice(all, { start: [0, last, 0], end: [1, last + 1, vocabularySize] }), [vocabularySize]);
+      return reshape(slice(all, { start: [0, last, 0], end: [1, last + 1, vocabularySize] }), [
+        vocabularySize,
+      ]);
     }),
   );
   const values = await logits.data();

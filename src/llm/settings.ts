@@ -118,18 +118,55 @@ export const PRESETS = {
   /** The built-in corpus on an adapter that runs on the CPU: under three minutes on two cores. */
   'stories-cpu': {},
   /** The built-in corpus on a GPU. */
-  'stories-gpu': { layers: 4, width: 128, context: 128, batch: 32, steps: 2000, corpusCharacters: 2_000_000, evaluateEvery: 250, checkpointEvery: 250 },
+  'stories-gpu': {
+    layers: 4,
+    width: 128,
+    context: 128,
+    batch: 32,
+    steps: 2000,
+    corpusCharacters: 2_000_000,
+    evaluateEvery: 250,
+    checkpointEvery: 250,
+  },
   /** nanoGPT's configuration for a laptop's CPU: validation loss 1.88. */
-  'shakespeare-char-cpu': { ...NANO_GPT, layers: 4, heads: 4, width: 128, context: 64, batch: 12, steps: 2000 },
+  'shakespeare-char-cpu': {
+    ...NANO_GPT,
+    layers: 4,
+    heads: 4,
+    width: 128,
+    context: 64,
+    batch: 12,
+    steps: 2000,
+  },
   /** nanoGPT's train_shakespeare_char.py: validation loss 1.4697. */
-  'shakespeare-char': { ...NANO_GPT, layers: 6, heads: 6, width: 384, context: 256, batch: 64, steps: 5000, dropout: 0.2 },
+  'shakespeare-char': {
+    ...NANO_GPT,
+    layers: 6,
+    heads: 6,
+    width: 384,
+    context: 256,
+    batch: 64,
+    steps: 5000,
+    dropout: 0.2,
+  },
 } satisfies Record<string, Partial<TrainSettings>>;
 
 export type PresetName = keyof typeof PRESETS;
 
 /** The model that the settings describe. */
 export function modelConfig(settings: TrainSettings, vocabularySize: number): TransformerConfig {
-  const { layers, heads, width, context, positions, norm, activation, bias, tiedEmbeddings, dropout } = settings;
+  const {
+    layers,
+    heads,
+    width,
+    context,
+    positions,
+    norm,
+    activation,
+    bias,
+    tiedEmbeddings,
+    dropout,
+  } = settings;
   return {
     vocabularySize,
     layers,

@@ -76,7 +76,10 @@ export interface TrainResult extends TrainState {
  * @throws DataError for a text that is too short, ConfigError for a bad setting, CheckpointError where `resume` finds
  *   none that fits, DeviceLostError when the GPU goes away: the run can then be resumed on a new device.
  */
-export async function trainLanguageModel(device: Device, options: TrainOptions = {}): Promise<TrainResult> {
+export async function trainLanguageModel(
+  device: Device,
+  options: TrainOptions = {},
+): Promise<TrainResult> {
   const { text = null, folder = null, signal, clock = () => performance.now() } = options;
   const settings = checkSettings(resolveSettings(TRAIN_DEFAULTS, options.settings), TRAIN_CHECKS);
   const data = trainingData(text, settings);
@@ -99,14 +102,24 @@ export async function trainLanguageModel(device: Device, options: TrainOptions =
     if (!evaluates && !checkpoints && step % settings.logEvery !== 0) continue;
 
     const losses = await trainer.lossesSince(reported.step, step);
-    const tokensPerSecond = (tokensPerStep * (step - reported.step) * 1000) / (clock() - reported.time);
+    const tokensPerSecond =
+      (tokensPerStep * (step - reported.step) * 1000) / (clock() - reported.time);
     const learningRate = trainer.schedule(step - 1);
     const evaluation = evaluates ? { step, loss: await trainer.evaluate() } : undefined;
-    const progress = { step, steps: settings.steps, losses, learningRate, tokensPerSecond, ...(evaluation && { evaluation }) };
-    const best = evaluation !== undefined && evaluations.every(({ loss }) => evaluation.loss < loss);
+    const progress = {
+      step,
+      steps: settings.steps,
+      losses,
+      learningRate,
+      tokensPerSecond,
+      ...(evaluation && { evaluation }),
+    };
+    const best =
+      evaluation !== undefined && evaluations.every(({ loss }) => evaluation.loss < loss);
     if (evaluation) evaluations.push(evaluation);
     await run?.log(progress);
-    if (run && (checkpoints || best)) await run.save({ step, tensors: await trainer.state(), evaluations, best });
+    if (run && (checkpoints || best))
+      await run.save({ step, tensors: await trainer.state(), evaluations, best });
     await options.onProgress?.(progress, state);
     reported = { step, time: clock() };
     // Hand the event loop a turn: signals arrive, and a page draws.
@@ -147,7 +160,15 @@ export async function drawSamples(
   const prompt = data.content.includes('\n') ? '\n' : first!;
   const texts: string[] = [];
   for (let stream = 0; stream < count; stream++) {
-    texts.push(await sampleText(device, model, data.tokenizer, { prompt, tokens, temperature, seed, stream }));
+    texts.push(
+      await sampleText(device, model, data.tokenizer, {
+        prompt,
+        tokens,
+        temperature,
+        seed,
+        stream,
+      }),
+    );
   }
   return texts;
 }

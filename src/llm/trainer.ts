@@ -33,10 +33,25 @@ export class Trainer {
     private readonly settings: TrainSettings,
     private readonly data: TrainingData,
   ) {
-    const { seed, batch, context, learningRate: lr, minLearningRate: minLr, warmupSteps } = settings;
+    const {
+      seed,
+      batch,
+      context,
+      learningRate: lr,
+      minLearningRate: minLr,
+      warmupSteps,
+    } = settings;
     const { beta1, beta2, eps, weightDecay } = settings;
-    this.model = new Transformer(new Initialiser(device, seed), modelConfig(settings, data.tokenizer.vocabularySize));
-    this.schedule = cosine({ lr, minLr, warmupSteps, decaySteps: settings.decaySteps ?? settings.steps });
+    this.model = new Transformer(
+      new Initialiser(device, seed),
+      modelConfig(settings, data.tokenizer.vocabularySize),
+    );
+    this.schedule = cosine({
+      lr,
+      minLr,
+      warmupSteps,
+      decaySteps: settings.decaySteps ?? settings.steps,
+    });
     // Only matrices decay (nanoGPT): norms and biases are left alone.
     const parameters = [...this.model.namedParameters()];
     const groups = [
@@ -47,7 +62,9 @@ export class Trainer {
     const kept = (x: Tensor) => Object.assign(x, { kept: true });
     this.ids = kept(device.zeros([batch, context], { dtype: 'i32' }));
     this.targets = kept(device.zeros([batch, context], { dtype: 'i32' }));
-    this.recent = kept(device.zeros([Math.max(settings.logEvery, settings.evaluateEvery, settings.checkpointEvery)]));
+    this.recent = kept(
+      device.zeros([Math.max(settings.logEvery, settings.evaluateEvery, settings.checkpointEvery)]),
+    );
   }
 
   /** Step number `step`, from 0: draws its batch, and updates the parameters. Nothing is read back. */
@@ -71,7 +88,10 @@ export class Trainer {
   /** Training losses of the steps from `begin` up to but without `end`. @throws DataError for a loss that is not finite. */
   async lossesSince(begin: number, end: number): Promise<number[]> {
     const values = await this.recent.data();
-    const losses = Array.from({ length: end - begin }, (_, i) => values[(begin + i) % values.length]!);
+    const losses = Array.from(
+      { length: end - begin },
+      (_, i) => values[(begin + i) % values.length]!,
+    );
     const bad = losses.findIndex((loss) => !Number.isFinite(loss));
     if (bad === -1) return losses;
     throw new DataError(
@@ -96,10 +116,21 @@ export class Trainer {
     return tensors;
   }
 
-  restore({ step, tensors }: { readonly step: number; readonly tensors: ReadonlyMap<string, HostTensor> }): void {
-    const values = [...tensors].map(([name, x]) => [name, { shape: x.shape, data: x.data as Float32Array }] as const);
+  restore({
+    step,
+    tensors,
+  }: {
+    readonly step: number;
+    readonly tensors: ReadonlyMap<string, HostTensor>;
+  }): void {
+    const values = [...tensors].map(
+      ([name, x]) => [name, { shape: x.shape, data: x.data as Float32Array }] as const,
+    );
     this.model.load(new Map(values));
-    this.optimizer.loadState({ step, tensors: new Map(values.map(([name, { data }]) => [name, data])) });
+    this.optimizer.loadState({
+      step,
+      tensors: new Map(values.map(([name, { data }]) => [name, data])),
+    });
   }
 
   /** Frees what only training needs; the model stays. */

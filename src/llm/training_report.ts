@@ -5,8 +5,13 @@ import { type PlotLibrary, type Report, renderReport } from '../io/report.ts';
 import type { TrainResult } from './train.ts';
 
 /** The page's text. `metrics` are the run's lines of metrics.jsonl. */
-export function trainingReport(result: TrainResult, metrics: readonly MetricRecord[], plots: PlotLibrary): Promise<string> {
-  const { data, settings, steps, parameters, bestValLoss, seconds, tokensPerSecond, adapter } = result;
+export function trainingReport(
+  result: TrainResult,
+  metrics: readonly MetricRecord[],
+  plots: PlotLibrary,
+): Promise<string> {
+  const { data, settings, steps, parameters, bestValLoss, seconds, tokensPerSecond, adapter } =
+    result;
   const floor = data.entropyFloor;
   const validation = column(metrics, 'validationLoss');
   const report: Report = {
@@ -14,12 +19,22 @@ export function trainingReport(result: TrainResult, metrics: readonly MetricReco
     subtitle: `${parameters.toLocaleString('en')} parameters, ${steps.toLocaleString('en')} steps`,
     summary: [
       ['best validation loss', `${bestValLoss?.toFixed(4) ?? 'none'} nats per character`],
-      ...(floor === null ? [] : [['entropy of the source', `${floor.toFixed(4)} nats per character`] as [string, string]]),
-      ['a uniform guess', `${Math.log(data.tokenizer.vocabularySize).toFixed(4)} nats per character`],
+      ...(floor === null
+        ? []
+        : [
+            ['entropy of the source', `${floor.toFixed(4)} nats per character`] as [string, string],
+          ]),
+      [
+        'a uniform guess',
+        `${Math.log(data.tokenizer.vocabularySize).toFixed(4)} nats per character`,
+      ],
       ['time', `${seconds.toFixed(0)} s`],
       ['speed', `${Math.round(tokensPerSecond).toLocaleString('en')} tokens/s`],
       ['adapter', adapter],
-      ['text', `${data.train.length.toLocaleString('en')} characters to train on, ${data.validation.length.toLocaleString('en')} held out`],
+      [
+        'text',
+        `${data.train.length.toLocaleString('en')} characters to train on, ${data.validation.length.toLocaleString('en')} held out`,
+      ],
     ],
     plots: [
       {
@@ -45,7 +60,10 @@ export function trainingReport(result: TrainResult, metrics: readonly MetricReco
         series: [{ label: 'tokens/s', ...column(metrics, 'tokensPerSecond') }],
       },
     ],
-    samples: result.samples.map((text, i) => ({ title: `Sample ${i + 1} at temperature ${settings.temperature}`, text })),
+    samples: result.samples.map((text, i) => ({
+      title: `Sample ${i + 1} at temperature ${settings.temperature}`,
+      text,
+    })),
     settings,
   };
   return renderReport(report, plots);
@@ -59,7 +77,10 @@ interface Curve {
 /** The lines that have the metric, against their step. */
 function column(metrics: readonly MetricRecord[], key: string): Curve {
   const having = metrics.filter((record) => typeof record[key] === 'number');
-  return { x: having.map((record) => record.step as number), y: having.map((record) => record[key] as number) };
+  return {
+    x: having.map((record) => record.step as number),
+    y: having.map((record) => record[key] as number),
+  };
 }
 
 /** The mean over a sliding hundredth of the run: single batches are noisy. */

@@ -93,8 +93,17 @@ class Block extends Module {
   }
 
   forward(x: Tensor, training: boolean): Tensor {
-    const attended = add(x, this.dropout.forward(this.attention.forward(this.attentionNorm.forward(x), training), training));
-    return add(attended, this.dropout.forward(this.mlp.forward(this.mlpNorm.forward(attended)), training));
+    const attended = add(
+      x,
+      this.dropout.forward(
+        this.attention.forward(this.attentionNorm.forward(x), training),
+        training,
+      ),
+    );
+    return add(
+      attended,
+      this.dropout.forward(this.mlp.forward(this.mlpNorm.forward(attended)), training),
+    );
   }
 }
 
@@ -131,7 +140,9 @@ export class Transformer extends Module {
   forward(ids: Tensor, { training = false }: { training?: boolean } = {}): Tensor {
     const [, T] = ids.shape as [number, number];
     if (ids.rank !== 2 || T > this.config.context) {
-      throw new ShapeError(`Transformer: ids are ${format(ids.shape)}, expected [B, T] with T up to ${this.config.context}`);
+      throw new ShapeError(
+        `Transformer: ids are ${format(ids.shape)}, expected [B, T] with T up to ${this.config.context}`,
+      );
     }
     let h = this.tokens.forward(ids);
     if (this.positions) h = add(h, slice(this.positions.weight, { end: [T] }));
@@ -154,7 +165,8 @@ function makeNorm(init: Initialiser, { norm, width, bias }: TransformerConfig): 
 
 function checkConfig({ width, heads, keyValueHeads, positions }: TransformerConfig): void {
   if (width % heads !== 0) throw new ConfigError(`width ${width} is no multiple of heads ${heads}`);
-  if (heads % keyValueHeads !== 0) throw new ConfigError(`heads ${heads} is no multiple of keyValueHeads ${keyValueHeads}`);
+  if (heads % keyValueHeads !== 0)
+    throw new ConfigError(`heads ${heads} is no multiple of keyValueHeads ${keyValueHeads}`);
   if (positions === 'rope' && (width / heads) % 2 !== 0) {
     throw new ConfigError(`rope needs an even head size, got width / heads = ${width / heads}`);
   }

@@ -1,10 +1,10 @@
 // Initial values, made in float64 on the CPU: the same on every adapter.
 
 import type { Device } from '../ops/device.ts';
-import type { Shape } from '../tensor/shape.ts';
-import type { Tensor } from '../tensor/tensor.ts';
 import { fillNormal, fillUniform } from '../tensor/philox.ts';
+import type { Shape } from '../tensor/shape.ts';
 import { sizeOf } from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 
 /** Makes trainable tensors; each takes the next stream of the seed, so a model follows from its seed. */
 export class Initialiser {
@@ -19,14 +19,20 @@ export class Initialiser {
   normal(shape: Shape, std: number): Tensor {
     const values = new Float64Array(sizeOf(shape));
     fillNormal(values, { seed: this.seed, stream: this.stream++ });
-    return this.parameter(values.map((z) => std * z), shape);
+    return this.parameter(
+      values.map((z) => std * z),
+      shape,
+    );
   }
 
   /** Uniform in [-bound, bound). */
   uniform(shape: Shape, bound: number): Tensor {
     const values = new Float64Array(sizeOf(shape));
     fillUniform(values, { seed: this.seed, stream: this.stream++ });
-    return this.parameter(values.map((u) => bound * (2 * u - 1)), shape);
+    return this.parameter(
+      values.map((u) => bound * (2 * u - 1)),
+      shape,
+    );
   }
 
   constant(shape: Shape, value: number): Tensor {

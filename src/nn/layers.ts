@@ -16,7 +16,12 @@ export class Embedding extends Module {
   /** [count, width] */
   readonly weight: Tensor;
 
-  constructor(init: Initialiser, count: number, width: number, { std = 0.02 }: { std?: number } = {}) {
+  constructor(
+    init: Initialiser,
+    count: number,
+    width: number,
+    { std = 0.02 }: { std?: number } = {},
+  ) {
     super();
     this.weight = init.normal([count, width], std);
   }
@@ -109,6 +114,8 @@ export class MLP extends Module {
   forward(x: Tensor): Tensor {
     const up = this.up.forward(x);
     if (this.gate) return this.down.forward(mul(silu(this.gate.forward(x)), up));
-    return this.down.forward(gelu(up, { approximate: this.options.activation === 'gelu' ? 'none' : 'tanh' }));
+    return this.down.forward(
+      gelu(up, { approximate: this.options.activation === 'gelu' ? 'none' : 'tanh' }),
+    );
   }
 }

@@ -28,14 +28,21 @@ export class Linear extends Module {
   readonly adapters = new Map<string, Adapter>();
   private active: Adapter | null = null;
 
-  constructor(init: Initialiser, inputs: number, outputs: number, { bias = false, std = 0.02 }: LinearOptions = {}) {
+  constructor(
+    init: Initialiser,
+    inputs: number,
+    outputs: number,
+    { bias = false, std = 0.02 }: LinearOptions = {},
+  ) {
     super();
     this.weight = init.normal([outputs, inputs], std);
     this.bias = bias ? init.constant([outputs], 0) : null;
   }
 
   forward(x: Tensor): Tensor {
-    return this.active ? this.active.apply(this, x) : linear(x, this.weight, this.bias ?? undefined);
+    return this.active
+      ? this.active.apply(this, x)
+      : linear(x, this.weight, this.bias ?? undefined);
   }
 
   /** Routes `forward` through the named adapter, if the layer has it, or past all for null. */
@@ -49,7 +56,9 @@ export function withAdapter<T>(model: Module, name: string | null, fn: () => T):
   const layers = [...model.modules()].filter((module) => module instanceof Linear);
   if (name !== null && !layers.some((layer) => layer.adapters.has(name))) {
     const known = [...new Set(layers.flatMap((layer) => [...layer.adapters.keys()]))];
-    throw new ConfigError(`withAdapter: no adapter "${name}"; the model has ${known.join(', ') || 'none'}`);
+    throw new ConfigError(
+      `withAdapter: no adapter "${name}"; the model has ${known.join(', ') || 'none'}`,
+    );
   }
   for (const layer of layers) layer.use(name);
   try {

@@ -29,14 +29,22 @@ export abstract class Module {
   }
 
   /** Overwrites the tensors with the given values. @throws DataError when a name is missing or a shape differs. */
-  load(values: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: ArrayLike<number> }>): void {
+  load(
+    values: ReadonlyMap<
+      string,
+      { readonly shape: readonly number[]; readonly data: ArrayLike<number> }
+    >,
+  ): void {
     const own = this.namedTensors();
     const missing = [...own.keys()].filter((name) => !values.has(name));
-    if (missing.length > 0) throw new DataError(`load: no values for ${missing.slice(0, 5).join(', ')}`);
+    if (missing.length > 0)
+      throw new DataError(`load: no values for ${missing.slice(0, 5).join(', ')}`);
     for (const [name, x] of own) {
       const { shape, data } = values.get(name)!;
       if (!sameShape(shape, x.shape)) {
-        throw new DataError(`load: ${name} is [${x.shape.join(', ')}], the file has [${shape.join(', ')}]`);
+        throw new DataError(
+          `load: ${name} is [${x.shape.join(', ')}], the file has [${shape.join(', ')}]`,
+        );
       }
       x.write(data);
     }
@@ -50,9 +58,12 @@ export abstract class Module {
 
 function visit(name: string, value: unknown, found: Map<string, Tensor>): void {
   if (value instanceof Tensor) found.set(name, value);
-  else if (value instanceof Module) for (const [inner, x] of value.namedTensors(`${name}.`)) found.set(inner, x);
-  else if (Array.isArray(value)) for (const [i, item] of value.entries()) visit(`${name}.${i}`, item, found);
-  else if (value instanceof Map) for (const [key, item] of value) visit(`${name}.${key}`, item, found);
+  else if (value instanceof Module)
+    for (const [inner, x] of value.namedTensors(`${name}.`)) found.set(inner, x);
+  else if (Array.isArray(value))
+    for (const [i, item] of value.entries()) visit(`${name}.${i}`, item, found);
+  else if (value instanceof Map)
+    for (const [key, item] of value) visit(`${name}.${key}`, item, found);
 }
 
 function* modulesIn(value: unknown): Generator<Module> {
