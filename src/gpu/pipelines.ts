@@ -99,16 +99,13 @@ export class PipelineCache {
 
   /** Compiles the file's text and rejects with its compile errors, each with its line and a caret. */
   async check(choice: KernelChoice): Promise<void> {
-    const text = specialise(choice.file, choice.constants ?? {});
+    const code = specialise(choice.file, LIBRARY, choice.constants ?? {});
     this.device.pushErrorScope('validation');
-    const module = this.device.createShaderModule({
-      code: `${text}\n${LIBRARY}`,
-      label: choice.file.name,
-    });
+    const module = this.device.createShaderModule({ code, label: choice.file.name });
     const [info] = await Promise.all([module.getCompilationInfo(), this.device.popErrorScope()]);
     const errors = info.messages.filter((m) => m.type === 'error');
     if (errors.length === 0) return;
-    const lines = text.split('\n');
+    const lines = code.split('\n');
     const shown = errors.map(({ lineNum, linePos, message }) => {
       const caret = `${' '.repeat(Math.max(0, linePos - 1))}^`;
       return `${choice.file.name}:${lineNum}:${linePos} ${message}\n  ${lines[lineNum - 1] ?? ''}\n  ${caret}`;
@@ -172,7 +169,7 @@ export class PipelineCache {
         `${label}: ${inputs + outputs} tensors exceed the limit of ${limit} storage buffers`,
       );
     }
-    const code = `${specialise(file, choice.constants ?? {})}\n${LIBRARY}`;
+    const code = specialise(file, LIBRARY, choice.constants ?? {});
     const module = this.device.createShaderModule({ code, label });
     const layoutKey = `${inputs}-${outputs}-${file.params ? 'p' : ''}`;
     const layout = this.layout(layoutKey, inputs, outputs, file.params !== null);

@@ -45,11 +45,12 @@ export function readKernel(name: string, text: string): KernelFile {
 }
 
 /**
- * The file with some constants replaced. `alias Element = f32;` is replaced likewise, and f16 enables its extension.
- * @throws KernelError for a name that the file does not declare.
+ * The file, and the library after it, with some constants replaced. `alias Element = f32;` is replaced likewise, and
+ * f16 enables its extension.
+ * @throws KernelError for a name that neither declares.
  */
-export function specialise(file: KernelFile, constants: Constants): string {
-  let text = file.text;
+export function specialise(file: KernelFile, library: string, constants: Constants): string {
+  let text = `${file.text}\n${library}`;
   for (const [name, value] of Object.entries(constants)) {
     const declaration = new RegExp(
       `^((?:const ${name}\\s*:\\s*\\w+|alias ${name})\\s*=\\s*)[^;]+;`,

@@ -6,7 +6,7 @@ import { format, sameShape } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { full } from './copy.ts';
-import { allocate, expectDType, kernelFile, launch } from './launch.ts';
+import { allocate, expectDType, kernelFile, lanesFor, launch, WORKGROUP } from './launch.ts';
 import { rowBlocks } from './row_blocks.ts';
 import { rowsAlong } from './rows.ts';
 
@@ -137,7 +137,12 @@ function gradient(
 }
 
 function constantsFor(logits: Tensor, targets: Tensor, perThread: boolean) {
-  return { Element: logits.dtype, Target: targets.dtype, ROW_PER_THREAD: String(perThread) };
+  return {
+    Element: logits.dtype,
+    Target: targets.dtype,
+    ROW_PER_THREAD: String(perThread),
+    LANES: perThread ? WORKGROUP : lanesFor(logits.runtime),
+  };
 }
 
 /** @returns V. */

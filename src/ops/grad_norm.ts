@@ -4,7 +4,15 @@ import source from '../../kernels/grad_norm.wgsl' with { type: 'text' };
 import { ShapeError } from '../errors.ts';
 import { format } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { allocate, bindingStart, expectDType, groupsFor, kernelFile, launch } from './launch.ts';
+import {
+  allocate,
+  bindingStart,
+  expectDType,
+  groupsFor,
+  kernelFile,
+  lanesFor,
+  launch,
+} from './launch.ts';
 import { eachRange } from './ranges.ts';
 
 const kernel = kernelFile('grad_norm', source);
@@ -79,6 +87,7 @@ function partialSums(tensors: readonly Tensor[]): { partials: Tensor; count: num
         inputs: [range!],
         outputs: [partials],
         params: { size: range!.size, groups, at, partials: 0, maxNorm: 0 },
+        constants: { LANES: lanesFor(runtime) },
         workgroups: groups,
         flops: 2 * range!.size,
       });

@@ -7,7 +7,15 @@ import { type Gradients, record } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add, mul, pow, sub } from './binary.ts';
 import { full } from './copy.ts';
-import { allocate, expectDType, expectShape, groupsFor, kernelFile, launch } from './launch.ts';
+import {
+  allocate,
+  expectDType,
+  expectShape,
+  groupsFor,
+  kernelFile,
+  lanesFor,
+  launch,
+} from './launch.ts';
 import { mean, sumTo } from './reduce.ts';
 import { square } from './unary.ts';
 
@@ -153,7 +161,11 @@ function composedGradients(
 function settings(name: Name, x: Tensor, { eps = 0, blockRows = 0, blocks = 0 } = {}) {
   return {
     params: { rows: rowsOf(x), C: x.shape.at(-1)!, eps, blockRows, blocks },
-    constants: { Element: x.dtype, CENTRED: String(name === 'layerNorm') },
+    constants: {
+      Element: x.dtype,
+      CENTRED: String(name === 'layerNorm'),
+      LANES: lanesFor(x.runtime),
+    },
   };
 }
 

@@ -10,7 +10,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { add, div, mul, sub } from './binary.ts';
 import { full } from './copy.ts';
 import { gather } from './gather.ts';
-import { allocate, expectDType, groupsFor, kernelFile, launch } from './launch.ts';
+import { allocate, expectDType, groupsFor, kernelFile, lanesFor, launch } from './launch.ts';
 import { argmax } from './top_k.ts';
 import { exp, log, neg, square } from './unary.ts';
 import { expand, permute, reshape } from './view.ts';
@@ -141,7 +141,7 @@ function reduceMiddle(
     inputs: [x],
     outputs: [y],
     params: { outputs, length, inner, chunks, chunkLength: CHUNK, scale: whole ? scale : 1 },
-    constants: { Element: x.dtype, Result: partialType },
+    constants: { Element: x.dtype, Result: partialType, LANES: lanesFor(x.runtime) },
     workgroups: inner === 1 ? outputs : groupsFor(outputs),
     flops: x.size,
   });

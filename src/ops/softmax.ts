@@ -4,7 +4,7 @@ import source from '../../kernels/softmax.wgsl' with { type: 'text' };
 import { record } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { mul, sub } from './binary.ts';
-import { allocate, expectDType, kernelFile, launch } from './launch.ts';
+import { allocate, expectDType, kernelFile, lanesFor, launch, WORKGROUP } from './launch.ts';
 import { sum } from './reduce.ts';
 import { rowsAlong } from './rows.ts';
 import { exp } from './unary.ts';
@@ -53,6 +53,7 @@ function along(
         Element: x.dtype,
         LOG: String(name === 'logSoftmax'),
         ROW_PER_THREAD: String(perThread),
+        LANES: perThread ? WORKGROUP : lanesFor(x.runtime),
       },
       workgroups,
       flops: 8 * x.size,
