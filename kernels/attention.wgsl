@@ -1,0 +1,402 @@
+// Scaled dot-product attention; nothing of size Tq x Tk is stored (Dao et al. 2022).
+//
+//   S = scale q kᵀ                    q (B, H, Tq, D)     k, v (B, Hkv, Tk, D), shared by H / Hkv query heads
+//   P = softmax(S) over the keys that a query sees; lse = log Σ exp S; a query that sees none gets zeros
+//   o = (M ∘ P) v                     M = dropout's mask / (1 - p), or ones
+//   Δ = Σ_d dO ∘ o                    dP = M ∘ (dO vᵀ)     dS = P ∘ (dP - Δ)
+//   dq = scale dS k                   dk = scale dSᵀ q     dv = (M ∘ P)ᵀ dO
+//
+// forward, dq and dkv are one scheme, x_r += Σ_c w(r, c) y_c: a thread owns four rows r (queries, or keys) and 32
+// columns of x in named accumulators; the other side c streams past, four at a time, at addresses that are the same for
+// all threads. Each result has one owner, so nothing is added atomically; S is computed again by each of them.
+// A workgroup owns THREADS * 4 rows of one head and 32 columns; with D > 32 several workgroups share the rows.
+//   forward  with online softmax (Milakov & Gimelshein 2018)
+//   delta    (lse, Δ) of each query, a thread each
+//   dq, dkv  dkv computes dk or dv
+//
+// The last axis is dense and read as vec4; `…At` are the strides along batch, head and time, and the start, in vec4f.
+
+const THREADS: u32 = 8;        // of a workgroup, side by side along the rows
+const DROPOUT: bool = false;
+const OF_VALUES: bool = false; // dkv computes dv, else dk
+
+const ROWS = 4u;               // per thread, THREADS apart
+const COLUMNS4 = 8u;           // vec4f columns per thread
+const FOUR = vec4u(0u, 1u, 2u, 3u);
+const NEVER = 0xffffffffu;
+const EXP_MIN = -87f;          // e^-87 is the last power that is not subnormal
+
+
+struct Params {
+  jobs: u32,        // workgroups that have work
+  heads: u32,       // of the rows: H; Hkv in dkv
+  group: u32,       // H / Hkv
+  Tq: u32, Tk: u32,
+  D4: u32,          // D / 4
+  tiles: u32,       // of rows, per head
+  chunks: u32,      // of columns
+  scale: f32,
+  causal: u32,      // query i sees keys up to i + Tk - Tq
+  maskAt: i32,      // where in `keys` the mask (B, Tk) begins: 0 hides a key; -1: there is none
+  lengthsAt: i32,   // where the lengths (B) begin: keys from there on are hidden; -1: there are none
+  stream: u32, p: f32,   // dropout
+  qAt: vec4u, kAt: vec4u, vAt: vec4u,
+  oAt: vec4u,       // o in forward and delta
+  dOAt: vec4u,
+  dxAt: vec4u,
+}
+@group(1) @binding(0) var<uniform> params: Params;
+
+@group(0) @binding(0) var<storage, read> q: array<vec4f>;
+@group(0) @binding(1) var<storage, read> k: array<vec4f>;
+@group(0) @binding(2) var<storage, read> v: array<vec4f>;
+@group(0) @binding(3) var<storage, read> keys: array<i32>;
+@group(0) @binding(4) var<storage, read> state: array<u32>;            // of dropout: (key, key, step, 0)
+@group(0) @binding(5) var<storage, read_write> o: array<vec4f>;        // forward
+@group(0) @binding(6) var<storage, read_write> lse: array<f32>;        // (B, H, Tq)
+@group(0) @binding(5) var<storage, read> dO: array<vec4f>;             // dq, dkv
+@group(0) @binding(6) var<storage, read> stats: array<vec2f>;          // (B, H, Tq): lse, Δ
+@group(0) @binding(7) var<storage, read_write> dx: array<vec4f>;
+
+@group(0) @binding(0) var<storage, read> oSaved: array<vec4f>;         // delta
+@group(0) @binding(1) var<storage, read> dOGiven: array<vec4f>;
+@group(0) @binding(2) var<storage, read> lseSaved: array<f32>;
+@group(0) @binding(3) var<storage, read_write> statsMade: array<vec2f>;
+
+struct Job { batch: u32, head: u32, row: u32, column: u32 }
+
+/// The rows of a workgroup start at `row`, its columns at `column`.
+fn job_of(index: u32, rows: u32) -> Job {
+  let head = index / (params.chunks * params.tiles);
+  let tile = index / params.chunks % params.tiles;
+  let chunk = index % params.chunks;
+  return Job(head / params.heads, head % params.heads, tile * rows, chunk * COLUMNS4);
+}
+
+fn start(at: vec4u, batch: u32, head: u32) -> u32 {
+  return at.w + batch * at.x + head * at.y;
+}
+
+/// The thread's four rows. Those past the end are computed as the last one and not stored.
+fn rows_of(job: Job, lane: u32) -> vec4u {
+  return vec4u(job.row + lane) + THREADS * FOUR;
+}
+
+fn length_of(batch: u32) -> i32 {
+  return keys[u32(params.lengthsAt) + batch];
+}
+
+fn hidden(batch: u32, j: u32) -> bool {
+  return keys[u32(params.maskAt) + batch * params.Tk + j] == 0;
+}
+
+/// Query i sees no key from this index on.
+fn keys_end(batch: u32, i: u32) -> u32 {
+  var end = i32(params.Tk);
+  if (params.causal != 0u) { end = max(0, min(end, i32(i + 1u + params.Tk) - i32(params.Tq))); }
+  if (params.lengthsAt >= 0) { end = clamp(length_of(batch), 0, end); }
+  return u32(end);
+}
+
+fn keys_ends(batch: u32, i: vec4u) -> vec4u {
+  return vec4u(keys_end(batch, i.x), keys_end(batch, i.y), keys_end(batch, i.z), keys_end(batch, i.w));
+}
+
+/// Key j is seen by no query before this index; NEVER where it is hidden.
+fn queries_begin(batch: u32, j: u32) -> u32 {
+  if (params.maskAt >= 0 && hidden(batch, j)) { return NEVER; }
+  if (params.lengthsAt >= 0 && i32(j) >= length_of(batch)) { return NEVER; }
+  return select(0u, u32(max(0, i32(j + params.Tq) - i32(params.Tk))), params.causal != 0u);
+}
+
+fn open_keys(batch: u32, j: vec4u) -> vec4<bool> {
+  if (params.maskAt < 0) { return vec4<bool>(true); }
+  return !vec4<bool>(hidden(batch, j.x), hidden(batch, j.y), hidden(batch, j.z), hidden(batch, j.w));
+}
+
+/// M of one query and keys j to j + 3, j a multiple of 4: a Philox block per query and four keys.
+fn kept(query: u32, j: u32) -> vec4f {
+  let words = philox(vec4u(j / 4u, state[2], params.stream, query + 1u), vec2u(state[0], state[1]));
+  let u = vec4f(words >> vec4u(8u)) * 0x1p-24f;
+  return select(vec4f(1f / (1f - params.p)), vec4f(), u < vec4f(params.p));
+}
+
+/// M of four queries and key j.
+fn kept_key(query: vec4u, j: u32) -> vec4f {
+  let at = j % 4u;
+  return vec4f(kept(query.x, j)[at], kept(query.y, j)[at], kept(query.z, j)[at], kept(query.w, j)[at]);
+}
+
+/// Four more keys of a row: their weights relative to the new maximum, and the factor that brings earlier sums to it.
+struct Step { p: vec4f, top: f32, rescale: f32 }
+fn absorb(s: vec4f, seen: vec4<bool>, before: f32) -> Step {
+  let visible = select(vec4f(LOWEST), s, seen);
+  let top = max(before, max(max(visible.x, visible.y), max(visible.z, visible.w)));
+  return Step(weight(s, seen, vec4f(top)), top, exp(max(before - top, EXP_MIN)));
+}
+
+/// exp(s - top) where seen, else 0.
+fn weight(s: vec4f, seen: vec4<bool>, top: vec4f) -> vec4f {
+  return select(vec4f(), exp(clamp(s - top, vec4f(EXP_MIN), vec4f())), seen);
+}
+
+/// Four entries of dS; of M ∘ P for dv.
+fn gradient_weight(s: vec4f, dp: vec4f, m: vec4f, seen: vec4<bool>, rowLse: vec4f, rowDelta: vec4f) -> vec4f {
+  return weight(s * params.scale, seen, rowLse) * select(m * dp - rowDelta, m, vec4<bool>(OF_VALUES));
+}
+
+// Four rows' vec4f as the columns of a matrix, or 16 columns of one row.
+fn q4(at: vec4u) -> mat4x4f { return mat4x4f(q[at.x], q[at.y], q[at.z], q[at.w]); }
+fn k4(at: vec4u) -> mat4x4f { return mat4x4f(k[at.x], k[at.y], k[at.z], k[at.w]); }
+fn v4(at: vec4u) -> mat4x4f { return mat4x4f(v[at.x], v[at.y], v[at.z], v[at.w]); }
+fn dO4(at: vec4u) -> mat4x4f { return mat4x4f(dO[at.x], dO[at.y], dO[at.z], dO[at.w]); }
+
+fn upstream_or_q(at: vec4u) -> mat4x4f {
+  if (OF_VALUES) { return dO4(at); }
+  return q4(at);
+}
+
+/// Indices of four vec4f columns; those past the end repeat the last one.
+fn columns_at(column: u32) -> vec4u {
+  return min(vec4u(column) + FOUR, vec4u(params.D4 - 1u));
+}
+
+/// Stores eight columns of a row, as many as exist.
+fn store_o(at: u32, column: u32, left: mat4x4f, right: mat4x4f) {
+  for (var i = 0u; i < min(4u, params.D4 - column); i++) { o[at + column + i] = left[i]; }
+  for (var i = 4u; i < min(8u, params.D4 - column); i++) { o[at + column + i] = right[i - 4u]; }
+}
+
+fn store_dx(at: u32, column: u32, left: mat4x4f, right: mat4x4f) {
+  let factor = select(params.scale, 1f, OF_VALUES);
+  for (var i = 0u; i < min(4u, params.D4 - column); i++) { dx[at + column + i] = left[i] * factor; }
+  for (var i = 4u; i < min(8u, params.D4 - column); i++) { dx[at + column + i] = right[i - 4u] * factor; }
+}
+
+@compute @workgroup_size(THREADS)
+fn forward(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.x + group.y * groups.x;
+  if (index >= params.jobs) { return; }
+  let job = job_of(index, THREADS * ROWS);
+  let rows = rows_of(job, lane);
+  let i = min(rows, vec4u(params.Tq - 1u));
+  let query = (job.batch * params.heads + job.head) * params.Tq + i;
+  let qRow = start(params.qAt, job.batch, job.head) + i * params.qAt.z;
+  let kHead = start(params.kAt, job.batch, job.head / params.group);
+  let vHead = start(params.vAt, job.batch, job.head / params.group);
+  let ends = keys_ends(job.batch, i);
+  let end = keys_end(job.batch, min(job.row + THREADS * ROWS, params.Tq) - 1u);
+  let left = columns_at(job.column);
+  let right = columns_at(job.column + 4u);
+  var a0 = mat4x4f(); var a1 = mat4x4f(); var a2 = mat4x4f(); var a3 = mat4x4f();
+  var b0 = mat4x4f(); var b1 = mat4x4f(); var b2 = mat4x4f(); var b3 = mat4x4f();
+  var top = vec4f(LOWEST);
+  var total = vec4f();
+  for (var j = 0u; j < end; j += 4u) {
+    let key = vec4u(j) + FOUR;
+    let at = min(key, vec4u(params.Tk - 1u));
+    let kRow = kHead + at * params.kAt.z;
+    var s0 = vec4f(); var s1 = vec4f(); var s2 = vec4f(); var s3 = vec4f();
+    for (var d = 0u; d < params.D4; d++) {
+      let ks = k4(kRow + d);
+      s0 += q[qRow.x + d] * ks; s1 += q[qRow.y + d] * ks;
+      s2 += q[qRow.z + d] * ks; s3 += q[qRow.w + d] * ks;
+    }
+    let open = open_keys(job.batch, at);
+    let t0 = absorb(s0 * params.scale, open & (key < vec4u(ends.x)), top.x);
+    let t1 = absorb(s1 * params.scale, open & (key < vec4u(ends.y)), top.y);
+    let t2 = absorb(s2 * params.scale, open & (key < vec4u(ends.z)), top.z);
+    let t3 = absorb(s3 * params.scale, open & (key < vec4u(ends.w)), top.w);
+    top = vec4f(t0.top, t1.top, t2.top, t3.top);
+    total = total * vec4f(t0.rescale, t1.rescale, t2.rescale, t3.rescale)
+      + vec4f(1f) * mat4x4f(t0.p, t1.p, t2.p, t3.p);
+    a0 *= t0.rescale; a1 *= t1.rescale; a2 *= t2.rescale; a3 *= t3.rescale;
+    b0 *= t0.rescale; b1 *= t1.rescale; b2 *= t2.rescale; b3 *= t3.rescale;
+    var p0 = t0.p; var p1 = t1.p; var p2 = t2.p; var p3 = t3.p;
+    if (DROPOUT) {
+      p0 *= kept(query.x, j); p1 *= kept(query.y, j); p2 *= kept(query.z, j); p3 *= kept(query.w, j);
+    }
+    var vRow = vHead + at * params.vAt.z;
+    for (var n = 0u; n < 4u; n++) {
+      let vl = v4(left + vRow.x);
+      let vr = v4(right + vRow.x);
+      a0 += p0.x * vl; a1 += p1.x * vl; a2 += p2.x * vl; a3 += p3.x * vl;
+      b0 += p0.x * vr; b1 += p1.x * vr; b2 += p2.x * vr; b3 += p3.x * vr;
+      // The next key's weights move to the front: indexing by n is slow on adapters that run on a CPU.
+      p0 = p0.yzwx; p1 = p1.yzwx; p2 = p2.yzwx; p3 = p3.yzwx; vRow = vRow.yzwx;
+    }
+  }
+  let some = total > vec4f();
+  let inverse = select(vec4f(), 1f / total, some);
+  let logSum = vec4f(log_safe(total.x), log_safe(total.y), log_safe(total.z), log_safe(total.w));
+  let rowLse = select(vec4f(), top + logSum, some);
+  let oRow = start(params.oAt, job.batch, job.head) + i * params.oAt.z;
+  let c = job.column;
+  if (rows.x < params.Tq) { store_o(oRow.x, c, a0 * inverse.x, b0 * inverse.x); lse[query.x] = rowLse.x; }
+  if (rows.y < params.Tq) { store_o(oRow.y, c, a1 * inverse.y, b1 * inverse.y); lse[query.y] = rowLse.y; }
+  if (rows.z < params.Tq) { store_o(oRow.z, c, a2 * inverse.z, b2 * inverse.z); lse[query.z] = rowLse.z; }
+  if (rows.w < params.Tq) { store_o(oRow.w, c, a3 * inverse.w, b3 * inverse.w); lse[query.w] = rowLse.w; }
+}
+
+@compute @workgroup_size(64)
+fn delta(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let query = (group.x + group.y * groups.x) * 64u + lane;
+  if (query >= params.jobs) { return; }
+  let i = query % params.Tq;
+  let head = query / params.Tq % params.heads;
+  let batch = query / params.Tq / params.heads;
+  let oRow = start(params.oAt, batch, head) + i * params.oAt.z;
+  let dORow = start(params.dOAt, batch, head) + i * params.dOAt.z;
+  var sum = 0f;
+  for (var d = 0u; d < params.D4; d++) { sum += dot(oSaved[oRow + d], dOGiven[dORow + d]); }
+  statsMade[query] = vec2f(lseSaved[query], sum);
+}
+
+@compute @workgroup_size(THREADS)
+fn dq(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.x + group.y * groups.x;
+  if (index >= params.jobs) { return; }
+  let job = job_of(index, THREADS * ROWS);
+  let rows = rows_of(job, lane);
+  let i = min(rows, vec4u(params.Tq - 1u));
+  let query = (job.batch * params.heads + job.head) * params.Tq + i;
+  let qRow = start(params.qAt, job.batch, job.head) + i * params.qAt.z;
+  let dORow = start(params.dOAt, job.batch, job.head) + i * params.dOAt.z;
+  let kHead = start(params.kAt, job.batch, job.head / params.group);
+  let vHead = start(params.vAt, job.batch, job.head / params.group);
+  let st = transpose(mat4x2f(stats[query.x], stats[query.y], stats[query.z], stats[query.w]));
+  let ends = keys_ends(job.batch, i);
+  let end = keys_end(job.batch, min(job.row + THREADS * ROWS, params.Tq) - 1u);
+  let left = columns_at(job.column);
+  let right = columns_at(job.column + 4u);
+  var a0 = mat4x4f(); var a1 = mat4x4f(); var a2 = mat4x4f(); var a3 = mat4x4f();
+  var b0 = mat4x4f(); var b1 = mat4x4f(); var b2 = mat4x4f(); var b3 = mat4x4f();
+  for (var j = 0u; j < end; j += 4u) {
+    let key = vec4u(j) + FOUR;
+    let at = min(key, vec4u(params.Tk - 1u));
+    var kRow = kHead + at * params.kAt.z;
+    let vRow = vHead + at * params.vAt.z;
+    var s0 = vec4f(); var s1 = vec4f(); var s2 = vec4f(); var s3 = vec4f();
+    var dp0 = vec4f(); var dp1 = vec4f(); var dp2 = vec4f(); var dp3 = vec4f();
+    for (var d = 0u; d < params.D4; d++) {
+      let ks = k4(kRow + d);
+      let vs = v4(vRow + d);
+      s0 += q[qRow.x + d] * ks; s1 += q[qRow.y + d] * ks;
+      s2 += q[qRow.z + d] * ks; s3 += q[qRow.w + d] * ks;
+      dp0 += dO[dORow.x + d] * vs; dp1 += dO[dORow.y + d] * vs;
+      dp2 += dO[dORow.z + d] * vs; dp3 += dO[dORow.w + d] * vs;
+    }
+    var m0 = vec4f(1f); var m1 = vec4f(1f); var m2 = vec4f(1f); var m3 = vec4f(1f);
+    if (DROPOUT) {
+      m0 = kept(query.x, j); m1 = kept(query.y, j); m2 = kept(query.z, j); m3 = kept(query.w, j);
+    }
+    let open = open_keys(job.batch, at);
+    var ds0 = gradient_weight(s0, dp0, m0, open & (key < vec4u(ends.x)), vec4f(st[0].x), vec4f(st[1].x));
+    var ds1 = gradient_weight(s1, dp1, m1, open & (key < vec4u(ends.y)), vec4f(st[0].y), vec4f(st[1].y));
+    var ds2 = gradient_weight(s2, dp2, m2, open & (key < vec4u(ends.z)), vec4f(st[0].z), vec4f(st[1].z));
+    var ds3 = gradient_weight(s3, dp3, m3, open & (key < vec4u(ends.w)), vec4f(st[0].w), vec4f(st[1].w));
+    for (var n = 0u; n < 4u; n++) {
+      let kl = k4(left + kRow.x);
+      let kr = k4(right + kRow.x);
+      a0 += ds0.x * kl; a1 += ds1.x * kl; a2 += ds2.x * kl; a3 += ds3.x * kl;
+      b0 += ds0.x * kr; b1 += ds1.x * kr; b2 += ds2.x * kr; b3 += ds3.x * kr;
+      ds0 = ds0.yzwx; ds1 = ds1.yzwx; ds2 = ds2.yzwx; ds3 = ds3.yzwx; kRow = kRow.yzwx;
+    }
+  }
+  let dxRow = start(params.dxAt, job.batch, job.head) + i * params.dxAt.z;
+  let c = job.column;
+  if (rows.x < params.Tq) { store_dx(dxRow.x, c, a0, b0); }
+  if (rows.y < params.Tq) { store_dx(dxRow.y, c, a1, b1); }
+  if (rows.z < params.Tq) { store_dx(dxRow.z, c, a2, b2); }
+  if (rows.w < params.Tq) { store_dx(dxRow.w, c, a3, b3); }
+}
+
+/// The first query, rounded down to a multiple of 4, that sees key j or a later one.
+fn first_query(j: u32) -> u32 {
+  if (params.causal == 0u) { return 0u; }
+  return u32(max(0, i32(j + params.Tq) - i32(params.Tk))) / 4u * 4u;
+}
+
+@compute @workgroup_size(THREADS)
+fn dkv(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.x + group.y * groups.x;
+  if (index >= params.jobs) { return; }
+  let job = job_of(index, THREADS * ROWS);
+  let rows = rows_of(job, lane);
+  let j = min(rows, vec4u(params.Tk - 1u));
+  let kRow = start(params.kAt, job.batch, job.head) + j * params.kAt.z;
+  let vRow = start(params.vAt, job.batch, job.head) + j * params.vAt.z;
+  let begins = vec4u(
+    queries_begin(job.batch, j.x), queries_begin(job.batch, j.y),
+    queries_begin(job.batch, j.z), queries_begin(job.batch, j.w));
+  let begin = first_query(job.row);
+  let left = columns_at(job.column);
+  let right = columns_at(job.column + 4u);
+  var a0 = mat4x4f(); var a1 = mat4x4f(); var a2 = mat4x4f(); var a3 = mat4x4f();
+  var b0 = mat4x4f(); var b1 = mat4x4f(); var b2 = mat4x4f(); var b3 = mat4x4f();
+  for (var h = job.head * params.group; h < (job.head + 1u) * params.group; h++) {
+    let qHead = start(params.qAt, job.batch, h);
+    let dOHead = start(params.dOAt, job.batch, h);
+    let firstQuery = (job.batch * params.heads * params.group + h) * params.Tq;
+    for (var i = begin; i < params.Tq; i += 4u) {
+      let id = vec4u(i) + FOUR;
+      let at = min(id, vec4u(params.Tq - 1u));
+      let query = firstQuery + at;
+      let qRow = qHead + at * params.qAt.z;
+      let dORow = dOHead + at * params.dOAt.z;
+      var s0 = vec4f(); var s1 = vec4f(); var s2 = vec4f(); var s3 = vec4f();
+      var dp0 = vec4f(); var dp1 = vec4f(); var dp2 = vec4f(); var dp3 = vec4f();
+      for (var d = 0u; d < params.D4; d++) {
+        let qs = q4(qRow + d);
+        s0 += k[kRow.x + d] * qs; s1 += k[kRow.y + d] * qs;
+        s2 += k[kRow.z + d] * qs; s3 += k[kRow.w + d] * qs;
+        if (!OF_VALUES) {
+          let dOs = dO4(dORow + d);
+          dp0 += v[vRow.x + d] * dOs; dp1 += v[vRow.y + d] * dOs;
+          dp2 += v[vRow.z + d] * dOs; dp3 += v[vRow.w + d] * dOs;
+        }
+      }
+      let st = transpose(mat4x2f(stats[query.x], stats[query.y], stats[query.z], stats[query.w]));
+      let exists = id < vec4u(params.Tq);
+      var m0 = vec4f(1f); var m1 = vec4f(1f); var m2 = vec4f(1f); var m3 = vec4f(1f);
+      if (DROPOUT) {
+        m0 = kept_key(query, j.x); m1 = kept_key(query, j.y); m2 = kept_key(query, j.z); m3 = kept_key(query, j.w);
+      }
+      var w0 = gradient_weight(s0, dp0, m0, exists & (id >= vec4u(begins.x)), st[0], st[1]);
+      var w1 = gradient_weight(s1, dp1, m1, exists & (id >= vec4u(begins.y)), st[0], st[1]);
+      var w2 = gradient_weight(s2, dp2, m2, exists & (id >= vec4u(begins.z)), st[0], st[1]);
+      var w3 = gradient_weight(s3, dp3, m3, exists & (id >= vec4u(begins.w)), st[0], st[1]);
+      var yRow = select(qRow, dORow, vec4<bool>(OF_VALUES));
+      for (var n = 0u; n < 4u; n++) {
+        let yl = upstream_or_q(left + yRow.x);
+        let yr = upstream_or_q(right + yRow.x);
+        a0 += w0.x * yl; a1 += w1.x * yl; a2 += w2.x * yl; a3 += w3.x * yl;
+        b0 += w0.x * yr; b1 += w1.x * yr; b2 += w2.x * yr; b3 += w3.x * yr;
+        w0 = w0.yzwx; w1 = w1.yzwx; w2 = w2.yzwx; w3 = w3.yzwx; yRow = yRow.yzwx;
+      }
+    }
+  }
+  let dxRow = start(params.dxAt, job.batch, job.head) + j * params.dxAt.z;
+  let c = job.column;
+  if (rows.x < params.Tk) { store_dx(dxRow.x, c, a0, b0); }
+  if (rows.y < params.Tk) { store_dx(dxRow.y, c, a1, b1); }
+  if (rows.z < params.Tk) { store_dx(dxRow.z, c, a2, b2); }
+  if (rows.w < params.Tk) { store_dx(dxRow.w, c, a3, b3); }
+}
+

@@ -1,0 +1,305 @@
+// Scaled dot-product attention with grouped-query heads, causal and key masks, and dropout.
+
+import source from '../../kernels/attention.wgsl' with { type: 'text' };
+import singleSource from '../../kernels/attention_single.wgsl' with { type: 'text' };
+import { ConfigError, ShapeError } from '../errors.ts';
+import type { Constants, ParamValues } from '../gpu/wgsl.ts';
+import { format, sameShape } from '../tensor/shape.ts';
+import { type Gradients, record } from '../tensor/tape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { cast, denseCopy, full } from './copy.ts';
+import {
+  allocate,
+  bindingStart,
+  expectDType,
+  expectShape,
+  groupsFor,
+  kernelFile,
+  launch,
+} from './launch.ts';
+import { allocateLike, withDenseRows } from './layout.ts';
+import { randomState } from './random.ts';
+import { concat, pad } from './shape_ops.ts';
+import { reshape, slice } from './view.ts';
+
+const kernel = kernelFile('attention', source);
+const single = kernelFile('attention_single', singleSource);
+
+// The kernel's constants: a thread owns four rows and 32 columns.
+const ROWS_PER_THREAD = 4;
+const COLUMNS = 32;
+/** Threads of a workgroup: one SIMD group of a CPU (measured), one of most GPUs. */
+const THREADS = { software: 8, hardware: 32 };
+/** Up to so many queries a workgroup serves one alone; it has a thread for each vec4 of a row. */
+const FEW_QUERIES = 4;
+const SINGLE_MAX_D = 256;
+
+export interface AttentionOptions {
+  /** Query i sees the keys up to i + Tk - Tq: the last query sees all. Default false. */
+  readonly causal?: boolean;
+  /** [B, Tk] i32 or u32; 0 hides a key from all queries. */
+  readonly keyMask?: Tensor;
+  /** [B] i32; keys from that index on are hidden. `causal` stays aligned to Tk. */
+  readonly keyLengths?: Tensor;
+  /** Probability with which a weight is set to 0, the others being scaled by 1 / (1 - p). Default 0. */
+  readonly dropout?: number;
+  /** Factor of q kᵀ. Default 1 / √D (Vaswani et al. 2017). */
+  readonly scale?: number;
+}
+
+type Shape4 = [number, number, number, number];
+/** q, k, v with rows that start at multiples of 4 elements. */
+type Operands = [q: Tensor, k: Tensor, v: Tensor];
+
+/** What the kernels need besides q, k and v. */
+interface Setting {
+  readonly causal: boolean;
+  readonly scale: number;
+  readonly p: number;
+  readonly stream: number;
+  /** Where in `keys` the mask and the lengths begin; -1: not there. */
+  readonly maskAt: number;
+  readonly lengthsAt: number;
+}
+
+/**
+ * softmax(scale q kᵀ) v: q [B, H, Tq, D], k and v [B, Hkv, Tk, D] -> [B, H, Tq, D]; query head h reads key head
+ * ⌊h Hkv / H⌋. A query that sees no key gives zeros. The result lies in memory in q's order of axes.
+ * There is no second derivative.
+ * @throws ShapeError when the shapes do not fit or Hkv does not divide H.
+ */
+export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
+  checkInputs(q, k, v, options);
+  const D = q.shape[3]!;
+  const { causal = false, dropout: p = 0, scale = 1 / Math.sqrt(D) } = options;
+  if (!(p >= 0 && p < 1)) {
+    throw new ConfigError(
+      `attention: dropout is a probability from 0 up to but without 1, got ${p}`,
+    );
+  }
+  if (q.size === 0 || k.size === 0) return zeroAttention(q, k, v);
+  // Zeros in the last axis change no score; the columns that they add to the result are cut off again.
+  if (D % 4 !== 0) {
+    const after = [0, 0, 0, 4 - (D % 4)];
+    const [q4, k4, v4] = [q, k, v].map((x) => pad(x, { before: [0, 0, 0, 0], after }));
+    return slice(attention(q4!, k4!, v4!, { ...options, scale }), { end: q.shape });
+  }
+  const state = randomState(q.runtime);
+  const { keys, maskAt, lengthsAt } = keyFilterOf(options, state.tensor);
+  const stream = p > 0 ? state.nextStream() : 0;
+  const setting = { causal, scale, p, stream, maskAt, lengthsAt };
+  return attend(q, k, v, keys, state.tensor, setting);
+}
+
+/** The op on rows whose length is a multiple of 4. */
+function attend(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  keys: Tensor,
+  state: Tensor,
+  setting: Setting,
+): Tensor {
+  const operands = [q, k, v].map((x) => withDenseRows(x, 4)) as Operands;
+  const output = allocateLike(operands[0]);
+  const lse = allocate(q.runtime, q.shape.slice(0, 3), 'f32');
+  const few = q.shape[2]! <= FEW_QUERIES && q.shape[3]! <= SINGLE_MAX_D && setting.p === 0;
+  if (few) launchSingle(operands, keys, [output, lse], setting);
+  else {
+    const params = { ...paramsOf(operands, setting), oAt: layoutOf(output) };
+    const inputs = [...operands, keys, state];
+    launchTiles(
+      'forward',
+      { inputs, outputs: [output, lse], rows: q, params, products: 2 },
+      setting,
+    );
+  }
+  const wanted = [q, k, v].map((x) => x.edge !== null);
+  const result = record({
+    name: 'attention',
+    inputs: [q, k, v],
+    output,
+    saved: [...operands, keys, state, output, lse],
+    backward: null,
+    fused: (dy, saved) => gradients(dy, saved, wanted, setting),
+  });
+  for (const [n, x] of [q, k, v].entries()) if (operands[n] !== x) operands[n]!.dispose();
+  lse.dispose();
+  return result;
+}
+
+function launchSingle(
+  operands: Operands,
+  keys: Tensor,
+  outputs: readonly [output: Tensor, lse: Tensor],
+  setting: Setting,
+): void {
+  const [q, k] = operands;
+  const queries = q.size / q.shape[3]!;
+  launch(single, 'forward', {
+    inputs: [...operands, keys],
+    outputs,
+    params: { ...sharedParams(operands, setting), queries, oAt: layoutOf(outputs[0]) },
+    workgroups: queries,
+    flops: flopsOf(q, k, 2),
+    strided: true,
+  });
+}
+
+/** dq, dk and dv, each in the memory order of its input. */
+function gradients(
+  dy: Tensor,
+  saved: readonly Tensor[],
+  wanted: readonly boolean[],
+  setting: Setting,
+): Gradients {
+  const [q, k, v] = saved as Operands;
+  const [keys, state, output, lse] = saved.slice(3) as [Tensor, Tensor, Tensor, Tensor];
+  const dO = withDenseRows(dy, 4);
+  const [B, H, Tq] = q.shape as Shape4;
+  const params = { ...paramsOf([q, k, v], setting), oAt: layoutOf(output), dOAt: layoutOf(dO) };
+  const stats = allocate(q.runtime, [B, H, Tq, 2], 'f32');
+  const jobs = B * H * Tq;
+  launch(kernel, 'delta', {
+    inputs: [output, dO, lse],
+    outputs: [stats],
+    params: { ...params, jobs },
+    workgroups: groupsFor(jobs),
+    flops: 2 * q.size,
+    strided: true,
+  });
+  const inputs = [q, k, v, keys, state, dO, stats];
+  const gradientOf = (x: Tensor, entry: string, products: number, ofValues = false) => {
+    const dx = allocateLike(x);
+    const owned = { ...params, dxAt: layoutOf(dx) };
+    const constants = { OF_VALUES: String(ofValues) };
+    launchTiles(
+      entry,
+      { inputs, outputs: [dx], rows: x, params: owned, products, constants },
+      setting,
+    );
+    return dx;
+  };
+  return [
+    wanted[0] ? gradientOf(q, 'dq', 3) : null,
+    wanted[1] ? gradientOf(k, 'dkv', 3) : null,
+    wanted[2] ? gradientOf(v, 'dkv', 2, true) : null,
+  ];
+}
+
+interface Tiles {
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  /** The tensor whose rows the threads own. */
+  readonly rows: Tensor;
+  readonly params: ParamValues;
+  /** Matrix products of Tq x D x Tk. */
+  readonly products: number;
+  readonly constants?: Constants;
+}
+
+function launchTiles(entry: string, tiles: Tiles, { p, causal }: Setting): void {
+  const { inputs, outputs, rows, params, products, constants } = tiles;
+  const [B, heads, T, D] = rows.shape as Shape4;
+  const threads = rows.runtime.gpu.adapter.software ? THREADS.software : THREADS.hardware;
+  const perHead = Math.ceil(T / (ROWS_PER_THREAD * threads));
+  const chunks = Math.ceil(D / COLUMNS);
+  const jobs = B * heads * perHead * chunks;
+  launch(kernel, entry, {
+    inputs,
+    outputs,
+    params: { ...params, heads, tiles: perHead, chunks, jobs },
+    constants: { ...constants, THREADS: threads, DROPOUT: String(p > 0) },
+    workgroups: jobs,
+    flops: flopsOf(inputs[0]!, inputs[1]!, products) / (causal ? 2 : 1),
+    strided: true,
+  });
+}
+
+const flopsOf = (q: Tensor, k: Tensor, products: number) => products * 2 * q.size * k.shape[2]!;
+
+/** The parameters of all entry points of attention.wgsl; those that only some of them use are 0. */
+function paramsOf(operands: Operands, setting: Setting): ParamValues {
+  const { stream, p } = setting;
+  const unused = [0, 0, 0, 0];
+  const layouts = { oAt: unused, dOAt: unused, dxAt: unused };
+  return {
+    ...sharedParams(operands, setting),
+    jobs: 0,
+    tiles: 0,
+    chunks: 0,
+    stream,
+    p,
+    ...layouts,
+  };
+}
+
+/** The parameters that attention_single.wgsl has, too. */
+function sharedParams([q, k, v]: Operands, setting: Setting): ParamValues {
+  const [, H, Tq, D] = q.shape as Shape4;
+  const [, Hkv, Tk] = k.shape as Shape4;
+  const { scale, causal, maskAt, lengthsAt } = setting;
+  const sizes = { heads: H, group: H / Hkv, Tq, Tk, D4: D / 4 };
+  const layouts = { qAt: layoutOf(q), kAt: layoutOf(k), vAt: layoutOf(v) };
+  return { ...sizes, scale, causal: Number(causal), maskAt, lengthsAt, ...layouts };
+}
+
+/** Strides along batch, head and time, and the start, in vec4f. */
+function layoutOf(x: Tensor): number[] {
+  const [batch, head, time] = x.strides as [number, number, number];
+  return [batch, head, time, bindingStart(x)].map((n) => Math.floor(n / 4));
+}
+
+/** One i32 or u32 tensor that tells which keys are hidden. `maskAt` and `lengthsAt`: where each begins; -1: not there. */
+function keyFilterOf({ keyMask, keyLengths }: AttentionOptions, none: Tensor) {
+  const dense = [keyLengths, keyMask].map((x) => x && (x.isDense ? x : denseCopy(x)));
+  const [lengths, mask] = dense;
+  if (lengths && mask) {
+    const flat = [lengths, mask].map((x) => reshape(cast(x, 'i32'), [-1]));
+    return { keys: concat(flat), lengthsAt: 0, maskAt: lengths.size };
+  }
+  return {
+    keys: lengths ?? mask ?? none,
+    lengthsAt: lengths ? bindingStart(lengths) : -1,
+    maskAt: mask ? bindingStart(mask) : -1,
+  };
+}
+
+/** Without queries or without keys: zeros, and no gradient but zeros. */
+function zeroAttention(q: Tensor, k: Tensor, v: Tensor): Tensor {
+  const zeros = (x: Tensor) => full(x.runtime, x.shape, 0, 'f32');
+  const inputs = [q, k, v];
+  const backward = () => inputs.map(zeros);
+  return record({ name: 'attention', inputs, output: zeros(q), saved: [], backward });
+}
+
+function checkInputs(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): void {
+  for (const [name, x] of Object.entries({ q, k, v })) {
+    expectDType('attention', name, x, 'f32');
+    if (x.rank === 4) continue;
+    throw new ShapeError(
+      `attention: ${name} is ${format(x.shape)}, expected four axes [batch, heads, time, D]`,
+    );
+  }
+  const [B, H, , D] = q.shape as Shape4;
+  const [, Hkv, Tk] = k.shape as Shape4;
+  if (H % Hkv !== 0) {
+    throw new ShapeError(
+      `attention: the ${H} heads of q ${format(q.shape)} cannot share the ${Hkv} of k ${format(k.shape)} evenly`,
+    );
+  }
+  if (!sameShape(k.shape, [B, Hkv, Tk, D]) || !sameShape(k.shape, v.shape)) {
+    throw new ShapeError(
+      `attention: q is ${format(q.shape)}, k ${format(k.shape)} and v ${format(v.shape)}; expected [B, H, Tq, D] and twice [B, Hkv, Tk, D]`,
+    );
+  }
+  const { keyMask, keyLengths } = options;
+  if (keyMask) {
+    expectDType('attention', 'keyMask', keyMask, 'i32', 'u32');
+    expectShape('attention', 'keyMask', keyMask, [B, Tk]);
+  }
+  if (keyLengths) {
+    expectDType('attention', 'keyLengths', keyLengths, 'i32', 'u32');
+    expectShape('attention', 'keyLengths', keyLengths, [B]);
+  }
+}

@@ -1,0 +1,117 @@
+// Rotary positions: the lecture's values and identities, both layouts, and every position that an i32 holds.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mul } from '../../src/ops/binary.ts';
+import { Device } from '../../src/ops/device.ts';
+import { type RopeOptions, rope } from '../../src/ops/rope.ts';
+import { permute } from '../../src/ops/view.ts';
+import { grad } from '../../src/tensor/tape.ts';
+
+let device: Device;
+
+beforeAll(async () => {
+  device = await Device.open();
+});
+
+afterAll(() => device.destroy());
+
+const dot = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  Array.from(a).reduce((sum, value, i) => sum + value * b[i]!, 0);
+
+const vector = (values: readonly number[]) => device.tensor(values, { shape: [1, values.length] });
+
+/** q turned to position m, as numbers. */
+async function turned(q: readonly number[], m: number, options: RopeOptions = {}) {
+  return rope(vector(q), { ...options, offset: m }).data();
+}
+
+const D = 16;
+const q = Array.from({ length: D }, (_, i) => Math.sin(3 * i + 1));
+const k = Array.from({ length: D }, (_, i) => Math.cos(5 * i + 2));
+
+describe.each([false, true])('interleaved %s', (interleaved) => {
+  it('E8 ⟨R_5 q, R_9 k⟩ = ⟨q, R_4 k⟩ = ⟨R_105 q, R_109 k⟩', async () => {
+    const at = (m: number, n: number) =>
+      Promise.all([turned(q, m, { interleaved }), turned(k, n, { interleaved })]);
+    const relative = dot(...(await at(0, 4)));
+    expect(dot(...(await at(5, 9)))).toBeCloseTo(relative, 4);
+    expect(dot(...(await at(105, 109)))).toBeCloseTo(relative, 4);
+    expect(Math.abs(dot(...(await at(5, 10))) - relative)).toBeGreaterThan(1e-2);
+  });
+
+  it('E8 a rotation keeps the norm', async () => {
+    const y = await turned(q, 1234, { interleaved });
+    expect(dot(y, y)).toBeCloseTo(dot(q, q), 5);
+  });
+
+  it.each([0, 255, 256, 65_535, 65_536, 16_777_215, 2 ** 31 - 1, -1, -256, -(2 ** 31)])(
+    'position %i is good to 1e-6',
+    async (m) => {
+      const y = await turned(q, m, { interleaved });
+      for (let i = 0; i < D / 2; i++) {
+        const [a, b] = interleaved ? [2 * i, 2 * i + 1] : [i, i + D / 2];
+        const angle = m * 10000 ** (-i / (D / 2));
+        const [u, v] = [Math.fround(q[a]!), Math.fround(q[b]!)];
+        expect(Math.abs(y[a]! - (u * Math.cos(angle) - v * Math.sin(angle)))).toBeLessThan(1e-6);
+        expect(Math.abs(y[b]! - (u * Math.sin(angle) + v * Math.cos(angle)))).toBeLessThan(1e-6);
+      }
+    },
+  );
+});
+
+it('E8 d = 4, x = (1, 0, 1, 0), m = 3 in the layout of the paper', async () => {
+  const y = await turned([1, 0, 1, 0], 3, { interleaved: true });
+  const want = [-0.989992, 0.14112, 0.99955, 0.029996];
+  for (const [i, value] of want.entries()) expect(y[i]).toBeCloseTo(value, 6);
+});
+
+it('E8 half-split pairs are the interleaved ones in another order', async () => {
+  const y = await turned([1, 1, 0, 0], 3);
+  const want = [-0.989992, 0.99955, 0.14112, 0.029996];
+  for (const [i, value] of want.entries()) expect(y[i]).toBeCloseTo(value, 6);
+});
+
+it('E9 frequencies are 1, 0.1, 0.01, 0.001 for d = 8, not those of a closed interval', async () => {
+  const y = await turned([1, 1, 1, 1, 0, 0, 0, 0], 1);
+  for (const [i, frequency] of [1, 0.1, 0.01, 0.001].entries()) {
+    expect(y[4 + i]).toBeCloseTo(Math.sin(frequency), 6);
+  }
+});
+
+it('positions on the device give the bits of offsets', async () => {
+  const x = device.randn([2, 3, 5, 8], { seed: 4 });
+  const positions = device.tensor(Int32Array.of(40, 41, 42, 43, 44, 7, 8, 9, 10, 11), {
+    shape: [2, 5],
+    dtype: 'i32',
+  });
+  const y = await rope(x, { positions }).data();
+  const [first, second] = await Promise.all([40, 7].map((offset) => rope(x, { offset }).data()));
+  const half = y.length / 2;
+  expect(y.slice(0, half)).toEqual(first!.slice(0, half));
+  expect(y.slice(half)).toEqual(second!.slice(half));
+});
+
+it('reads a permuted view, and answers in its memory order', async () => {
+  const packed = device.randn([2, 5, 3, 8], { seed: 5 });
+  const view = permute(packed, [0, 2, 1, 3]);
+  const y = rope(view, { offset: 2 });
+  expect(permute(y, [0, 2, 1, 3]).isDense).toBe(true);
+  expect(await y.data()).toEqual(await rope(device.copy(view), { offset: 2 }).data());
+});
+
+it('the gradient turns back, and its gradient turns again', async () => {
+  const x = device.randn([3, 8], { seed: 6 }).requireGrad();
+  const dy = device.randn([3, 8], { seed: 7 }).requireGrad();
+  const y = rope(x, { offset: 9 });
+  const [dx] = grad(y, [x], { dy, createGraph: true });
+  // ⟨dx, dx⟩ = ⟨dy, dy⟩, and d⟨dx, w⟩/d dy = R w
+  const w = device.randn([3, 8], { seed: 8 });
+  const [ddy] = grad(mul(dx!, w), [dy], { dy: device.ones([3, 8]) });
+  const want = await rope(w, { offset: 9 }).data();
+  const got = await ddy!.data();
+  for (const [i, value] of got.entries()) expect(value).toBeCloseTo(want[i]!, 6);
+  expect(dot(await dx!.data(), await dx!.data())).toBeCloseTo(
+    dot(await dy.data(), await dy.data()),
+    4,
+  );
+});
