@@ -38,6 +38,7 @@ function run(adapter: string): Promise<Ending> {
   const child = spawn(process.execPath, ['--expose-gc', '--input-type=module', '-'], {
     cwd: root,
     env,
+    timeout: 60_000, // when Dawn loses its instance, a promise may stay pending for ever
   });
   let output = '';
   let errors = '';
