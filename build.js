@@ -3,7 +3,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
@@ -12,7 +12,10 @@ const RUNTIME_LIMIT_KB = 80; // gzipped, for the tensor runtime in a browser
 const wgsl = {
   name: 'wgsl',
   setup({ onLoad }) {
-    onLoad({ filter: /\.wgsl$/ }, ({ path }) => ({ contents: minify(readFileSync(path, 'utf8')), loader: 'text' }));
+    onLoad({ filter: /\.wgsl$/ }, ({ path }) => ({
+      contents: minify(readFileSync(path, 'utf8')),
+      loader: 'text',
+    }));
   },
 };
 
@@ -26,13 +29,24 @@ function minify(text) {
 const { dependencies, optionalDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
 const installed = [...Object.keys(dependencies), ...Object.keys(optionalDependencies)];
 
-const common = { bundle: true, format: 'esm', target: 'es2022', plugins: [wgsl], metafile: true, logLevel: 'warning' };
+const common = {
+  bundle: true,
+  format: 'esm',
+  target: 'es2022',
+  plugins: [wgsl],
+  metafile: true,
+  logLevel: 'warning',
+};
 
 async function buildLibrary() {
   rmSync('dist', { recursive: true, force: true });
   await build({
     ...common,
-    entryPoints: { 'node/index': 'src/index.ts', 'node/llm': 'src/llm/index.ts', cli: 'src/cli/main.ts' },
+    entryPoints: {
+      'node/index': 'src/index.ts',
+      'node/llm': 'src/llm/index.ts',
+      cli: 'src/cli/main.ts',
+    },
     outdir: 'dist',
     chunkNames: 'node/[name]-[hash]',
     splitting: true, // the entries share one Tensor class
@@ -66,31 +80,40 @@ async function reportSize() {
   const [output] = Object.values(metafile.outputs);
   const kernels = Object.entries(output.inputs)
     .filter(([path]) => path.endsWith('.wgsl'))
-    .map(([path, { bytesInOutput }]) => `${relative('kernels', path).replace('.wgsl', '')} ${(bytesInOutput / 1024).toFixed(1)}`);
-  console.log(`browser runtime: ${gzipped.toFixed(1)} KB gzipped of ${RUNTIME_LIMIT_KB}; kernels (KB before gzip): ${kernels.join(', ')}`);
-  if (gzipped > RUNTIME_LIMIT_KB) throw new Error(`the browser runtime is over ${RUNTIME_LIMIT_KB} KB gzipped`);
+    .map(
+      ([path, { bytesInOutput }]) =>
+        `${relative('kernels', path).replace('.wgsl', '')} ${(bytesInOutput / 1024).toFixed(1)}`,
+    );
+  console.log(
+    `browser runtime: ${gzipped.toFixed(1)} KB gzipped of ${RUNTIME_LIMIT_KB}; kernels (KB before gzip): ${kernels.join(', ')}`,
+  );
+  if (gzipped > RUNTIME_LIMIT_KB)
+    throw new Error(`the browser runtime is over ${RUNTIME_LIMIT_KB} KB gzipped`);
 }
 
 function buildTypes() {
-  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
+    stdio: 'inherit',
+  });
 }
 
-/** Each folder of demos/ becomes a page of static files with relative paths. */
+/** Each folder of demos/ becomes a page of static files with relative paths, which any web server can serve. */
 async function buildDemos() {
-  const out = 'dist/demos';
-  mkdirSync(out, { recursive: true });
-  for (const entry of readdirSync('demos', { withFileTypes: true })) {
-    const from = join('demos', entry.name);
-    if (!entry.isDirectory()) {
-      cpSync(from, join(out, entry.name));
-      continue;
-    }
-    const files = readdirSync(from);
-    const scripts = files.filter((file) => ['main.ts', 'worker.ts'].includes(basename(file)));
-    if (scripts.length > 0) {
-      await build({ ...common, entryPoints: scripts.map((file) => join(from, file)), outdir: join(out, entry.name), platform: 'browser', minify: true });
-    }
-    for (const file of files.filter((name) => /\.(html|css|svg|png)$/.test(name))) cpSync(join(from, file), join(out, entry.name, file));
+  const files = readdirSync('demos', { recursive: true }).map((file) => join('demos', file));
+  const entryPoints = files.filter(
+    (file) => file.endsWith('.css') || ['main.ts', 'worker.ts'].includes(basename(file)),
+  );
+  await build({
+    ...common,
+    entryPoints,
+    outbase: 'demos',
+    outdir: 'dist/demos',
+    platform: 'browser',
+    minify: true,
+  });
+  for (const file of files.filter((name) => /\.(html|svg|png)$/.test(name))) {
+    mkdirSync(dirname(join('dist', file)), { recursive: true });
+    cpSync(file, join('dist', file));
   }
 }
 

@@ -1,10 +1,7 @@
 // Chromium with WebGPU for tests, on a machine that has nothing but Node: CHROME=/path/to/chrome, or the headless
 // Chromium that the npm package @sparticuz/chromium carries (Linux on x86-64), with the libraries and fonts it needs.
 
-import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { extname, join, resolve, sep } from 'node:path';
+import { join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
 import type { PackedFile } from '../../src/gpu/archive.ts';
 import { cached, chromiumPackage, readBrotli, tarFiles } from '../../src/gpu/archive.ts';
@@ -12,6 +9,9 @@ import { cached, chromiumPackage, readBrotli, tarFiles } from '../../src/gpu/arc
 // The sandbox needs what containers withhold, and the pages are our own. WebGPU on Linux, and on SwiftShader
 // everywhere, counts as unsafe.
 const FLAGS = ['--no-sandbox', '--enable-unsafe-webgpu'];
+
+// With the POSIX locale, Chromium tells pages a language that JavaScript's Intl refuses.
+const LANGUAGE = 'en_US.UTF-8';
 
 /** Starts Chromium without a window; `close` ends it. Its adapter is SwiftShader where the machine has no GPU. */
 export async function launchChromium(): Promise<{ browser: Browser; close: () => Promise<void> }> {
@@ -21,7 +21,7 @@ export async function launchChromium(): Promise<{ browser: Browser; close: () =>
   const browser = await chromium.launch({
     executablePath,
     args: FLAGS,
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...env, LANG: LANGUAGE, LC_ALL: LANGUAGE },
   });
   return { browser, close: () => browser.close() };
 }
@@ -73,34 +73,4 @@ async function* unpack(bin: string): AsyncGenerator<PackedFile> {
     yield* tarFiles(await readBrotli(join(bin, `${name}.tar.br`)));
   }
   yield FONT_CONFIGURATION;
-}
-
-const MEDIA_TYPES: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.json': 'application/json',
-  '.svg': 'image/svg+xml',
-  '.wasm': 'application/wasm',
-};
-
-/** Serves the files of `folder` to this machine only; `url` ends in a slash. */
-export async function serve(folder: string): Promise<{ url: string; close: () => Promise<void> }> {
-  const root = resolve(folder);
-  const server = createServer(async (request, response) => {
-    const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
-    const file = join(root, path.endsWith('/') ? `${path}index.html` : path);
-    const body = file.startsWith(root + sep) ? await readFile(file).catch(() => null) : null;
-    const type = MEDIA_TYPES[extname(file)] ?? 'application/octet-stream';
-    response.writeHead(body ? 200 : 404, { 'content-type': type, 'cache-control': 'no-store' });
-    response.end(body);
-  });
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  const { port } = server.address() as AddressInfo;
-  const close = () =>
-    new Promise<void>((closed) => {
-      server.close(() => closed());
-      server.closeAllConnections();
-    });
-  return { url: `http://127.0.0.1:${port}/`, close };
 }

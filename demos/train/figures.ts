@@ -1,0 +1,87 @@
+// The figures above the plot: where the run is, how well it does, how fast, how long still.
+
+import type { TrainProgress } from '../../src/llm/index.ts';
+import { element } from '../shared/page.ts';
+import { formatLoss } from './plot.ts';
+import type { Facts } from './protocol.ts';
+
+const bar = element('progress', HTMLProgressElement);
+const facts = element('facts', HTMLElement);
+const figures = {
+  step: element('step', HTMLElement),
+  training: element('training-loss', HTMLElement),
+  validation: element('validation-loss', HTMLElement),
+  speed: element('speed', HTMLElement),
+  left: element('left', HTMLElement),
+};
+const beforeRun = facts.textContent;
+
+/** Steps and seconds of the run so far, without the first report, which compiles, and without pauses. */
+let timed = { steps: 0, seconds: 0 };
+let last: { step: number; time: number } | null = null;
+
+const floor = {
+  value: element('floor-value', HTMLElement),
+  parts: [element('floor', HTMLElement), element('floor-hint', HTMLElement)],
+};
+
+export function clearFigures(): void {
+  showFloor(null);
+  for (const part of floor.parts) part.hidden = false;
+  for (const figure of Object.values(figures)) figure.textContent = '–';
+  facts.textContent = beforeRun;
+  bar.value = 0;
+  timed = { steps: 0, seconds: 0 };
+  last = null;
+}
+
+/** A visitor's text has no known entropy. */
+function showFloor(entropyFloor: number | null): void {
+  floor.value.textContent = entropyFloor === null ? '' : formatLoss(entropyFloor);
+  for (const part of floor.parts) part.hidden = entropyFloor === null;
+}
+
+/** The time until the next report is not the run's. */
+export function pauseClock(): void {
+  last = null;
+}
+
+export function showFacts({ source, parameters, trained, heldOut, ...rest }: Facts): void {
+  const { vocabulary, entropyFloor } = rest;
+  showFloor(entropyFloor);
+  const n = (count: number) => count.toLocaleString('en');
+  facts.textContent =
+    `A model of ${n(parameters)} parameters on ${source}: ${n(trained)} characters to learn from, ` +
+    `${n(heldOut)} held out, ${n(vocabulary)} different ones.`;
+}
+
+export function showProgress({ step, steps, losses, ...rest }: TrainProgress): void {
+  const { tokensPerSecond, evaluation } = rest;
+  const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+  bar.value = step / steps;
+  figures.step.textContent = `${step.toLocaleString('en')} / ${steps.toLocaleString('en')}`;
+  figures.training.textContent = formatLoss(mean);
+  if (evaluation) figures.validation.textContent = formatLoss(evaluation.loss);
+  figures.speed.textContent = threeDigits.format(tokensPerSecond);
+  figures.left.textContent = timeLeft(step, steps);
+}
+
+function timeLeft(step: number, steps: number): string {
+  const time = performance.now();
+  if (last) {
+    const seconds = (time - last.time) / 1000;
+    timed = { steps: timed.steps + step - last.step, seconds: timed.seconds + seconds };
+  }
+  last = { step, time };
+  return timed.steps === 0 ? '–' : duration(((steps - step) * timed.seconds) / timed.steps);
+}
+
+const threeDigits = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
+
+/** `0:42`, `12:05`, `1:02:05`. */
+function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const pad = (n: number) => String(n).padStart(2, '0');
+  return h > 0 ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
+}

@@ -1,0 +1,42 @@
+// What the page and its worker say to each other. A worker does one run: ending it frees all that the run held.
+
+import type { TrainProgress, TrainSettings } from '../../src/llm/index.ts';
+
+export interface Source {
+  readonly name: string;
+  readonly bytes: ArrayBuffer;
+}
+
+export type Command =
+  /** Trains from the beginning; `text` null takes the built-in stories. */
+  | { type: 'start'; text: Source | null; settings: Partial<TrainSettings> }
+  /** Holds the run at its next report. */
+  | { type: 'pause' }
+  | { type: 'resume' }
+  /** Ends the run after the current steps; the model stays. */
+  | { type: 'stop' }
+  /** Continues the prompt with the model as it is. */
+  | { type: 'write'; prompt: string };
+
+/** What is known once the text is read and the model is made. */
+export interface Facts {
+  readonly source: string;
+  readonly parameters: number;
+  /** Different characters. */
+  readonly vocabulary: number;
+  /** Characters to learn from, and held out. */
+  readonly trained: number;
+  readonly heldOut: number;
+  /** Nats per character; null for a visitor's text. */
+  readonly entropyFloor: number | null;
+}
+
+export type Report =
+  | { type: 'adapter'; name: string; software: boolean; notice: string | null }
+  | { type: 'facts'; facts: Facts }
+  | { type: 'progress'; progress: TrainProgress }
+  | { type: 'paused' }
+  | { type: 'sample'; step: number; prompt: string; text: string }
+  | { type: 'done'; stopped: boolean; step: number; seconds: number }
+  /** `during` 'writing' leaves the model and a paused run as they are. */
+  | { type: 'error'; during: 'opening' | 'training' | 'writing'; message: string };
