@@ -4,7 +4,8 @@ import { CheckpointError } from '../errors.ts';
 import { type Checkpoint, loadCheckpoint, saveCheckpoint } from '../io/checkpoint.ts';
 import type { Folder } from '../io/folder.ts';
 import type { HostTensor } from '../io/host_tensor.ts';
-import { sha256OfText } from '../io/manifest.ts';
+import { decodeUtf8, parseJson, toPlain } from '../io/json.ts';
+import { findCheckpoints, sha256OfText } from '../io/manifest.ts';
 import { MetricsLog, readMetrics, truncateMetrics } from '../io/metrics.ts';
 import type { PlotLibrary } from '../io/report.ts';
 import type { Device } from '../ops/device.ts';
@@ -39,6 +40,28 @@ export interface Run {
   finish(result: TrainResult): Promise<void>;
 }
 
+const CONFIG = 'config.json';
+
+/** What a run that is resumed repeats. */
+export interface SavedRun {
+  readonly settings: object;
+  /** Null for the built-in corpus. */
+  readonly dataFile: string | null;
+}
+
+/** The settings and the data of the run in a folder; null where there is none. @throws CheckpointError if damaged. */
+export async function readSavedRun(folder: Folder): Promise<SavedRun | null> {
+  if (!(await folder.exists(CONFIG))) return null;
+  const what = `${folder.location}/${CONFIG}`;
+  const saved = parseJson(decodeUtf8(await folder.read(CONFIG), what), { what });
+  if (saved instanceof Map) {
+    const { settings, dataFile = null } = toPlain(saved) as Record<string, unknown>;
+    const isFile = dataFile === null || typeof dataFile === 'string';
+    if (typeof settings === 'object' && settings !== null && isFile) return { settings, dataFile };
+  }
+  throw new CheckpointError(`${what} is not a run's: it lacks settings`);
+}
+
 /**
  * Opens a run's folder. @throws CheckpointError when it holds another run and `resume` is off, when there is nothing
  * to resume, or when the checkpoint is of another configuration.
@@ -52,25 +75,21 @@ export async function openRun(folder: Folder, options: RunOptions): Promise<Run>
       `${folder.location} holds no checkpoint to resume from; start without --resume`,
     );
   }
-  if (!resume && (await folder.list('checkpoints')).length > 0) {
+  if (!resume && (await findCheckpoints(folder)).length > 0) {
     throw new CheckpointError(
       `${folder.location} holds a run already; continue it with --resume, or choose another --out`,
     );
   }
-  if (checkpoint) {
-    await truncateMetrics(folder, checkpoint.step);
-    onNote(`resumed from step ${checkpoint.step}`);
-  }
+  // A run that was killed leaves metrics of steps after its last checkpoint, or before its first.
+  await truncateMetrics(folder, checkpoint?.step ?? 0);
   const description = {
     settings,
     data: data.name,
+    dataFile: data.file,
     tokenizer: data.tokenizer.toJSON(),
     adapter: device.adapter,
   };
-  await folder.write(
-    'config.json',
-    new TextEncoder().encode(`${JSON.stringify(description, null, 2)}\n`),
-  );
+  await folder.write(CONFIG, new TextEncoder().encode(`${JSON.stringify(description, null, 2)}\n`));
   const metrics = new MetricsLog(folder);
 
   return {

@@ -1,5 +1,6 @@
 // Text from a model, one token after another: logits of the last position, temperature, a draw.
 
+import { DataError } from '../errors.ts';
 import type { Device } from '../ops/device.ts';
 import { reshape, slice } from '../ops/view.ts';
 import { randomStream } from '../tensor/philox.ts';
@@ -20,7 +21,7 @@ export interface SampleOptions {
 
 const STREAM = 0x73616d70; // 'samp': the draws of a seed that belong to samples
 
-/** The continuation of the prompt, without the prompt. */
+/** The continuation of the prompt, without the prompt. @throws DataError for an empty prompt: what would it continue? */
 export async function sampleText(
   device: Device,
   model: Transformer,
@@ -30,6 +31,8 @@ export async function sampleText(
   const random = randomStream(seed, STREAM, { step: stream });
   const ids = Array.from(tokenizer.encode(prompt));
   const begin = ids.length;
+  if (begin === 0)
+    throw new DataError('sampleText: the prompt is empty; give at least one character');
   for (let i = 0; i < tokens; i++) {
     const logits = await lastLogits(device, model, ids);
     ids.push(draw(logits, temperature, random.uniform()));

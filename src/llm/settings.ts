@@ -38,6 +38,7 @@ export const TRAIN_DEFAULTS = {
   batch: 12,
   learningRate: 1e-3,
   minLearningRate: 1e-4,
+  /** Steps of linear warm-up, at most half of those over which the cosine falls: short runs learn too. */
   warmupSteps: 100,
   /** Steps over which the cosine falls; null: all. */
   decaySteps: null as number | null,
@@ -55,7 +56,7 @@ export const TRAIN_DEFAULTS = {
   /** Held-out tokens per evaluation, spread over the part; 0: all of them. */
   evaluationTokens: 8192,
   checkpointEvery: 100,
-  /** Steps between read-backs of the losses. */
+  /** Most steps between read-backs of the losses; slow steps are read back sooner. */
   logEvery: 10,
   /** Characters of each sample, and how many samples. */
   sampleCharacters: 200,

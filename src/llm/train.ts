@@ -5,8 +5,8 @@ import { checkSettings, resolveSettings } from '../io/config.ts';
 import type { Folder } from '../io/folder.ts';
 import type { PlotLibrary } from '../io/report.ts';
 import type { Device } from '../ops/device.ts';
-import { type TrainingData, trainingData } from './data.ts';
-import { openRun } from './run.ts';
+import { type TrainingData, type TrainingText, trainingData } from './data.ts';
+import { openRun, type Run } from './run.ts';
 import { sampleText } from './sample.ts';
 import { TRAIN_CHECKS, TRAIN_DEFAULTS, type TrainSettings } from './settings.ts';
 import { Trainer } from './trainer.ts';
@@ -40,17 +40,19 @@ export interface TrainState {
 
 export interface TrainOptions {
   /** The text to learn; default the built-in corpus. */
-  readonly text?: { readonly name: string; readonly content: string } | null;
+  readonly text?: TrainingText | null;
   readonly settings?: Partial<TrainSettings>;
   /** Where checkpoints, metrics, samples and the report go; default nowhere. */
   readonly folder?: Folder | null;
   /** Continue from the folder's newest checkpoint. Default false. */
   readonly resume?: boolean;
+  /** Told once, before the first step, how many steps were done before: 0 unless the run is resumed. */
+  readonly onStart?: (state: TrainState, step: number) => void;
   /** Training waits for it: it may draw samples, or hold the run. */
   readonly onProgress?: (progress: TrainProgress, state: TrainState) => void | Promise<void>;
-  /** Told of what is worth a line: a checkpoint passed over, a resumed step. */
+  /** Told of what is worth a line: a damaged checkpoint that is passed over. */
   readonly onNote?: (line: string) => void;
-  /** Stops after the current step, with a checkpoint. */
+  /** Stops after the steps under way, with a checkpoint. */
   readonly signal?: AbortSignal;
   /** uPlot's source, inlined in the report; without it the run writes none. */
   readonly plotLibrary?: PlotLibrary;
@@ -80,69 +82,94 @@ export async function trainLanguageModel(
   device: Device,
   options: TrainOptions = {},
 ): Promise<TrainResult> {
-  const { text = null, folder = null, signal, clock = () => performance.now() } = options;
+  const { text = null, folder = null, clock = () => performance.now() } = options;
   const settings = checkSettings(resolveSettings(TRAIN_DEFAULTS, options.settings), TRAIN_CHECKS);
   const data = trainingData(text, settings);
   const run = folder && (await openRun(folder, { ...options, device, settings, data }));
   const trainer = new Trainer(device, settings, data);
   const state: TrainState = { model: trainer.model, data, settings };
-  if (run?.checkpoint) trainer.restore(run.checkpoint);
-  const first = run?.checkpoint?.step ?? 0;
-  const evaluations: Evaluation[] = [...(run?.evaluations ?? [])];
-  const tokensPerStep = settings.batch * settings.context;
+  try {
+    if (run?.checkpoint) trainer.restore(run.checkpoint);
+    const first = run?.checkpoint?.step ?? 0;
+    options.onStart?.(state, first);
+    const begin = clock();
+    const { step, evaluations } = await runSteps(trainer, state, run, { ...options, clock });
+    const seconds = (clock() - begin) / 1000;
+    const stopped = step < settings.steps;
+    const result: TrainResult = {
+      ...state,
+      steps: step,
+      stopped,
+      parameters: trainer.model.parameterCount,
+      bestValLoss: evaluations.length > 0 ? Math.min(...evaluations.map(({ loss }) => loss)) : null,
+      evaluations,
+      samples: stopped ? [] : await drawSamples(device, state),
+      tokensPerSecond: (settings.batch * settings.context * (step - first)) / seconds,
+      seconds,
+      adapter: device.adapter.name,
+    };
+    if (!stopped) await run?.finish(result);
+    return result;
+  } catch (error) {
+    trainer.model.dispose();
+    throw error;
+  } finally {
+    trainer.dispose();
+  }
+}
 
-  let step = first;
-  const begin = clock();
-  let reported = { step, time: begin };
-  while (step < settings.steps && !signal?.aborted) {
+/** Losses are read back about this often, so that a person sees progress, and Ctrl-C is heard, also where steps are slow. */
+const REPORT_MILLISECONDS = 500;
+
+/** Steps from where the run is to the last, or to the signal. Where it ends, there is a checkpoint. */
+async function runSteps(
+  trainer: Trainer,
+  state: TrainState,
+  run: Run | null,
+  { signal, onProgress, clock }: TrainOptions & { clock: () => number },
+): Promise<{ step: number; evaluations: readonly Evaluation[] }> {
+  const { settings } = state;
+  const { steps, batch, context, evaluateEvery, checkpointEvery, logEvery } = settings;
+  const evaluations: Evaluation[] = [...(run?.evaluations ?? [])];
+  let step = run?.checkpoint?.step ?? 0;
+  let saved = run?.checkpoint?.step ?? -1;
+  let reported = { step, time: clock() };
+  let stride = 1;
+  const save = async (best: boolean) => {
+    await run?.save({ step, tensors: await trainer.state(), evaluations, best });
+    saved = step;
+  };
+
+  while (step < steps && !signal?.aborted) {
     trainer.step(step++);
-    const last = step === settings.steps || signal?.aborted === true;
-    const evaluates = step % settings.evaluateEvery === 0 || step === settings.steps;
-    const checkpoints = step % settings.checkpointEvery === 0 || last;
-    if (!evaluates && !checkpoints && step % settings.logEvery !== 0) continue;
+    const evaluates = step % evaluateEvery === 0 || step === steps;
+    const checkpoints = step % checkpointEvery === 0 || step === steps;
+    if (!evaluates && !checkpoints && step - reported.step < stride) continue;
 
     const losses = await trainer.lossesSince(reported.step, step);
-    const tokensPerSecond =
-      (tokensPerStep * (step - reported.step) * 1000) / (clock() - reported.time);
-    const learningRate = trainer.schedule(step - 1);
+    const milliseconds = (clock() - reported.time) / losses.length;
+    stride = Math.min(logEvery, Math.max(1, Math.floor(REPORT_MILLISECONDS / milliseconds)));
     const evaluation = evaluates ? { step, loss: await trainer.evaluate() } : undefined;
     const progress = {
       step,
-      steps: settings.steps,
+      steps,
       losses,
-      learningRate,
-      tokensPerSecond,
+      learningRate: trainer.schedule(step - 1),
+      tokensPerSecond: (batch * context * 1000) / milliseconds,
       ...(evaluation && { evaluation }),
     };
     const best =
       evaluation !== undefined && evaluations.every(({ loss }) => evaluation.loss < loss);
     if (evaluation) evaluations.push(evaluation);
     await run?.log(progress);
-    if (run && (checkpoints || best))
-      await run.save({ step, tensors: await trainer.state(), evaluations, best });
-    await options.onProgress?.(progress, state);
+    if (run && (checkpoints || best)) await save(best);
+    await onProgress?.(progress, state);
     reported = { step, time: clock() };
     // Hand the event loop a turn: signals arrive, and a page draws.
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
-
-  const seconds = (clock() - begin) / 1000;
-  const stopped = step < settings.steps;
-  const result: TrainResult = {
-    ...state,
-    steps: step,
-    stopped,
-    parameters: trainer.model.parameterCount,
-    bestValLoss: evaluations.length > 0 ? Math.min(...evaluations.map(({ loss }) => loss)) : null,
-    evaluations,
-    samples: stopped ? [] : await drawSamples(device, state),
-    tokensPerSecond: (tokensPerStep * (step - first)) / seconds,
-    seconds,
-    adapter: device.adapter.name,
-  };
-  if (!stopped) await run?.finish(result);
-  trainer.dispose();
-  return result;
+  if (run && saved < step) await save(false);
+  return { step, evaluations };
 }
 
 /**

@@ -33,25 +33,15 @@ export class Trainer {
     private readonly settings: TrainSettings,
     private readonly data: TrainingData,
   ) {
-    const {
-      seed,
-      batch,
-      context,
-      learningRate: lr,
-      minLearningRate: minLr,
-      warmupSteps,
-    } = settings;
+    const { seed, batch, context, learningRate: lr, minLearningRate: minLr } = settings;
     const { beta1, beta2, eps, weightDecay } = settings;
     this.model = new Transformer(
       new Initialiser(device, seed),
       modelConfig(settings, data.tokenizer.vocabularySize),
     );
-    this.schedule = cosine({
-      lr,
-      minLr,
-      warmupSteps,
-      decaySteps: settings.decaySteps ?? settings.steps,
-    });
+    const decaySteps = settings.decaySteps ?? settings.steps;
+    const warmupSteps = Math.min(settings.warmupSteps, Math.floor(decaySteps / 2));
+    this.schedule = cosine({ lr, minLr, warmupSteps, decaySteps });
     // Only matrices decay (nanoGPT): norms and biases are left alone.
     const parameters = [...this.model.namedParameters()];
     const groups = [
