@@ -17,13 +17,19 @@ const program = new Command('shadegrad')
   .enablePositionalOptions();
 
 for (const add of [addTrain, addInfo, addDemos]) add(program);
+for (const command of program.commands)
+  command.showHelpAfterError(`(shadegrad ${command.name()} --help lists the options)`);
 
 try {
   await program.parseAsync();
 } catch (error) {
-  // Mistakes of use get one line; anything else is ours, and shows where.
-  const message =
-    error instanceof ShadegradError ? `${error.name}: ${error.message}` : (error as Error).stack;
-  console.error(message);
+  console.error(explained(error));
   process.exitCode = 1;
+}
+
+/** Mistakes of use, and what the system refuses (a full disk, no permission), get one line; the rest is ours: where? */
+function explained(error: unknown): string {
+  if (error instanceof ShadegradError) return `${error.name}: ${error.message}`;
+  if (!(error instanceof Error)) return String(error);
+  return 'syscall' in error ? error.message : (error.stack ?? error.message);
 }

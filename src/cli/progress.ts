@@ -6,6 +6,8 @@ import { MultiBar } from 'cli-progress';
 export interface TrainingStatus {
   readonly loss?: number;
   readonly tokensPerSecond?: number;
+  /** Of this step, where it was evaluated; in the JSON only, a terminal gets a note. */
+  readonly validationLoss?: number;
 }
 
 export interface TrainingProgress {
@@ -213,7 +215,7 @@ export function formatDuration(seconds: number): string {
 }
 
 /** A model's text could hold escape sequences that move the cursor or rename the window; they become visible marks. */
-function withoutControls(text: string): string {
+export function withoutControls(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
   return text.replace(/\r\n/g, '\n').replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '\ufffd');
 }

@@ -20,9 +20,9 @@ export async function nextRunFolder(kind: string): Promise<string> {
   return join(ROOT, `${kind}-${last + 1}`);
 }
 
-/** The run that was begun last. @throws ConfigError when there is none. */
-export async function newestRunFolder(): Promise<string> {
-  const newest = (await numbered()).at(-1);
+/** The run of `kind` that was begun last. @throws ConfigError when there is none. */
+export async function newestRunFolder(kind: string): Promise<string> {
+  const newest = (await numbered()).findLast(({ name }) => name.startsWith(`${kind}-`));
   if (!newest) throw new ConfigError('there is no run in runs/ to resume; name one with --out');
   return join(ROOT, newest.name);
 }

@@ -1,21 +1,39 @@
 // shadegrad train: pre-trains a character-level language model on a text.
 
 import { readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import plotScript from 'uplot/dist/uPlot.iife.min.js' with { type: 'text' };
 import plotStyle from 'uplot/dist/uPlot.min.css' with { type: 'text' };
 import { openFolder } from '#folder';
 import { ConfigError, DataError } from '../errors.ts';
 import { nearest } from '../io/config.ts';
-import type { Folder } from '../io/folder.ts';
-import { PRESETS, type PresetName, TRAIN_CHECKS, TRAIN_DEFAULTS } from '../llm/settings.ts';
-import { type TrainResult, trainLanguageModel } from '../llm/train.ts';
+import type { TrainingText } from '../llm/data.ts';
+import { readSavedRun } from '../llm/run.ts';
+import {
+  PRESETS,
+  type PresetName,
+  TRAIN_CHECKS,
+  TRAIN_DEFAULTS,
+  type TrainSettings,
+} from '../llm/settings.ts';
+import { type TrainResult, type TrainState, trainLanguageModel } from '../llm/train.ts';
 import { Device } from '../ops/device.ts';
 import { decodeText } from '../text/corpus.ts';
-import { trainingProgress } from './progress.ts';
+import { commandLine } from './command_line.ts';
+import {
+  formatDuration,
+  formatRate,
+  type TrainingProgress,
+  trainingProgress,
+  withoutControls,
+} from './progress.ts';
 import { newestRunFolder, nextRunFolder } from './runs.ts';
 import { loadSettings } from './settings.ts';
+import { SETTINGS_HELP } from './train_help.ts';
+
+/** The exit code of a program that SIGINT ends: 128 + 2. */
+const INTERRUPTED = 130;
 
 interface TrainFlags {
   readonly data?: string;
@@ -25,7 +43,7 @@ interface TrainFlags {
   readonly out?: string;
   readonly resume?: boolean;
   readonly config?: string;
-  readonly set: string[];
+  readonly set?: string[];
   readonly adapter: string;
   readonly json?: boolean;
 }
@@ -49,12 +67,10 @@ export function addTrain(program: Command): void {
     .option('--out <folder>', 'run folder (default: the next free runs/train-N)')
     .option('--resume', 'continue from the newest checkpoint of the run')
     .option('--config <file>', 'settings from a JSON or YAML file')
-    .option(
-      '--set <key=value>',
-      'one setting; may be repeated',
-      (value, list: string[]) => [...list, value],
-      [],
-    )
+    .option('--set <key=value>', 'one setting; may be repeated', (value, list: string[] = []) => [
+      ...list,
+      value,
+    ])
     .option('--adapter <name>', "auto, hardware, software, or a part of an adapter's name", 'auto')
     .option('--json', 'print JSON only, one object a line; the last line is the result')
     .option('--help-settings', 'list the settings with their defaults')
@@ -65,39 +81,27 @@ export function addTrain(program: Command): void {
 }
 
 async function train(flags: TrainFlags): Promise<void> {
-  const notes = (line: string) => console.error(line);
-  const device = await Device.open({ adapter: flags.adapter, announce: notes });
-  const out = flags.out ?? (await (flags.resume ? newestRunFolder() : nextRunFolder('train')));
+  const out = flags.out ?? (await (flags.resume ? newestRunFolder : nextRunFolder)('train'));
   const folder = await openFolder(out);
-  const saved = flags.resume ? await savedRun(folder) : null;
-  const preset = flags.preset
-    ? presetNamed(flags.preset)
-    : (saved?.settings ?? PRESETS[device.adapter.software ? 'stories-cpu' : 'stories-gpu']);
-  const set = [...flags.set];
-  if (flags.steps !== undefined) set.push(`steps=${flags.steps}`);
-  if (flags.seed !== undefined) set.push(`seed=${flags.seed}`);
-  const settings = await loadSettings(TRAIN_DEFAULTS, {
-    preset,
-    set,
-    checks: TRAIN_CHECKS,
-    ...(flags.config && { file: flags.config }),
-  });
-  const file = flags.data ?? saved?.file;
+  const saved = flags.resume ? await readSavedRun(folder) : null;
+  const preset = flags.preset ? presetNamed(flags.preset) : saved?.settings;
+  const file = flags.data ?? saved?.dataFile;
   const text = file ? await readText(file) : null;
-  if (file)
-    await folder.write('data.json', new TextEncoder().encode(`${JSON.stringify({ file })}\n`));
+  const device = await Device.open({ adapter: flags.adapter, announce: null });
+  const ownPreset = PRESETS[device.adapter.software ? 'stories-cpu' : 'stories-gpu'];
+  const print = (line: string) => console.error(line);
+  let progress: TrainingProgress | null = null;
+  const note = (line: string) => (progress ? progress.note(line) : print(line));
 
   const interrupt = new AbortController();
   const stop = () => {
-    if (interrupt.signal.aborted) process.exit(130);
+    if (interrupt.signal.aborted) process.exit(INTERRUPTED);
     interrupt.abort();
-    notes('\nstopping after this step, with a checkpoint (again: at once, without one)');
+    note('stopping, with a checkpoint (Ctrl-C again: at once, without one)');
   };
   process.on('SIGINT', stop);
-  const progress = trainingProgress({ total: settings.steps, json: flags.json === true });
-  if (!flags.json)
-    notes(`${text?.name ?? 'built-in stories'} on ${device.adapter.name}, run in ${out}`);
   try {
+    const settings = await settingsFrom(flags, preset ?? ownPreset);
     const result = await trainLanguageModel(device, {
       text,
       settings,
@@ -105,21 +109,49 @@ async function train(flags: TrainFlags): Promise<void> {
       resume: flags.resume === true,
       plotLibrary: { script: plotScript, style: plotStyle },
       signal: interrupt.signal,
-      onNote: (line) => progress.note(line),
-      onProgress: ({ step, losses, tokensPerSecond, evaluation }) => {
-        progress.update(step, { loss: losses.at(-1)!, tokensPerSecond });
-        if (evaluation)
-          progress.note(`step ${evaluation.step}: validation loss ${evaluation.loss.toFixed(4)}`);
+      onNote: note,
+      // Nothing is announced before all that was asked for has been checked: a mistake gets its message alone.
+      onStart: (state, step) => {
+        if (!flags.json) printStart(state, step, { device, out, print });
+        progress = trainingProgress({ total: settings.steps, start: step, json: flags.json });
       },
-    });
-    progress.finish();
+      onProgress: ({ step, losses, tokensPerSecond, evaluation }) => {
+        const validationLoss = evaluation?.loss;
+        const status = { loss: losses.at(-1)!, tokensPerSecond };
+        progress?.update(step, { ...status, ...(evaluation && { validationLoss }) });
+        if (!flags.json && evaluation)
+          note(`step ${step}: validation loss ${evaluation.loss.toFixed(4)}`);
+      },
+    }).finally(() => progress?.finish());
     if (flags.json) console.log(JSON.stringify(summary(result, out)));
-    else printResult(result, out);
-    if (result.stopped) process.exitCode = 130;
+    else printResult(result, flags, out);
+    if (result.stopped) process.exitCode = INTERRUPTED;
   } finally {
     process.off('SIGINT', stop);
     device.destroy();
   }
+}
+
+function settingsFrom(flags: TrainFlags, preset: object): Promise<TrainSettings> {
+  const set = [...(flags.set ?? [])];
+  if (flags.steps !== undefined) set.push(`steps=${flags.steps}`);
+  if (flags.seed !== undefined) set.push(`seed=${flags.seed}`);
+  const file = flags.config && { file: flags.config };
+  return loadSettings(TRAIN_DEFAULTS, { preset, set, checks: TRAIN_CHECKS, ...file });
+}
+
+function printStart(
+  { model, data }: TrainState,
+  step: number,
+  { device, out, print }: { device: Device; out: string; print: (line: string) => void },
+): void {
+  const count = (n: number) => n.toLocaleString('en');
+  const { adapter } = device;
+  if (adapter.notice) print(`${adapter.notice}\n`);
+  print(`text     ${data.name}: ${count(data.train.length + data.validation.length)} characters`);
+  print(`model    ${count(model.parameterCount)} parameters`);
+  print(`adapter  ${adapter.name}`);
+  print(`run      ${out}${step > 0 ? `, resumed after step ${count(step)}` : ''}\n`);
 }
 
 function summary(
@@ -144,22 +176,22 @@ function summary(
   };
 }
 
-function printResult(
-  { stopped, steps, samples, bestValLoss, seconds, tokensPerSecond, data }: TrainResult,
-  out: string,
-): void {
+function printResult(result: TrainResult, { adapter }: TrainFlags, out: string): void {
+  const { stopped, steps, samples, bestValLoss, seconds, tokensPerSecond, data } = result;
   if (stopped) {
-    console.log(
-      `\nstopped after step ${steps}; continue with: shadegrad train --resume --out ${out}`,
-    );
+    const same = adapter === 'auto' ? [] : ['--adapter', adapter];
+    const command = commandLine(['train', '--resume', '--out', out, ...same]);
+    console.log(`stopped after step ${steps}; continue with: ${command}`);
     return;
   }
   for (const [i, sample] of samples.entries())
-    console.log(`\n--- sample ${i + 1}\n${sample.trim()}`);
+    console.log(`\n--- sample ${i + 1}\n${withoutControls(sample.trim())}`);
   const floor =
     data.entropyFloor === null ? '' : ` (the source's entropy is ${data.entropyFloor.toFixed(4)})`;
   console.log(`\nbest validation loss ${bestValLoss?.toFixed(4)} nats per character${floor}`);
-  console.log(`${steps} steps in ${seconds.toFixed(0)} s, ${Math.round(tokensPerSecond)} tokens/s`);
+  console.log(
+    `${steps} steps in ${formatDuration(seconds)}, ${formatRate(tokensPerSecond)} tokens/s`,
+  );
   console.log(`report: ${join(out, 'report.html')}`);
 }
 
@@ -172,25 +204,17 @@ function presetNamed(name: string): object {
   );
 }
 
-async function readText(file: string): Promise<{ name: string; content: string }> {
+async function readText(file: string): Promise<TrainingText> {
   const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
     const reason = cause.code === 'ENOENT' ? 'there is no such file' : cause.message;
     throw new DataError(`cannot read the data file ${file}: ${reason}`, { cause });
   });
-  return { name: basename(file), content: decodeText(bytes, file) };
-}
-
-/** The settings and the data file of the run in a folder. */
-async function savedRun(folder: Folder): Promise<{ settings: object; file?: string } | null> {
-  if (!(await folder.exists('config.json'))) return null;
-  const read = async (name: string) =>
-    JSON.parse(new TextDecoder().decode(await folder.read(name)));
-  const { settings } = await read('config.json');
-  const { file } = (await folder.exists('data.json')) ? await read('data.json') : {};
-  return { settings, file };
+  return { name: basename(file), content: decodeText(bytes, file), file: resolve(file) };
 }
 
 function printSettings(): void {
-  for (const [key, value] of Object.entries(TRAIN_DEFAULTS))
-    console.log(`${key.padEnd(20)}${value}`);
+  for (const [name, value] of Object.entries(TRAIN_DEFAULTS)) {
+    const help = SETTINGS_HELP[name as keyof TrainSettings];
+    console.log(`${name.padEnd(18)}${String(value).padEnd(10)}${help}`);
+  }
 }
