@@ -26,7 +26,8 @@ export class Linear extends Module {
   /** [out], if the layer has one */
   readonly bias: Tensor | null;
   readonly adapters = new Map<string, Adapter>();
-  private active: Adapter | null = null;
+  /** Out of sight of `namedTensors`, which finds it among the adapters. */
+  #active: Adapter | null = null;
 
   constructor(
     init: Initialiser,
@@ -40,14 +41,20 @@ export class Linear extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return this.active
-      ? this.active.apply(this, x)
+    return this.#active
+      ? this.#active.apply(this, x)
       : linear(x, this.weight, this.bias ?? undefined);
   }
 
-  /** Routes `forward` through the named adapter, if the layer has it, or past all for null. */
-  use(name: string | null): void {
-    this.active = name === null ? null : (this.adapters.get(name) ?? null);
+  /** Runs `fn` with `forward` going through the named adapter, if the layer has it, or past all for null. */
+  using<T>(name: string | null, fn: () => T): T {
+    const before = this.#active;
+    this.#active = name === null ? null : (this.adapters.get(name) ?? null);
+    try {
+      return fn();
+    } finally {
+      this.#active = before;
+    }
   }
 }
 
@@ -60,10 +67,5 @@ export function withAdapter<T>(model: Module, name: string | null, fn: () => T):
       `withAdapter: no adapter "${name}"; the model has ${known.join(', ') || 'none'}`,
     );
   }
-  for (const layer of layers) layer.use(name);
-  try {
-    return fn();
-  } finally {
-    for (const layer of layers) layer.use(null);
-  }
+  return layers.reduceRight((inner, layer) => () => layer.using(name, inner), fn)();
 }

@@ -165,8 +165,11 @@ export class Tensor {
     if (this.size > 0) this.runtime.gpu.write(this.storage.block!, at, bytes);
   }
 
-  /** Marks a leaf whose gradient `backward` shall accumulate in `grad`; the tensor outlives its scope. */
-  requireGrad(): this {
+  /**
+   * Marks a leaf whose gradient `backward` shall accumulate in `grad`; the tensor outlives its scope.
+   * With `on = false` a parameter is frozen: it keeps its values and is not trained.
+   */
+  requireGrad(on = true): this {
     if (!isFloat(this.dtype))
       throw new DTypeError(`requireGrad: only floats have gradients, got ${this.dtype}`);
     if (this.edge && !('leaf' in this.edge)) {
@@ -174,7 +177,7 @@ export class Tensor {
         'requireGrad: the tensor was computed from others that have gradients; detach() it first',
       );
     }
-    this.edge = { leaf: this };
+    this.edge = on ? { leaf: this } : null;
     this.kept = true;
     return this;
   }
