@@ -119,8 +119,9 @@ async function train(flags: TrainFlags): Promise<void> {
         const validationLoss = evaluation?.loss;
         const status = { loss: losses.at(-1)!, tokensPerSecond };
         progress?.update(step, { ...status, ...(evaluation && { validationLoss }) });
-        if (!flags.json && evaluation)
-          note(`step ${step}: validation loss ${evaluation.loss.toFixed(4)}`);
+        if (flags.json) return;
+        if (evaluation) note(`step ${step}: validation loss ${evaluation.loss.toFixed(4)}`);
+        if (step === settings.steps && settings.samples > 0) note('drawing samples');
       },
     }).finally(() => progress?.finish());
     if (flags.json) console.log(JSON.stringify(summary(result, out)));
@@ -213,8 +214,9 @@ async function readText(file: string): Promise<TrainingText> {
 }
 
 function printSettings(): void {
-  for (const [name, value] of Object.entries(TRAIN_DEFAULTS)) {
-    const help = SETTINGS_HELP[name as keyof TrainSettings];
-    console.log(`${name.padEnd(18)}${String(value).padEnd(10)}${help}`);
-  }
+  const row = (name: string, value: string, help: string) =>
+    console.log(`${name.padEnd(18)}${value.padEnd(10)}${help}`);
+  row('setting', 'default', '');
+  for (const [name, value] of Object.entries(TRAIN_DEFAULTS))
+    row(name, String(value), SETTINGS_HELP[name as keyof TrainSettings]);
 }

@@ -85,10 +85,10 @@ export async function trainLanguageModel(
   const { text = null, folder = null, clock = () => performance.now() } = options;
   const settings = checkSettings(resolveSettings(TRAIN_DEFAULTS, options.settings), TRAIN_CHECKS);
   const data = trainingData(text, settings);
-  const run = folder && (await openRun(folder, { ...options, device, settings, data }));
   const trainer = new Trainer(device, settings, data);
   const state: TrainState = { model: trainer.model, data, settings };
   try {
+    const run = folder && (await openRun(folder, { ...options, device, settings, data }));
     if (run?.checkpoint) trainer.restore(run.checkpoint);
     const first = run?.checkpoint?.step ?? 0;
     options.onStart?.(state, first);
