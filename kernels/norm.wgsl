@@ -150,9 +150,10 @@ fn column_sum(c: u32) -> vec2f {
 @compute @workgroup_size(64)
 fn layer_parameters(
   @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let c = group.x * 64u + lane;
+  let c = (group.x + group.y * groups.x) * 64u + lane;
   if (c >= params.C) { return; }
   let total = column_sum(c);
   dweight[c] = Element(total.x);
@@ -162,8 +163,9 @@ fn layer_parameters(
 @compute @workgroup_size(64)
 fn rms_parameters(
   @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let c = group.x * 64u + lane;
+  let c = (group.x + group.y * groups.x) * 64u + lane;
   if (c < params.C) { dweight[c] = Element(column_sum(c).x); }
 }

@@ -44,9 +44,10 @@ fn digit_of(pair: vec2u) -> u32 {
 @compute @workgroup_size(64)
 fn rank(
   @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = group.x * 64u + lane;
+  let i = (group.x + group.y * groups.x) * 64u + lane;
   if (i >= params.size) { return; }
   let key = key_at(i);
   var place = 0u;

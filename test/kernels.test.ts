@@ -135,6 +135,18 @@ describe('every entry point', () => {
     expect(used.filter(({ group }) => group === 0).length).toBeLessThanOrEqual(8);
   });
 
+  /** Launched with a bounded number of workgroups, which stride over what is left. */
+  const BOUNDED = ['grad_norm.wgsl squares', 'ppo.wgsl sums'];
+
+  it.each(named.filter(([name]) => !BOUNDED.some((bounded) => name.endsWith(bounded))))(
+    '%s folds: if it asks which workgroup it is, it asks how many there are along x',
+    (_, { file, entry }) => {
+      const { parameters } = functionsOf(stripComments(file.text)).get(entry)!;
+      expect(parameters).not.toContain('global_invocation_id');
+      if (parameters.includes('workgroup_id')) expect(parameters).toContain('num_workgroups');
+    },
+  );
+
   it.each(named)('%s is launched by the file that imports its kernel', (_, { path, entry }) => {
     const importers = sources.filter(({ text }) => text.includes(`${path}' with { type: 'text' }`));
     expect(importers.map((importer) => importer.path)).not.toEqual([]);

@@ -178,10 +178,7 @@ const attentions = [
 
 export default [...ropes, ...attentions];
 
-export const large = [
-  () => rotated([65_537, 2, 32]),
-  () => attend('batch over the grid', { B: 65_537, H: 1, Tq: 2, D: 4 }, causal),
-];
+export const large = [() => rotated([65_537, 2, 32])];
 
 const cube = (H: number, T: number, D: number) => [2, H, T, D];
 

@@ -115,7 +115,10 @@ export default [
   opCase(oneHot, 'extreme ids', () => ({ ids: i32([0, 999, 0, 999, 500]) }), { depth: 1000 }),
 ];
 
-export const large = [() => embed(5, 3, [1_398_081]), () => gathered([65_537, 65], [65_537, 1], 1)];
+export const large = [
+  () => embed(50_000, 3, [1_398_081]),
+  () => gathered([65_537, 65], [65_537, 1], 1),
+];
 
 export const errors: ErrorCase[] = [
   errorCase('embedding', 'float ids', 'DTypeError', /^embedding: .*f32/, (t) => [

@@ -1,7 +1,7 @@
 import { type ErrorCase, errorCase, type OpCase, opCase } from '../reference/case.ts';
 import { linear, loraLinear, matmul } from '../reference/matmul.ts';
 import { f32 } from '../reference/random.ts';
-import { describeShape, OVER_THE_GRID } from './sizes.ts';
+import { describeShape } from './sizes.ts';
 
 /** M, N, K: vectors, single elements, tiles that are not full, nothing to add up, nothing to compute. */
 const SIZES: [number, number, number][] = [
@@ -160,10 +160,7 @@ export default [
   ),
 ];
 
-export const large = [
-  () => product([OVER_THE_GRID, 1, 1], {}),
-  () => product([2, 2, 3], {}, [65_537]),
-];
+export const large = [() => product([2, 2, 3], {}, [65_537])];
 
 export const errors: ErrorCase[] = [
   errorCase(
