@@ -4,7 +4,8 @@
 //   reduce     loss = weight Σ losses                          weight = 1 / (rows that count), or 1 for the plain sum
 //   backward   dlogits[r, v] = weight dy (exp(logits[r, v] - lse) - (1 - s) [v = target] - s / V)
 // A row counts unless its target is ignoreIndex, else its loss is 0; a target out of [0, V) does not count either, and
-// is a fault. Logits at LOWEST or below are masked; a row that is masked everywhere gives zeros.
+// is a fault. Logits at LOWEST or below are masked; a row that is masked everywhere gives zeros. A row with NaN or
+// +infinity has the loss NaN: a model that diverged must not look perfect.
 //
 // `lse` keeps the maximum and the logarithm apart: their sum would lose the latter when logits are large. The
 // probabilities are computed anew in backward instead of being stored, as in Liger (Hsu et al. 2024).
@@ -96,8 +97,11 @@ fn rows(
   let label = targets[at];
   lse[at] = vec2f(row_top, row_log);
   losses[at] = 0f;
+  var not_a_number = 0x7fc00000u;   // as bits: the compiler may assume that arithmetic gives none
   if (counts(label)) {
-    if (row_top > LOWEST) {
+    if (is_nan(mean) || !is_finite(row_top)) {
+      losses[at] = bitcast<f32>(not_a_number);
+    } else if (row_top > LOWEST) {
       let s = params.labelSmoothing;
       let logit = max(f32(logits[start + u32(label)]), LOWEST);
       var value = (1f - s) * (row_log + (row_top - logit));

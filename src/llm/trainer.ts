@@ -82,17 +82,17 @@ export class Trainer {
       { length: end - begin },
       (_, i) => values[(begin + i) % values.length]!,
     );
-    const bad = losses.findIndex((loss) => !Number.isFinite(loss));
-    if (bad === -1) return losses;
-    throw new DataError(
-      `training diverged: the loss of step ${begin + bad} is ${losses[bad]}; lower learningRate, or set gradClip`,
-    );
+    for (const [i, loss] of losses.entries()) requireFinite(loss, `loss of step ${begin + i + 1}`);
+    return losses;
   }
 
-  /** Mean loss on the held-out part. */
-  evaluate(): Promise<number> {
+  /** Mean loss on the held-out part. @throws DataError for one that is not finite. */
+  async evaluate(): Promise<number> {
     const { batch, evaluationTokens: maximumTokens } = this.settings;
-    return evaluateLoss(this.device, this.model, this.data.validation, { batch, maximumTokens });
+    const options = { batch, maximumTokens };
+    const loss = await evaluateLoss(this.device, this.model, this.data.validation, options);
+    requireFinite(loss, 'validation loss');
+    return loss;
   }
 
   /** Everything that a checkpoint needs besides the step. */
@@ -128,4 +128,11 @@ export class Trainer {
     for (const x of [this.ids, this.targets, this.recent]) x.dispose();
     this.optimizer.dispose();
   }
+}
+
+function requireFinite(loss: number, which: string): void {
+  if (Number.isFinite(loss)) return;
+  throw new DataError(
+    `training diverged: the ${which} is ${loss}; lower learningRate, or set gradClip`,
+  );
 }
