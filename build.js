@@ -95,6 +95,23 @@ function buildTypes() {
   execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
     stdio: 'inherit',
   });
+  const files = readdirSync('dist/types', { recursive: true }).filter((name) =>
+    /\.d\.ts$/.test(name),
+  );
+  for (const path of files.map((name) => join('dist/types', name))) {
+    writeFileSync(path, portable(readFileSync(path, 'utf8'), path));
+  }
+}
+
+/** Declarations as other projects can read them, which know neither our aliases nor, maybe, `Symbol.dispose`. */
+function portable(text, path) {
+  const { imports } = JSON.parse(readFileSync('package.json', 'utf8'));
+  const resolved = text.replace(/'(#\w+)'/g, (_, alias) => {
+    const target = relative(dirname(path), join('dist/types', imports[alias].node));
+    return `'${target.startsWith('.') ? target : `./${target}`}'`;
+  });
+  const disposes = /\[Symbol\.dispose\]|\bDisposable\b/.test(text);
+  return disposes ? `/// <reference lib="esnext.disposable" />\n${resolved}` : resolved;
 }
 
 /** Each folder of demos/ becomes a page of static files with relative paths, which any web server can serve. */
