@@ -5,6 +5,7 @@
 // OP names the function; comparisons give 0 or 1. Each thread owns one element of y.
 
 alias Element = f32;   // of the operands
+alias Carrier = f32;   // how `value` comes: f32, i32 or u32
 alias Result = f32;    // of y; u32 for comparisons
 
 const ADD = 0u;
@@ -31,7 +32,7 @@ struct Params {
   shape: array<vec4u, 2>,
   aStrides: array<vec4u, 2>,
   bStrides: array<vec4u, 2>,
-  value: f32,
+  value: u32,              // the bits of a Carrier
 }
 @group(1) @binding(0) var<uniform> params: Params;
 
@@ -117,6 +118,6 @@ fn scalar(
 ) {
   let i = (group.x + group.y * groups.x) * 64u + lane;
   if (i >= params.size) { return; }
-  let value = Element(params.value);
+  let value = Element(bitcast<Carrier>(params.value));
   if (SWAPPED) { scalar_y[i] = f(value, x[i]); } else { scalar_y[i] = f(x[i], value); }
 }

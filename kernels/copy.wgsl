@@ -5,6 +5,7 @@
 
 alias Source = f32;
 alias Target = f32;
+alias Carrier = f32;       // how `value` comes: f32, i32 or u32
 const RANK: u32 = 8;       // axes; known when compiling, so that the walk over them unrolls
 
 struct Params {
@@ -14,7 +15,7 @@ struct Params {
   shape: array<vec4u, 2>,
   xStrides: array<vec4u, 2>,
   yStrides: array<vec4u, 2>,
-  value: f32,
+  value: u32,              // the bits of a Carrier
 }
 @group(1) @binding(0) var<uniform> params: Params;
 
@@ -52,5 +53,5 @@ fn fill(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = (group.x + group.y * groups.x) * 64u + lane;
-  if (i < params.size) { filled[params.yStart + i] = Target(params.value); }
+  if (i < params.size) { filled[params.yStart + i] = Target(bitcast<Carrier>(params.value)); }
 }

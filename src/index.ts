@@ -41,9 +41,10 @@ export { embedding, oneHot } from './ops/embedding.ts';
 export { gae } from './ops/gae.ts';
 export { gather } from './ops/gather.ts';
 export { packHalf, unpackHalf } from './ops/half_pairs.ts';
-export { loraLinear } from './ops/lora.ts';
 // Products, norms, attention
-export { linear, type MatmulOptions, matmul } from './ops/matmul.ts';
+export { linear } from './ops/linear.ts';
+export { loraLinear } from './ops/lora.ts';
+export { type MatmulOptions, matmul } from './ops/matmul.ts';
 export { layerNorm, rmsNorm } from './ops/norm.ts';
 export { ppoLoss, ppoLossFromLogProbs } from './ops/ppo.ts';
 export { bradleyTerryLoss, dpoLoss } from './ops/preference.ts';

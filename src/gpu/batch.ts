@@ -102,7 +102,7 @@ export class Batch {
     if (this.paramsUsed > 0)
       this.device.queue.writeBuffer(this.arena, 0, this.params.buffer, 0, this.paramsUsed);
     this.device.queue.submit([commands]);
-    if (readTimes) this.timings?.push(readTimes());
+    if (readTimes) this.timings?.push(quietly(readTimes()));
     this.encoder = null;
     this.timer = null;
     this.paramsUsed = this.flops = this.bytes = 0;
@@ -121,6 +121,11 @@ export class Batch {
     const timings = this.timings ?? [];
     this.timings = null;
     return (await Promise.all(timings)).flat();
+  }
+
+  /** Ends a timed region that failed. */
+  abandonTiming(): void {
+    this.timings = null;
   }
 
   private openEncoder(): GPUCommandEncoder {
@@ -167,4 +172,10 @@ export class Batch {
       );
     return [Math.ceil(workgroups / y), y];
   }
+}
+
+/** The same promise; that it rejects when the device is lost is told by the call that awaits the region. */
+function quietly<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }

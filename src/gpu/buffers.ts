@@ -21,6 +21,8 @@ export interface Block {
   readonly bytes: number;
   /** The batch that last recorded a use of it. */
   lastBatch: number;
+  /** The GPU had no memory for it. */
+  broken: boolean;
 }
 
 export interface MemoryCounters {
@@ -53,6 +55,10 @@ export class BufferPool {
   };
   private readonly free = new Map<number, Block[]>();
   private nextId = 1;
+  /** Created since the last settled work. */
+  private fresh: Block[] = [];
+  /** The creation under way, if any. */
+  private creating: { failed: boolean } | null = null;
 
   constructor(
     private readonly device: GPUDevice,
@@ -86,6 +92,10 @@ export class BufferPool {
 
   release(block: Block): void {
     this.counters.bytesInUse -= block.bytes;
+    if (block.broken) {
+      this.destroy(block);
+      return;
+    }
     this.counters.bytesPooled += block.bytes;
     const list = this.free.get(block.bytes);
     if (list) list.push(block);
@@ -98,33 +108,67 @@ export class BufferPool {
     for (const list of this.free.values()) {
       for (const block of list) {
         this.counters.bytesPooled -= block.bytes;
-        this.counters.buffers--;
-        this.onDestroy(block);
-        block.buffer.destroy();
+        this.destroy(block);
       }
     }
     this.free.clear();
   }
 
+  /** All work so far succeeded: the blocks are sound. */
+  settled(): void {
+    this.fresh = [];
+  }
+
+  /**
+   * The GPU ran out of memory. While a buffer is being created, that is handled here: true. Else the error came late,
+   * and every block made since the last settled work may be invalid: they are not used again.
+   */
+  outOfMemory(): boolean {
+    if (this.creating) {
+      this.creating.failed = true;
+      return true;
+    }
+    for (const block of this.fresh) block.broken = true;
+    this.settled();
+    this.trim();
+    return false;
+  }
+
   private create(size: number): Block {
-    const usage = USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST;
-    const make = () => this.device.createBuffer({ size, usage, label: `pool ${size}` });
-    let buffer: GPUBuffer;
-    try {
-      buffer = make();
-    } catch {
+    let buffer = this.tryCreate(size);
+    if (!buffer) {
       this.trim();
-      try {
-        buffer = make();
-      } catch (cause) {
-        const { bytesInUse } = this.counters;
-        throw new OutOfMemoryError(`no GPU memory for ${size} bytes with ${bytesInUse} in use`, {
-          cause,
-        });
-      }
+      buffer = this.tryCreate(size);
+    }
+    if (!buffer) {
+      const { bytesInUse } = this.counters;
+      throw new OutOfMemoryError(`no GPU memory for ${size} bytes with ${bytesInUse} in use`);
     }
     this.counters.buffers++;
     this.counters.buffersCreated++;
-    return { id: this.nextId++, buffer, bytes: size, lastBatch: 0 };
+    const block = { id: this.nextId++, buffer, bytes: size, lastBatch: 0, broken: false };
+    this.fresh.push(block);
+    return block;
+  }
+
+  /** Drivers tell of missing memory by an exception, by an error while they create the buffer, or by one later. */
+  private tryCreate(size: number): GPUBuffer | null {
+    const usage = USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST;
+    const attempt = { failed: false };
+    this.creating = attempt;
+    try {
+      const buffer = this.device.createBuffer({ size, usage, label: `pool ${size}` });
+      return attempt.failed ? null : buffer;
+    } catch {
+      return null;
+    } finally {
+      this.creating = null;
+    }
+  }
+
+  private destroy(block: Block): void {
+    this.counters.buffers--;
+    this.onDestroy(block);
+    block.buffer.destroy();
   }
 }

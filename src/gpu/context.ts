@@ -4,12 +4,14 @@
 // call, later ones become its cause; a lost device rejects every pending and later call.
 
 import { platform } from '#platform';
-import { DeviceError, DeviceLostError, OutOfMemoryError, type ShadegradError } from '../errors.ts';
+import { DeviceError, DeviceLostError, OutOfMemoryError } from '../errors.ts';
 import { Batch, type Dispatch } from './batch.ts';
-import { type Block, BufferPool, type MemoryCounters, sizeClass, USAGE } from './buffers.ts';
+import { type Block, BufferPool, type MemoryCounters } from './buffers.ts';
+import { Failures } from './failures.ts';
 import { Faults } from './faults.ts';
 import { type KernelChoice, PipelineCache } from './pipelines.ts';
 import type { AdapterChoice } from './platform.ts';
+import { StagingPool } from './staging.ts';
 import { summarise, type Timing } from './timing.ts';
 
 /** The limits that the adapter granted and that checks look at. */
@@ -63,10 +65,9 @@ export class Context {
   readonly pipelines: PipelineCache;
   readonly faults: Faults;
   private readonly batch: Batch;
-  private readonly staging = new Map<number, GPUBuffer[]>();
-  private failure: ShadegradError | null = null;
-  private lostError: DeviceLostError | null = null;
-  private readonly lost: Promise<never>;
+  private readonly staging: StagingPool;
+  private readonly failures = new Failures();
+  private timing = false;
   /** While warming up, dispatches are only noted. */
   private noted: [KernelChoice, number, number][] | null = null;
 
@@ -86,6 +87,7 @@ export class Context {
       (block) => this.pipelines.forget(block),
     );
     this.faults = new Faults(device);
+    this.staging = new StagingPool(device, limits);
     this.batch = new Batch(
       device,
       this.pipelines,
@@ -96,14 +98,15 @@ export class Context {
       event.preventDefault();
       this.fail((event as GPUUncapturedErrorEvent).error);
     });
-    this.lost = device.lost.then(({ reason, message }) => {
+    device.lost.then(({ reason, message }) => {
       const last = this.batch.lastLabel ? ` after ${this.batch.lastLabel}` : '';
-      this.lostError = new DeviceLostError(
-        `the GPU device was lost (${reason || 'unknown'})${last}: ${message || 'no reason given'}; open a new device and resume from the last checkpoint`,
+      const why = `(${reason || 'unknown'})${last}: ${message || 'no reason given'}`;
+      this.failures.lose(
+        new DeviceLostError(
+          `the GPU device was lost ${why}; open a new device and resume from the last checkpoint`,
+        ),
       );
-      throw this.lostError;
     });
-    this.lost.catch(() => {}); // each awaited call reports it; nobody may be awaiting now
   }
 
   /** @throws DeviceError when there is no such adapter; the message says what to install. */
@@ -137,12 +140,12 @@ export class Context {
   }
 
   allocate(bytes: number): Block {
-    this.checkAlive();
+    this.failures.checkAlive();
     return this.pool.acquire(bytes);
   }
 
   dispatch(dispatch: Dispatch): void {
-    this.checkAlive();
+    this.failures.checkAlive();
     if (this.noted)
       this.noted.push([dispatch.kernel, dispatch.inputs.length, dispatch.outputs.length]);
     else this.batch.record(dispatch);
@@ -150,32 +153,28 @@ export class Context {
 
   /** Uploads; submits first whatever was recorded on this block, which must still see the earlier content. */
   write(block: Block, offset: number, data: Uint8Array<ArrayBuffer>): void {
-    this.checkAlive();
+    this.failures.checkAlive();
     if (block.lastBatch === this.batch.id) this.batch.submit();
     this.device.queue.writeBuffer(block.buffer, offset, data);
   }
 
   /** Reads `bytes` (a multiple of 4) back; all that was recorded before runs first. Throws the fault it met, if any. */
   async read(block: Block, offset: number, bytes: number): Promise<ArrayBuffer> {
-    this.checkAlive();
-    const size = sizeClass(bytes + 4);
-    const staging = this.staging.get(size)?.pop() ?? this.createStaging(size);
-    this.batch.copyOut({ block, offset, bytes }, this.faults, staging, bytes);
-    await this.settle(staging.mapAsync(1, 0, bytes + 4));
-    const mapped = staging.getMappedRange(0, bytes + 4);
-    const copy = mapped.slice(0, bytes);
-    const [fault] = new Uint32Array(mapped, bytes, 1);
-    staging.unmap();
-    const list = this.staging.get(size);
-    if (list) list.push(staging);
-    else this.staging.set(size, [staging]);
-    this.faults.check(fault!);
+    this.failures.checkAlive();
+    const { copy, fault } = await this.staging.read(
+      bytes + 4,
+      (destination) =>
+        this.batch.copyOut({ block, offset, bytes }, this.faults, destination, bytes),
+      (mapping) => this.settle(mapping),
+      (mapped) => ({ copy: mapped.slice(0, bytes), fault: new Uint32Array(mapped, bytes, 1)[0]! }),
+    );
+    this.faults.check(fault);
     return copy;
   }
 
   /** Hands over what was recorded, without waiting for it. */
   submit(): void {
-    this.checkAlive();
+    this.failures.checkAlive();
     this.batch.submit();
   }
 
@@ -185,9 +184,14 @@ export class Context {
     await this.read(block, offset, bytes);
   }
 
+  /** Whether dispatches are only noted: results hold nothing then. */
+  get isWarmingUp(): boolean {
+    return this.noted !== null;
+  }
+
   /** Runs `fn` without its dispatches and compiles, in parallel, the pipelines that it would need. */
   async warmup(fn: () => void): Promise<void> {
-    this.checkAlive();
+    this.failures.checkAlive();
     this.noted = [];
     const { noted } = this;
     try {
@@ -198,70 +202,50 @@ export class Context {
     await this.settle(Promise.all(noted.map((args) => this.pipelines.prepare(...args))));
   }
 
+  /** Compiles a kernel's text. @throws KernelError with line and caret. */
+  check(kernel: KernelChoice): Promise<void> {
+    this.failures.checkAlive();
+    return this.pipelines.check(kernel);
+  }
+
   /** Times what `fn` runs, per kernel label where the adapter has timestamp queries, else wall time alone. */
   async time(fn: () => unknown): Promise<Timing> {
-    const byKernel = this.features.has('timestamp-query');
-    await this.sync();
-    if (byKernel) this.batch.startTiming();
-    const begin = performance.now();
-    await fn();
-    await this.sync();
-    const wallMicroseconds = 1000 * (performance.now() - begin);
-    if (!byKernel) return { source: 'wall', wallMicroseconds, kernels: [] };
-    return {
-      source: 'timestamp',
-      wallMicroseconds,
-      kernels: summarise(await this.batch.stopTiming()),
-    };
+    if (this.timing) throw new DeviceError('time: another region of this device is being timed');
+    const source = this.features.has('timestamp-query') ? 'timestamp' : 'wall';
+    this.timing = true;
+    try {
+      await this.sync();
+      if (source === 'timestamp') this.batch.startTiming();
+      const begin = performance.now();
+      await fn();
+      await this.sync();
+      const wallMicroseconds = 1000 * (performance.now() - begin);
+      const samples = source === 'timestamp' ? await this.batch.stopTiming() : [];
+      return { source, wallMicroseconds, kernels: summarise(samples) };
+    } finally {
+      this.batch.abandonTiming();
+      this.timing = false;
+    }
   }
 
   /** Gives the GPU back. Every later call rejects with `DeviceLostError`. */
   destroy(): void {
     this.device.destroy();
-    this.lostError ??= new DeviceLostError('the device was destroyed; open a new one');
+    this.failures.lose(new DeviceLostError('the device was destroyed; open a new one'));
   }
 
-  private createStaging(size: number): GPUBuffer {
-    return this.device.createBuffer({
-      size,
-      usage: USAGE.MAP_READ | USAGE.COPY_DST,
-      label: 'read-back',
-    });
-  }
-
-  private checkAlive(): void {
-    if (this.lostError) throw this.lostError;
-  }
-
-  /** Waits for `work`, and rejects with what went wrong on the GPU in the meantime. */
   private async settle<T>(work: Promise<T>): Promise<T> {
-    try {
-      const result = await Promise.race([work, this.lost]);
-      this.throwFailure();
-      return result;
-    } catch (error) {
-      // A lost device makes calls fail in their own words before `lost` resolves.
-      await Promise.race([this.lost, new Promise((resolve) => setTimeout(resolve, 50))]);
-      this.throwFailure();
-      throw error;
-    }
-  }
-
-  private throwFailure(): void {
-    const { failure } = this;
-    this.failure = null;
-    if (failure) throw failure;
+    const result = await this.failures.settle(work);
+    this.pool.settled();
+    return result;
   }
 
   private fail(error: GPUError): void {
-    const outOfMemory = error.constructor.name === 'GPUOutOfMemoryError';
-    const Kind = outOfMemory ? OutOfMemoryError : DeviceError;
-    const report = new Kind(`${this.batch.lastLabel || 'GPU'}: ${error.message}`);
-    if (!this.failure) this.failure = report;
-    else {
-      let last: ShadegradError = this.failure;
-      while (last.cause) last = last.cause as ShadegradError;
-      last.cause = report;
+    if (error.constructor.name !== 'GPUOutOfMemoryError') {
+      const label = this.batch.lastLabel || 'GPU';
+      this.failures.record(new DeviceError(`${label}: ${error.message}`));
+    } else if (!this.pool.outOfMemory()) {
+      this.failures.record(new OutOfMemoryError(`no GPU memory left: ${error.message}`));
     }
   }
 }

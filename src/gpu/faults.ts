@@ -15,7 +15,7 @@ export class Faults {
   constructor(device: GPUDevice) {
     const usage = USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST;
     const buffer = device.createBuffer({ size: WORD_BYTES, usage, label: 'fault' });
-    this.block = { id: 0, buffer, bytes: WORD_BYTES, lastBatch: 0 }; // the pool counts its blocks from 1
+    this.block = { id: 0, buffer, bytes: WORD_BYTES, lastBatch: 0, broken: false }; // the pool counts its blocks from 1
   }
 
   /** The word, as the last output of a kernel that may report a fault. */

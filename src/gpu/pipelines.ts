@@ -44,6 +44,7 @@ interface Layout {
 
 export class PipelineCache {
   private readonly pipelines = new Map<KernelFile, Map<string, Pipeline>>();
+  private readonly pending = new Map<string, Promise<void>>();
   private readonly layouts = new Map<string, Layout>();
   private readonly bindGroups = new Map<string, GPUBindGroup>();
   private readonly bindGroupsOf = new Map<Block, Set<string>>();
@@ -83,18 +84,26 @@ export class PipelineCache {
     });
   }
 
-  /** Compiles ahead, without holding up the caller. */
-  async prepare(choice: KernelChoice, inputs: number, outputs: number): Promise<void> {
+  /** Compiles ahead, without holding up the caller; once, however often it is asked for. */
+  prepare(choice: KernelChoice, inputs: number, outputs: number): Promise<void> {
     const key = pipelineKey(choice, inputs, outputs);
-    if (this.pipelines.get(choice.file)?.has(key)) return;
+    if (this.pipelines.get(choice.file)?.has(key)) return Promise.resolve();
+    const pendingKey = `${choice.file.name}|${key}`;
+    const pending = this.pending.get(pendingKey) ?? this.compile(choice, key, inputs, outputs);
+    this.pending.set(pendingKey, pending);
+    return pending.finally(() => this.pending.delete(pendingKey));
+  }
+
+  private async compile(
+    choice: KernelChoice,
+    key: string,
+    inputs: number,
+    outputs: number,
+  ): Promise<void> {
     const { descriptor, layout, layoutKey } = this.describe(choice, inputs, outputs);
     const gpu = await this.device.createComputePipelineAsync(descriptor);
-    this.store(choice, key, {
-      label: descriptor.label!,
-      gpu,
-      layoutKey,
-      tensorLayout: layout.tensors,
-    });
+    const tensorLayout = layout.tensors;
+    this.store(choice, key, { label: descriptor.label!, gpu, layoutKey, tensorLayout });
   }
 
   /** Compiles the file's text and rejects with its compile errors, each with its line and a caret. */

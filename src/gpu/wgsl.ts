@@ -34,23 +34,30 @@ export interface KernelFile {
   readonly params: ParamStruct | null;
 }
 
+// The attributes in either order.
+const ENTRY_POINT = /@compute\s+(?:@workgroup_size\([^)]*\)\s*)?fn\s+(\w+)/g;
+const DECLARATION = /^[ \t]*(?:fn|const|alias|struct|var<[^>]*>)\s+(\w+)/gm;
+
+/** What the uniform arena has room for. */
+const MAX_PARAMS_BYTES = 1024;
+
 /** Reads entry points and the parameter struct (`struct Params`) of a kernel file. */
 export function readKernel(name: string, text: string): KernelFile {
   const code = stripComments(text);
-  const entries = [...code.matchAll(/@compute\s+@workgroup_size\([^)]*\)\s*fn\s+(\w+)/g)].map(
-    (m) => m[1]!,
-  );
+  const entries = [...code.matchAll(ENTRY_POINT)].map((m) => m[1]!);
   if (entries.length === 0) throw new KernelError(`${name}: no @compute entry point found`);
   return { name, text, entries, params: readParams(name, code) };
 }
 
 /**
  * The file, and the library after it, with some constants replaced. `alias Element = f32;` is replaced likewise, and
- * f16 enables its extension.
+ * f16 enables its extension. A file that declares one of the library's names itself stands alone.
  * @throws KernelError for a name that neither declares.
  */
 export function specialise(file: KernelFile, library: string, constants: Constants): string {
-  let text = `${file.text}\n${library}`;
+  const own = new Set(declared(file.text));
+  const alone = declared(library).some((name) => own.has(name));
+  let text = alone ? file.text : `${file.text}\n${library}`;
   for (const [name, value] of Object.entries(constants)) {
     const declaration = new RegExp(
       `^((?:const ${name}\\s*:\\s*\\w+|alias ${name})\\s*=\\s*)[^;]+;`,
@@ -63,6 +70,9 @@ export function specialise(file: KernelFile, library: string, constants: Constan
   // On the first line, so that the line numbers of compile errors stay those of the file.
   return /\bf16\b/.test(stripComments(text)) ? `enable f16; ${text}` : text;
 }
+
+/** Names that the text declares at module scope. */
+const declared = (text: string): string[] => [...text.matchAll(DECLARATION)].map((m) => m[1]!);
 
 /** Removes `//` and block comments and keeps the lines. */
 export function stripComments(text: string): string {
@@ -125,6 +135,11 @@ function readParams(name: string, code: string): ParamStruct | null {
     const offset = Math.ceil(bytes / align) * align;
     fields.push({ name: fieldName, type, count, offset });
     bytes = offset + 4 * count;
+  }
+  if (bytes > MAX_PARAMS_BYTES) {
+    throw new KernelError(
+      `${name}: struct Params takes ${bytes} bytes, at most ${MAX_PARAMS_BYTES} fit; use a tensor`,
+    );
   }
   return { fields, bytes: Math.ceil(bytes / 16) * 16 };
 }

@@ -9,7 +9,7 @@ import { Linear } from '../nn/linear.ts';
 import { Module } from '../nn/module.ts';
 import { attention } from '../ops/attention.ts';
 import { add } from '../ops/binary.ts';
-import { linear } from '../ops/matmul.ts';
+import { linear } from '../ops/linear.ts';
 import { rope } from '../ops/rope.ts';
 import { permute, reshape, slice } from '../ops/view.ts';
 import { format } from '../tensor/shape.ts';

@@ -60,7 +60,7 @@ export class LayerNorm extends Module {
   constructor(init: Initialiser, width: number, { bias = true }: { bias?: boolean } = {}) {
     super();
     this.weight = init.constant([width], 1);
-    this.bias = bias ? init.constant([width], 0) : init.device.zeros([width]);
+    this.bias = init.constant([width], 0).requireGrad(bias);
   }
 
   forward(x: Tensor): Tensor {

@@ -1,7 +1,7 @@
 // Linear, with a slot for named adapters: several models can share one frozen base.
 
-import { ConfigError } from '../errors.ts';
-import { linear } from '../ops/matmul.ts';
+import { ConfigError, TensorError } from '../errors.ts';
+import { linear } from '../ops/linear.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Initialiser } from './initialiser.ts';
 import { Module } from './module.ts';
@@ -51,7 +51,13 @@ export class Linear extends Module {
     const before = this.#active;
     this.#active = name === null ? null : (this.adapters.get(name) ?? null);
     try {
-      return fn();
+      const result = fn();
+      if (result instanceof Promise) {
+        throw new TensorError(
+          'withAdapter: the function must be synchronous; the adapter is off after it',
+        );
+      }
+      return result;
     } finally {
       this.#active = before;
     }

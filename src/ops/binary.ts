@@ -2,13 +2,15 @@
 
 import source from '../../kernels/binary.wgsl' with { type: 'text' };
 import { DTypeError } from '../errors.ts';
-import type { DType } from '../tensor/dtype.ts';
-import { broadcastShapes, broadcastStrides, collapse } from '../tensor/shape.ts';
+import { BYTES, CARRIER, type DType, scalarBits } from '../tensor/dtype.ts';
+import { broadcastShapes, broadcastStrides, collapse, sameShape } from '../tensor/shape.ts';
 import { type Gradients, record } from '../tensor/tape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { cast } from './copy.ts';
-import { allocate, bindingStart, expectDType, groupsFor, kernelFile, launch } from './launch.ts';
+import { allocate, bindingStart, groupsFor, kernelFile, launch } from './launch.ts';
+import { eachRange } from './ranges.ts';
 import { sumTo } from './reduce.ts';
+import { where } from './select.ts';
 import { log } from './unary.ts';
 
 export type Operand = Tensor | number;
@@ -60,16 +62,19 @@ export function div(a: Operand, b: Operand): Tensor {
   );
 }
 
-/** aᵇ; a < 0 only for whole b. */
+/** aᵇ; a < 0 only for whole b. At a = 0 and b = 0 the gradients are 0, as PyTorch's. */
 export function pow(a: Operand, b: Operand): Tensor {
-  // d/da = b aᵇ⁻¹;  d/db = aᵇ ln a
-  const exponent = (b: Operand) => (typeof b === 'number' ? b - 1 : sub(b, 1));
+  // d/da = b aᵇ⁻¹;  d/db = aᵇ ln a. Where b is 0, or a is, the other factor may be infinite.
+  const below = (b: Operand) =>
+    typeof b === 'number' ? (b === 0 ? 1 : b - 1) : where(equal(b, 0), 1, sub(b, 1));
+  const logarithm = (a: Operand) =>
+    typeof a === 'number' ? (a === 0 ? 0 : Math.log(a)) : log(where(equal(a, 0), 1, a));
   return arithmetic(
     'POW',
     a,
     b,
-    (dy, a, b) => mul(dy, mul(pow(a, exponent(b)), b)),
-    (dy, a, b) => mul(dy, mul(pow(a, b), typeof a === 'number' ? Math.log(a) : log(a))),
+    (dy, a, b) => mul(dy, mul(pow(a, below(b)), b)),
+    (dy, a, b) => mul(dy, mul(pow(a, b), logarithm(a))),
   );
 }
 
@@ -106,7 +111,16 @@ export const greaterEqual = (a: Operand, b: Operand): Tensor =>
 
 /** x += y, in place and outside the tape. Shapes are equal. */
 export function addInPlace(x: Tensor, y: Tensor): void {
-  launchTensors('ADD', x, y, x);
+  inRanges([x, y], ([x, y]) => launchTensors('ADD', x!, y!, x!));
+}
+
+/** Runs `fn` on tensors of one shape; dense ones beyond what one binding holds come in ranges. */
+function inRanges(tensors: readonly Tensor[], fn: (ranges: readonly Tensor[]) => void): void {
+  const alike = tensors.every(
+    (x) => x.isDense && BYTES[x.dtype] === 4 && sameShape(x.shape, tensors[0]!.shape),
+  );
+  if (alike) eachRange(tensors, fn);
+  else fn(tensors);
 }
 
 type Derivative = (dy: Tensor, a: Operand, b: Operand) => Tensor;
@@ -154,7 +168,7 @@ function elementwise(op: string, a: Operand, b: Operand, result?: DType): Tensor
       throw new DTypeError(`${name}: a is ${a.dtype} and b is ${b.dtype}; cast() one of them`);
     }
     const y = allocate(a.runtime, broadcastShapes(name, a.shape, b.shape), result ?? a.dtype);
-    launchTensors(op, a, b, y);
+    inRanges([a, b, y], ([a, b, y]) => launchTensors(op, a!, b!, y!));
     return y;
   }
   if (a instanceof Tensor) return withNumber(op, a, b as number, false, result ?? a.dtype);
@@ -165,7 +179,6 @@ function elementwise(op: string, a: Operand, b: Operand, result?: DType): Tensor
 function launchTensors(op: string, a: Tensor, b: Tensor, y: Tensor): void {
   const strides = [a, b].map((x) => broadcastStrides(x.shape, x.strides, y.shape));
   const merged = collapse(y.shape, strides);
-  expectDType(nameOf(op), 'y', y, 'f32', 'f16', 'i32', 'u32');
   // In place, y is an operand too: the kernel then reads and writes it through one binding.
   const inPlace = y.storage === a.storage;
   launch(kernel, inPlace ? 'in_place' : 'tensors', {
@@ -199,9 +212,15 @@ function withNumber(op: string, x: Tensor, value: number, swapped: boolean, resu
       shape: none,
       aStrides: none,
       bStrides: none,
-      value,
+      value: scalarBits(nameOf(op), value, x.dtype),
     },
-    constants: { OP: op, Element: x.dtype, Result: result, SWAPPED: swapped ? 'true' : 'false' },
+    constants: {
+      OP: op,
+      Element: x.dtype,
+      Carrier: CARRIER[x.dtype],
+      Result: result,
+      SWAPPED: swapped ? 'true' : 'false',
+    },
     workgroups: groupsFor(x.size),
   });
   return y;

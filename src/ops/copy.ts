@@ -2,11 +2,12 @@
 
 import source from '../../kernels/copy.wgsl' with { type: 'text' };
 import { ShapeError } from '../errors.ts';
-import { type DType, isFloat } from '../tensor/dtype.ts';
+import { CARRIER, type DType, isFloat, scalarBits } from '../tensor/dtype.ts';
 import { collapse, format, resolveAxis, type Shape, sameShape } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import type { Runtime, Tensor } from '../tensor/tensor.ts';
 import { allocate, bindingStart, expectDType, groupsFor, kernelFile, launch } from './launch.ts';
+import { eachRange } from './ranges.ts';
 
 const kernel = kernelFile('copy', source);
 
@@ -48,22 +49,25 @@ export function full(runtime: Runtime, shape: Shape, value: number, dtype: DType
 /** Overwrites a dense tensor with one value, outside the tape. */
 export function fill(y: Tensor, value: number): void {
   const none = [0];
-  launch(kernel, 'fill', {
-    inputs: [],
-    outputs: [y],
-    params: {
-      size: y.size,
-      xStart: 0,
-      yStart: bindingStart(y),
-      shape: none,
-      xStrides: none,
-      yStrides: none,
-      value,
-    },
-    constants: { Target: y.dtype },
-    workgroups: groupsFor(y.size),
-    strided: true,
-  });
+  using flat = y.alias([y.size], [1], y.offset);
+  eachRange([flat], ([part]) =>
+    launch(kernel, 'fill', {
+      inputs: [],
+      outputs: [part!],
+      params: {
+        size: part!.size,
+        xStart: 0,
+        yStart: bindingStart(part!),
+        shape: none,
+        xStrides: none,
+        yStrides: none,
+        value: scalarBits('fill', value, y.dtype),
+      },
+      constants: { Target: y.dtype, Carrier: CARRIER[y.dtype] },
+      workgroups: groupsFor(part!.size),
+      strided: true,
+    }),
+  );
 }
 
 /** x with another element type. Floats to integers truncate; the gradient is converted back. */
@@ -94,7 +98,12 @@ export function writeAt(
   expectDType('writeAt', 'src', src, dst.dtype);
   const end = start + (src.shape[along] ?? 0);
   const expected = dst.shape.map((size, i) => (i === along ? end - start : size));
-  if (!sameShape(src.shape, expected) || start < 0 || end > dst.shape[along]!) {
+  if (
+    !sameShape(src.shape, expected) ||
+    !Number.isInteger(start) ||
+    start < 0 ||
+    end > dst.shape[along]!
+  ) {
     throw new ShapeError(
       `writeAt: src ${format(src.shape)} does not fit into ${format(dst.shape)} at ${start} along axis ${along}`,
     );

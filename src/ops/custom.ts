@@ -30,7 +30,7 @@ export interface Kernel {
 /** Compiles a user's kernel file, whose rules are those of `kernels/`: bindings in order, parameters in group 1. */
 export async function userKernel(runtime: Runtime, name: string, wgsl: string): Promise<Kernel> {
   const file = readKernel(name, wgsl);
-  await runtime.gpu.pipelines.check({ file, entry: file.entries[0]! });
+  await runtime.gpu.check({ file, entry: file.entries[0]! });
   return {
     run(entry, { inputs, outputs, ...options }) {
       if (outputs.length === 0)
@@ -58,7 +58,9 @@ export interface CustomOp {
 /** A differentiable op from a forward and a backward, for example around kernels of your own. */
 export function customOp({ name, forward, backward }: CustomOp): (...inputs: Tensor[]) => Tensor {
   return (...inputs) => {
-    const output = untaped(() => forward(...inputs));
+    const result = untaped(() => forward(...inputs));
+    // An input that is handed through keeps its own place in the graph.
+    const output = inputs.includes(result) ? result.detach() : result;
     return record({
       name,
       inputs,

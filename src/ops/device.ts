@@ -1,6 +1,6 @@
 // Device: opens a GPU, makes tensors, and owns what the ops share.
 
-import { ConfigError, DataError, ShapeError } from '../errors.ts';
+import { DataError, ShapeError } from '../errors.ts';
 import { type AdapterSummary, Context, type ContextOptions, type Limits } from '../gpu/context.ts';
 import type { Timing } from '../gpu/timing.ts';
 import { type DType, encode } from '../tensor/dtype.ts';
@@ -41,6 +41,8 @@ const announced = new Set<string>();
 /** A GPU, and the tensors on it. */
 export class Device implements Runtime {
   tensorCount = 0;
+  /** Streams that `rand` and `randn` took without a seed. */
+  private streams = 0;
 
   private constructor(readonly gpu: Context) {}
 
@@ -80,7 +82,6 @@ export class Device implements Runtime {
     if (sizeOf(target) !== flat.length) {
       throw new ShapeError(`tensor: ${flat.length} values do not fill the shape ${format(target)}`);
     }
-    this.checkType(type);
     const x = allocate(this, target, type);
     if (x.size > 0) this.gpu.write(x.storage.block!, 0, encode(flat, type));
     return x;
@@ -90,12 +91,11 @@ export class Device implements Runtime {
     return this.full(shape, 0, { dtype });
   }
 
-  ones(shape: Shape, dtype: DType = 'f32'): Tensor {
+  ones(shape: Shape, { dtype = 'f32' }: { dtype?: DType } = {}): Tensor {
     return this.full(shape, 1, { dtype });
   }
 
   full(shape: Shape, value: number, { dtype = 'f32' }: { dtype?: DType } = {}): Tensor {
-    this.checkType(dtype);
     return full(this, shape, value, dtype);
   }
 
@@ -107,17 +107,20 @@ export class Device implements Runtime {
     );
   }
 
-  /** Standard normals, made in float64 on the CPU: the same on every adapter. Streams of one seed are independent. */
-  randn(shape: Shape, { seed = 0, stream = 0, step = 0 }: RandomOptions = {}): Tensor {
+  /**
+   * Standard normals, made in float64 on the CPU: the same on every adapter. With a seed they follow from seed, stream
+   * and step; without one, each call of a device takes the next stream of seed 0.
+   */
+  randn(shape: Shape, options: RandomOptions = {}): Tensor {
     const values = new Float32Array(sizeOf(shape));
-    fillNormal(values, { seed, stream, step });
+    fillNormal(values, this.draw(options));
     return this.tensor(values, { shape });
   }
 
-  /** Uniforms from [0, 1), made on the CPU: the same on every adapter. */
-  rand(shape: Shape, { seed = 0, stream = 0, step = 0 }: RandomOptions = {}): Tensor {
+  /** Uniforms from [0, 1), as `randn` otherwise. */
+  rand(shape: Shape, options: RandomOptions = {}): Tensor {
     const values = new Float32Array(sizeOf(shape));
-    fillUniform(values, { seed, stream, step });
+    fillUniform(values, this.draw(options));
     return this.tensor(values, { shape });
   }
 
@@ -165,6 +168,10 @@ export class Device implements Runtime {
     this.gpu.destroy();
   }
 
+  private draw({ seed, stream, step = 0 }: RandomOptions) {
+    return { seed: seed ?? 0, stream: stream ?? (seed === undefined ? this.streams++ : 0), step };
+  }
+
   // What the tensor layer asks for (Runtime).
 
   dense(x: Tensor): Tensor {
@@ -181,14 +188,6 @@ export class Device implements Runtime {
 
   addInPlace(target: Tensor, x: Tensor): void {
     addInPlace(target, x);
-  }
-
-  private checkType(dtype: DType): void {
-    if (dtype === 'f16' && !this.features.has('shader-f16')) {
-      throw new ConfigError(
-        `f16 tensors need the feature shader-f16, which ${this.adapter.name} lacks; use f32`,
-      );
-    }
   }
 }
 

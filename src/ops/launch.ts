@@ -45,6 +45,12 @@ export function launch(file: KernelFile, entry: string, options: Launch): void {
   const { inputs, outputs, workgroups, constants, strided = false, fault } = options;
   const { runtime } = outputs[0]!;
   if (workgroups === 0 || outputs.every((y) => y.size === 0)) return;
+  const unfit = strided ? undefined : outputs.find((y) => y.size > 0 && !isBindable(y));
+  if (unfit) {
+    throw new ShapeError(
+      `${file.name}.${entry}: an output of shape ${format(unfit.shape)} is a view; kernels write row-major tensors that start on 256 bytes`,
+    );
+  }
   const temporary: Tensor[] = [];
   const ready = inputs.map((x) => {
     const usable = (strided || isBindable(x)) && !outputs.some((y) => y.storage === x.storage);

@@ -7,7 +7,8 @@ import { record, untaped } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add, mul } from './binary.ts';
 import { bindingStart, expectDType, expectShape, kernelFile, launch } from './launch.ts';
-import { linear, matmul } from './matmul.ts';
+import { linear } from './linear.ts';
+import { matmul } from './matmul.ts';
 import { reshape, transpose } from './view.ts';
 
 const kernel = kernelFile('lora', source);

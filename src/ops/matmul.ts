@@ -2,7 +2,6 @@
 
 import source from '../../kernels/matmul.wgsl' with { type: 'text' };
 import { DTypeError, ShapeError } from '../errors.ts';
-import { BYTES } from '../tensor/dtype.ts';
 import {
   broadcastShapes,
   broadcastStrides,
@@ -13,12 +12,10 @@ import {
 } from '../tensor/shape.ts';
 import { record, untaped } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { add, addInPlace } from './binary.ts';
 import { denseCopy, fill } from './copy.ts';
-import { unpackHalf } from './half_pairs.ts';
-import { allocate, bindingStart, expectDType, expectShape, kernelFile, launch } from './launch.ts';
+import { allocate, bindingStart, expectDType, kernelFile, launch } from './launch.ts';
 import { sumTo } from './reduce.ts';
-import { reshape, slice, transpose } from './view.ts';
+import { transpose } from './view.ts';
 
 const kernel = kernelFile('matmul', source);
 
@@ -67,79 +64,6 @@ export function matmul(
   });
 }
 
-/**
- * y = x weightᵀ + bias: x [..., in], weight [out, in], bias [out] -> [..., out].
- * A frozen weight may be half precision in pairs, u32 [out, in / 2] (`packHalf`). A weight over the adapter's binding limit is multiplied in blocks of rows.
- */
-export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
-  if (weight.dtype === 'u32') {
-    using unpacked = unpackHalf(weight);
-    return linear(x, unpacked, bias);
-  }
-  const [outputs, inputs] = weight.shape;
-  if (weight.rank !== 2 || x.rank === 0 || x.shape.at(-1) !== inputs) {
-    throw new ShapeError(
-      `linear: x is ${format(x.shape)} and weight ${format(weight.shape)}; expected [..., in] and [out, in]`,
-    );
-  }
-  if (bias) expectShape('linear', 'bias', bias, [outputs!]);
-  const rows = reshape(x, [sizeOf(x.shape.slice(0, -1)), inputs!]);
-  const flat =
-    blocksOf(weight).length > 1
-      ? linearInBlocks(rows, weight)
-      : matmul(rows, weight, { transposeB: true });
-  const y = reshape(flat, [...x.shape.slice(0, -1), outputs!]);
-  return bias ? add(y, bias) : y;
-}
-
-/** y = x weightᵀ for x [M, in]; each block of weight's rows gives some columns of y. */
-function linearInBlocks(x: Tensor, weight: Tensor): Tensor {
-  const blocks = blocksOf(weight);
-  const output = allocate(x.runtime, [x.shape[0]!, weight.shape[0]!], x.dtype);
-  untaped(() => {
-    for (const { begin, end } of blocks)
-      multiplyInto(columns(output, begin, end), x, transpose(rowsOf(weight, begin, end)));
-  });
-  return record({
-    name: 'linear',
-    inputs: [x, weight],
-    output,
-    saved: [x, weight],
-    backward: (dy, [x, weight]) => {
-      const dx = allocate(x.runtime, x.shape, x.dtype);
-      const dWeight = allocate(x.runtime, weight.shape, weight.dtype);
-      for (const { begin, end } of blocks) {
-        const part = columns(dy, begin, end);
-        const product = multiply(part, rowsOf(weight, begin, end));
-        if (begin === 0) fill(dx, 0);
-        addInPlace(dx, product);
-        multiplyInto(rowsOf(dWeight, begin, end), transpose(part), x);
-      }
-      return [dx, dWeight];
-    },
-  });
-}
-
-interface Block {
-  readonly begin: number;
-  readonly end: number;
-}
-
-/** Ranges of rows that each fit one binding. */
-function blocksOf(weight: Tensor): Block[] {
-  const [rows, width] = weight.shape as [number, number];
-  const limit = weight.runtime.gpu.limits.maxStorageBufferBindingSize - 256;
-  const most = Math.max(1, Math.floor(limit / (width * BYTES[weight.dtype])));
-  const blocks: Block[] = [];
-  for (let begin = 0; begin < rows; begin += most)
-    blocks.push({ begin, end: Math.min(rows, begin + most) });
-  return blocks;
-}
-
-const rowsOf = (x: Tensor, begin: number, end: number) =>
-  slice(x, { start: [begin, 0], end: [end, x.shape[1]!] });
-const columns = (x: Tensor, begin: number, end: number) =>
-  slice(x, { start: [0, begin], end: [x.shape[0]!, end] });
 const oriented = (x: Tensor, transposed: boolean) => (transposed ? transpose(x) : x.detach());
 
 function multiply(a: Tensor, b: Tensor): Tensor {
@@ -150,7 +74,7 @@ function multiply(a: Tensor, b: Tensor): Tensor {
 }
 
 /** Writes a b into y, whose columns are adjacent. Outside the tape. */
-function multiplyInto(y: Tensor, a: Tensor, b: Tensor): void {
+export function multiplyInto(y: Tensor, a: Tensor, b: Tensor): void {
   const [M, N] = y.shape.slice(-2) as [number, number];
   const K = a.shape.at(-1)!;
   if (y.size === 0) return;

@@ -12,7 +12,7 @@ import { full } from './copy.ts';
 import { gather } from './gather.ts';
 import { allocate, expectDType, groupsFor, kernelFile, lanesFor, launch } from './launch.ts';
 import { argmax } from './top_k.ts';
-import { exp, log, neg, square } from './unary.ts';
+import { clamp, exp, log, neg, square } from './unary.ts';
 import { expand, permute, reshape } from './view.ts';
 
 export interface ReduceOptions {
@@ -24,6 +24,7 @@ export interface ReduceOptions {
 
 const kernel = kernelFile('reduce', source);
 
+const LARGEST = 3.4028234663852886e38;
 const CHUNK = 1024; // rows that one thread or workgroup sums at most before the work is split
 
 /** Σ x over the axes; 0 for no elements. */
@@ -53,7 +54,10 @@ export function min(x: Tensor, options: ReduceOptions = {}): Tensor {
 export function logSumExp(x: Tensor, options: ReduceOptions = {}): Tensor {
   count('logSumExp', x, options); // fails under this name, not as max
   // The shift cancels, so it needs no gradient.
-  const top = untaped(() => max(x, { ...options, keepDims: true }));
+  // Kept finite: where every logit is -∞, x - top must not be ∞ - ∞.
+  const top = untaped(() =>
+    clamp(max(x, { ...options, keepDims: true }), { min: -LARGEST, max: LARGEST }),
+  );
   const shifted = log(sum(exp(sub(x, top)), options));
   return add(shifted, reshape(top, shifted.shape));
 }
@@ -153,6 +157,7 @@ function reduceMiddle(
 
 /** x with the reduced axes gathered in one last axis. */
 function asRows(name: string, x: Tensor, options: ReduceOptions): Tensor {
+  expectDType(name, 'x', x, 'f32', 'f16');
   const axes = resolveAxes(name, options.axis, x.rank);
   const length = count(name, x, options);
   const others = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));

@@ -73,7 +73,8 @@ export function slice(
   const fits = from.every(
     (begin, axis) => begin >= 0 && begin <= to[axis]! && to[axis]! <= x.shape[axis]!,
   );
-  if (!fits || [start, end].some((list) => list && list.length > x.rank)) {
+  const whole = [...from, ...to].every(Number.isInteger);
+  if (!fits || !whole || [start, end].some((list) => list && list.length > x.rank)) {
     throw new ShapeError(
       `slice: from ${format(from)} to ${format(to)} is no part of ${format(x.shape)}`,
     );
@@ -115,7 +116,7 @@ function resolveShape(x: Tensor, shape: Shape): number[] {
   if (
     shape.filter((size) => size === -1).length <= 1 &&
     sizeOf(target) === x.size &&
-    target.every(Number.isInteger)
+    target.every((size) => Number.isInteger(size) && size >= 0)
   ) {
     return target;
   }
@@ -126,30 +127,35 @@ function resolveShape(x: Tensor, shape: Shape): number[] {
 
 /** Strides that show x as `target`, or null when only a copy can. */
 function reshapedStrides(x: Tensor, target: Shape): number[] | null {
-  if (x.isDense) return denseStrides(target);
-  if (x.size === 0) return denseStrides(target);
-  const strides: number[] = new Array(target.length).fill(1);
+  if (x.isDense || x.size === 0) return denseStrides(target);
+  // Axes of size 1 say nothing about the memory, whatever their strides.
+  const real = x.shape.map((_, axis) => axis).filter((axis) => x.shape[axis] !== 1);
+  const sizes = real.map((axis) => x.shape[axis]!);
+  const steps = real.map((axis) => x.strides[axis]!);
+  const strides = new Array<number>(target.length).fill(1);
   let axis = 0;
   let to = 0;
   // Walk both shapes in groups of equal size; each group of x must lie in one even run of memory.
-  while (axis < x.rank || to < target.length) {
-    const group = { begin: axis, size: x.shape[axis++] ?? 1 };
+  while (axis < sizes.length) {
+    let size = sizes[axis]!;
     const begin = to;
-    let size = target[to++] ?? 1;
-    while (size !== group.size) {
-      if (size < group.size) size *= target[to++]!;
-      else group.size *= x.shape[axis++]!;
+    let wanted = target[to++]!;
+    while (wanted !== size) {
+      if (wanted < size) wanted *= target[to++]!;
+      else {
+        axis++;
+        size *= sizes[axis]!;
+        if (steps[axis - 1] !== steps[axis]! * sizes[axis]!) return null;
+      }
     }
-    for (let i = group.begin; i + 1 < axis; i++) {
-      if (x.shape[i] !== 1 && x.strides[i] !== x.strides[i + 1]! * x.shape[i + 1]!) return null;
-    }
-    let stride = x.strides[Math.min(axis, x.rank) - 1] ?? 1;
+    let stride = steps[axis]!;
     for (let i = to - 1; i >= begin; i--) {
       strides[i] = stride;
-      stride *= target[i] ?? 1;
+      stride *= target[i]!;
     }
+    axis++;
   }
-  return strides.slice(0, target.length);
+  return strides;
 }
 
 function denseView(x: Tensor, shape: Shape): Tensor {

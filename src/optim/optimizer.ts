@@ -76,6 +76,11 @@ export abstract class Optimizer implements Clippable {
    * A captured step captures `apply` alone, and each replay follows an `advance`.
    */
   advance(): void {
+    if (this.stepState.runtime.gpu.isWarmingUp) {
+      throw new ConfigError(
+        `${this.slabs.owner}: step() cannot be part of a warm-up, it would count`,
+      );
+    }
     this.steps++;
     this.stepState.write(this.stepValues(this.steps));
   }

@@ -129,8 +129,12 @@ export class Slabs {
     }
   }
 
-  /** Gives the slabs back; parameters and gradients keep the memory that they still use. */
+  /** Gives the slabs back, and with them the gradients; parameters keep the memory that they still use. */
   dispose(): void {
+    for (const { parameter, gradient } of this.slots) {
+      if (parameter.grad === gradient) parameter.grad = null;
+      gradient.dispose();
+    }
     for (const { parameters, gradients } of this.slabs) {
       parameters.dispose();
       gradients.dispose();

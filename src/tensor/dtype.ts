@@ -1,5 +1,6 @@
 // Element types, and the typed arrays that carry them to and from the GPU.
 
+import { DTypeError } from '../errors.ts';
 import { floatToHalf, halfToFloat } from './half.ts';
 
 /** f16 is for storage: kernels compute and accumulate in f32. Comparisons give u32. */
@@ -40,3 +41,21 @@ const decoders: { readonly [T in DType]: (buffer: ArrayBuffer, size: number) => 
   u32: (buffer, size) => new Uint32Array(buffer, 0, size),
   f16: (buffer, size) => Float32Array.from(new Uint16Array(buffer, 0, size), halfToFloat),
 };
+
+/** The type in which a kernel's parameter carries a number to a tensor of the type. */
+export const CARRIER: { readonly [T in DType]: 'f32' | 'i32' | 'u32' } = {
+  f32: 'f32',
+  f16: 'f32',
+  i32: 'i32',
+  u32: 'u32',
+};
+
+/** The bits of a number in the carrier of a type. @throws DTypeError for one that the type cannot hold. */
+export function scalarBits(op: string, value: number, dtype: DType): number {
+  const carrier = CARRIER[dtype];
+  const array = { f32: Float32Array, i32: Int32Array, u32: Uint32Array }[carrier].of(value);
+  if (carrier !== 'f32' && array[0] !== value) {
+    throw new DTypeError(`${op}: ${value} is no ${dtype}; cast() the tensor to f32 first`);
+  }
+  return new Uint32Array(array.buffer)[0]!;
+}

@@ -7,6 +7,7 @@ import type { Tensor } from './tensor.ts';
 /** What a scope frees besides tensors: the tape's nodes hold memory too. */
 export interface Releasable {
   release(): void;
+  leaveToCollector(): void;
 }
 
 interface Scope {
@@ -24,10 +25,11 @@ export function track(tensor: Tensor): Tensor {
   return tensor;
 }
 
-/** Registers a node with the innermost scope; false when there is none. */
-export function trackNode(node: Releasable): boolean {
-  scopes.at(-1)?.nodes.push(node);
-  return scopes.length > 0;
+/** The same for a node. */
+export function trackNode(node: Releasable): void {
+  const scope = scopes.at(-1);
+  if (scope) scope.nodes.push(node);
+  else node.leaveToCollector();
 }
 
 /** Runs `fn` and frees what it made but does not return. The results are detached from the graph. */
@@ -48,6 +50,7 @@ function inScope<T>(fn: () => T, detach: boolean): T {
   try {
     result = fn();
     if (result instanceof Promise) {
+      result.catch(() => {}); // what it rejects with does not matter any more
       throw new TensorError(
         'scope: the function must be synchronous; read back after the scope, not inside it',
       );
@@ -64,8 +67,10 @@ function inScope<T>(fn: () => T, detach: boolean): T {
         else tensor.leaveToCollector();
       } else tensor.dispose();
     }
-    if (detach) for (const node of mine.nodes) node.release();
-    else outer?.nodes.push(...mine.nodes);
+    for (const node of mine.nodes) {
+      if (detach) node.release();
+      else trackNode(node);
+    }
   }
   return result;
 }

@@ -132,7 +132,9 @@ export function collapse(
     for (const [k, strides] of operands.entries()) outStrides[k]![at] = strides[axis]!;
   }
   if (outShape.length > MAX_RANK) {
-    throw new ShapeError(`a view of shape ${format(shape)} has over ${MAX_RANK} axes that do not merge; copy it first`);
+    throw new ShapeError(
+      `a view of shape ${format(shape)} has over ${MAX_RANK} axes that do not merge; copy it first`,
+    );
   }
   return { shape: outShape, strides: outStrides, rank: Math.max(1, outShape.length) };
 }

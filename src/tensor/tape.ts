@@ -50,7 +50,7 @@ export function record<const Saved extends readonly Tensor[]>(op: Recording<Save
     const node = new Node(op as unknown as Recording<readonly Tensor[]>);
     op.output.edge = { node };
     node.save(op.saved);
-    if (!trackNode(node)) node.leaveToCollector();
+    trackNode(node);
   }
   return op.output;
 }
@@ -122,18 +122,25 @@ export interface BackwardOptions {
 export function backward(y: Tensor, options: BackwardOptions = {}): void {
   const { runtime } = y;
   flow(y, options, (leaf, gradient) => {
-    if (leaf.grad && !leaf.grad.edge && !gradient.edge) {
-      runtime.addInPlace(leaf.grad, gradient);
+    if (runtime.gpu.isWarmingUp) return gradient.dispose(); // it holds nothing
+    const sum = leaf.grad?.disposed ? null : leaf.grad;
+    if (sum && !sum.edge && !gradient.edge) {
+      runtime.addInPlace(sum, gradient);
       gradient.dispose();
       return;
     }
-    if (leaf.grad) leaf.grad = runtime.add(leaf.grad, gradient);
-    // Later gradients are added in place, so the memory must be this leaf's alone.
-    else if (gradient.edge || (gradient.isDense && !gradient.storage.shared)) leaf.grad = gradient;
-    else leaf.grad = runtime.copy(gradient);
+    if (sum) leaf.grad = runtime.add(sum, gradient);
+    else if (gradient.edge || isOwn(gradient)) leaf.grad = gradient;
+    else {
+      leaf.grad = runtime.copy(gradient);
+      gradient.dispose();
+    }
     leaf.grad.kept = true;
   });
 }
+
+/** Whether later gradients can be added to it in place: the memory is row-major and nobody else's. */
+const isOwn = (x: Tensor): boolean => x.isDense && !x.storage.shared;
 
 /**
  * The gradients of y with respect to `xs`, which stay untouched; zero-dependence gives null.
@@ -184,7 +191,7 @@ function flow(
     throw new ShapeError(`backward: dy is ${format(dy.shape)}, the tensor ${format(y.shape)}`);
   }
   withRecording(createGraph, () => {
-    const seed = dy ? dy.detach() : y.runtime.ones(y.shape, y.dtype);
+    const seed = dy ? dy.detach() : y.runtime.ones(y.shape, { dtype: y.dtype });
     if (createGraph && dy) seed.edge = dy.edge;
     if ('leaf' in y.edge!) return atLeaf(y.edge.leaf, seed);
     const pending = new Map<Node, Tensor>([[y.edge!.node, seed]]);

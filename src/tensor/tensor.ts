@@ -8,6 +8,9 @@ import { track } from './scope.ts';
 import { checkShape, denseStrides, format, isDense, type Shape, sizeOf } from './shape.ts';
 import type { Edge } from './tape.ts';
 
+// Browsers that have WebGPU but not `using` (Chrome before 134, Safari) look the method up by this name.
+if (!Symbol.dispose) Object.assign(Symbol, { dispose: Symbol.for('Symbol.dispose') });
+
 /** What the tensor layer needs of the layer above it. */
 export interface Runtime {
   readonly gpu: Context;
@@ -18,7 +21,7 @@ export interface Runtime {
   /** A row-major copy in memory of its own. */
   copy(x: Tensor): Tensor;
   /** All elements 1. */
-  ones(shape: Shape, dtype: DType): Tensor;
+  ones(shape: Shape, options: { dtype: DType }): Tensor;
   add(a: Tensor, b: Tensor): Tensor;
   /** target += x, in place and outside the tape. */
   addInPlace(target: Tensor, x: Tensor): void;
@@ -35,6 +38,8 @@ export class Storage {
   constructor(
     private readonly runtime: Runtime,
     readonly block: Block | null,
+    /** Of the elements that are stored. */
+    readonly bytes: number,
   ) {}
 
   /** Whether more than one holder sees the memory. */
@@ -156,7 +161,10 @@ export class Tensor {
     }
     const bytes = encode(values, this.dtype);
     const at = this.offset * BYTES[this.dtype];
-    if (!this.isDense || at % 4 !== 0 || bytes.length !== this.size * BYTES[this.dtype]) {
+    // An odd number of halves is padded to 4 bytes, which only the end of the memory has room for.
+    const end = at + this.size * BYTES[this.dtype];
+    const fits = at % 4 === 0 && (end % 4 === 0 || end === this.storage.bytes);
+    if (!this.isDense || !fits) {
       throw new ShapeError(
         'write: needs a tensor whose elements lie row-major; for a view use writeAt',
       );
@@ -222,10 +230,16 @@ export class Tensor {
   }
 }
 
-/** A new tensor with memory of its own, its content undefined. */
+/** A new tensor with memory of its own, its content undefined. @throws DTypeError for f16 where the adapter lacks it. */
 export function allocate(runtime: Runtime, shape: Shape, dtype: DType): Tensor {
   checkShape('tensor', shape);
-  const bytes = Math.ceil((sizeOf(shape) * BYTES[dtype]) / 4) * 4;
-  const block = bytes > 0 ? runtime.gpu.allocate(bytes) : null;
-  return track(new Tensor(runtime, new Storage(runtime, block), shape, dtype));
+  const { gpu } = runtime;
+  if (dtype === 'f16' && !gpu.features.has('shader-f16')) {
+    throw new DTypeError(
+      `f16 tensors need the feature shader-f16, which ${gpu.adapter.name} lacks; use f32, or packHalf for frozen weights`,
+    );
+  }
+  const bytes = sizeOf(shape) * BYTES[dtype];
+  const block = bytes > 0 ? gpu.allocate(Math.ceil(bytes / 4) * 4) : null;
+  return track(new Tensor(runtime, new Storage(runtime, block, bytes), shape, dtype));
 }

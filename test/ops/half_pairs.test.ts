@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Device } from '../../src/ops/device.ts';
 import { embedding } from '../../src/ops/embedding.ts';
 import { packHalf, unpackHalf } from '../../src/ops/half_pairs.ts';
-import { linear } from '../../src/ops/matmul.ts';
+import { linear } from '../../src/ops/linear.ts';
 import { floatToHalf, halfToFloat } from '../../src/tensor/half.ts';
 import { grad } from '../../src/tensor/tape.ts';
 
