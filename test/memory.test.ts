@@ -110,11 +110,11 @@ describe('memory while training', () => {
 });
 
 describe('the same seed', () => {
-  async function losses(seed: number): Promise<number[]> {
+  async function losses(seed: number, steps: number): Promise<number[]> {
     const settings = { ...SETTINGS, seed };
     const trainer = new Trainer(device, settings, trainingData(null, settings));
     const all: number[] = [];
-    for (let n = 0; n < 100; n++) {
+    for (let n = 0; n < steps; n++) {
       trainer.step(n);
       if (n % 10 === 9) all.push(...(await trainer.lossesSince(n - 9, n + 1)));
     }
@@ -124,9 +124,9 @@ describe('the same seed', () => {
   }
 
   it('gives the same losses bit for bit, and another seed does not', async () => {
-    const first = await losses(1);
+    const first = await losses(1, 60);
     expect(first.at(-1)).toBeLessThan(first[0]!);
-    expect(await losses(1)).toEqual(first);
-    expect(await losses(2)).not.toEqual(first);
+    expect(await losses(1, 60)).toEqual(first);
+    expect(await losses(2, 10)).not.toEqual(first.slice(0, 10));
   });
 });

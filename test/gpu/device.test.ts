@@ -300,6 +300,21 @@ describe('memory that is not there', () => {
     own.destroy();
   });
 
+  it('is a typed error, too, when the driver tells of it late, and what it broke is not used again', async () => {
+    class GPUOutOfMemoryError extends Error {}
+    const own = await Device.open();
+    const x = own.ones([3]);
+    const { block } = x.storage;
+    const error = new GPUOutOfMemoryError('says the test');
+    under(own).dispatchEvent(Object.assign(new Event('uncapturederror'), { error }));
+    await expect(x.data()).rejects.toThrow(OutOfMemoryError);
+    x.dispose();
+    const y = own.ones([3]);
+    expect(y.storage.block).not.toBe(block);
+    expect(await y.data()).toEqual(Float32Array.of(1, 1, 1));
+    own.destroy();
+  });
+
   it('is found again by trimming the pool, when that helps', async () => {
     const own = await Device.open();
     own.zeros([1000]).dispose();
