@@ -61,7 +61,9 @@ describe('a run', () => {
 
   test('in a terminal shows what it trains on, its samples, and where the report is', async () => {
     const cwd = await temporaryFolder();
-    const { code, stdout, stderr } = await shadegrad(['train', ...settings()], { cwd });
+    const { code, stdout, stderr } = await shadegrad(['train', ...settings({ steps: 10 })], {
+      cwd,
+    });
     expect(code).toBe(0);
     expect(stderr).toMatch(/^text {5}built-in stories: 3,\d{3} characters\n/m);
     expect(stderr).toContain('model    3,808 parameters\n');
@@ -103,9 +105,12 @@ describe('a run', () => {
   test('control characters that a model has learned do not reach the terminal', async () => {
     const cwd = await temporaryFolder();
     await writeFile(join(cwd, 'escapes.txt'), '\u001b[2J\u0007\n'.repeat(300));
-    const { code, stdout } = await shadegrad(['train', '--data', 'escapes.txt', ...settings()], {
-      cwd,
-    });
+    const { code, stdout } = await shadegrad(
+      ['train', '--data', 'escapes.txt', ...settings({ steps: 2 })],
+      {
+        cwd,
+      },
+    );
     expect(code).toBe(0);
     expect(stdout).toContain('--- sample 1');
     expect([...stdout].filter((character) => character < ' ' && character !== '\n')).toEqual([]);
@@ -117,7 +122,7 @@ describe('Ctrl-C', () => {
     const cwd = await temporaryFolder();
     const out = "Ann's run";
     const { child, finished, printed } = start(
-      ['train', '--out', out, ...settings({ steps: 200, checkpointEvery: 1000 })],
+      ['train', '--out', out, ...settings({ steps: 60, checkpointEvery: 1000 })],
       { cwd },
     );
     await printed(/^ *10% /m);
@@ -132,7 +137,7 @@ describe('Ctrl-C', () => {
     expect(resumed.stderr).toContain(`run      ${out}, resumed after step ${steps}\n`);
     expect(resumed.code).toBe(0);
     const metrics = await metricsOf(join(cwd, out));
-    expect(metrics.map(({ step }) => step)).toEqual(Array.from({ length: 200 }, (_, i) => i + 1));
+    expect(metrics.map(({ step }) => step)).toEqual(Array.from({ length: 60 }, (_, i) => i + 1));
   });
 
   test('with --json still ends with the result', async () => {

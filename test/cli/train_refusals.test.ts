@@ -208,19 +208,16 @@ describe('a run that cannot go on: the message alone, and exit code 1', () => {
   });
 });
 
-describe('a damaged newest checkpoint is passed over with a warning, and the older one leads to the same end', () => {
-  test.each(['a flipped byte', 'a cut file'])('%s', async (damage) => {
-    const run = await copyOfRun();
-    const model = join(run, 'checkpoints/step-000020/model.safetensors');
-    const bytes = await readFile(model);
-    bytes[bytes.length - 50]! ^= 1;
-    await writeFile(model, damage === 'a cut file' ? bytes.subarray(0, -1) : bytes);
-    const { code, stderr } = await shadegrad(['train', '--json', '--resume', '--out', run]);
-    expect(code).toBe(0);
-    expect(stderr).toMatch(
-      /^a damaged checkpoint is passed over: checkpoints\/step-000020: model\.safetensors/,
-    );
-    expect(stderr.trimEnd()).not.toContain('\n');
-    expect(await metricsOf(run)).toEqual(await metricsOf(finished));
-  });
+test('a damaged newest checkpoint is passed over with a warning, and the older one leads to the same end', async () => {
+  const run = await copyOfRun();
+  const model = join(run, 'checkpoints/step-000020/model.safetensors');
+  const bytes = await readFile(model);
+  bytes[bytes.length - 50]! ^= 1;
+  await writeFile(model, bytes);
+  const { code, stderr } = await shadegrad(['train', '--json', '--resume', '--out', run]);
+  expect(code).toBe(0);
+  expect(stderr).toMatch(
+    /^a damaged checkpoint is passed over: checkpoints\/step-000020: model\.safetensors: .*\n$/,
+  );
+  expect(await metricsOf(run)).toEqual(await metricsOf(finished));
 });

@@ -10,12 +10,13 @@ import { temporaryFolder } from '../io/temporary_folder.ts';
 import { beforeWrites, type Trace, trainTraced } from './tiny.ts';
 
 const open = () => Device.open({ announce: null });
+const settings = { steps: 16, dropout: 0, samples: 0 }; // a new device compiles every kernel that a run needs
 let another: Device;
 let straight: Trace;
 
 beforeAll(async () => {
   another = await open();
-  straight = (await trainTraced(another)).trace;
+  straight = (await trainTraced(another, { settings })).trace;
 });
 afterAll(() => another.destroy());
 
@@ -30,12 +31,12 @@ async function expectLossAndResume(
     at ||= performance.now();
     lost.destroy();
   };
-  const options = { folder, ...arrange(destroy, lost, folder) };
+  const options = { folder, settings, ...arrange(destroy, lost, folder) };
   await expect(trainTraced(lost, options)).rejects.toBeInstanceOf(DeviceLostError);
   expect(at).toBeGreaterThan(0);
   expect(performance.now() - at).toBeLessThan(1000);
 
-  const { trace } = await trainTraced(another, { folder, resume: true });
+  const { trace } = await trainTraced(another, { folder, settings, resume: true });
   const done = straight.losses.length - trace.losses.length;
   expect(done).toBeGreaterThanOrEqual(7);
   expect(trace).toEqual({ ...straight, losses: straight.losses.slice(done) });
@@ -66,7 +67,6 @@ describe('a lost device ends in DeviceLostError within a second, and the run res
     }));
 
   test.each([
-    ['the losses of step 9', 2],
     ['the evaluation after step 11', 5],
     ['the parameters for the checkpoint after step 11', 8],
   ])('destroyed during the read-back of %s', (_, number) =>

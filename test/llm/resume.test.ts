@@ -37,32 +37,29 @@ describe('the same seed', () => {
 });
 
 describe('stopped and resumed', () => {
-  // 7 and 28 are checkpoints, 11 and 22 evaluations, the others neither.
-  test.each([[[0]], [[1]], [[7]], [[11]], [[13]], [[29]], [[5, 6, 22, 28]]])(
-    'after %o',
-    async (stops) => {
-      const folder = await openFolder(await temporaryFolder());
-      const losses: number[] = [];
-      for (const [i, step] of stops.entries()) {
-        const { trace, result } = await trainUntil(device, step, { folder, resume: i > 0 });
-        expect(result).toMatchObject({ stopped: true, steps: step, samples: [] });
-        losses.push(...trace.losses);
-      }
-      let resumedAfter = -1;
-      const onStart = (_: unknown, step: number) => (resumedAfter = step);
-      const { trace } = await trainTraced(device, { folder, resume: true, onStart });
-      expect(resumedAfter).toBe(stops.at(-1));
-      expect({ ...trace, losses: [...losses, ...trace.losses] }).toEqual(straight);
+  // 7 and 28 are checkpoints, 22 an evaluation, the others neither.
+  test.each([[[0]], [[1]], [[7]], [[13]], [[5, 6, 22, 28]]])('after %o', async (stops) => {
+    const folder = await openFolder(await temporaryFolder());
+    const losses: number[] = [];
+    for (const [i, step] of stops.entries()) {
+      const { trace, result } = await trainUntil(device, step, { folder, resume: i > 0 });
+      expect(result).toMatchObject({ stopped: true, steps: step, samples: [] });
+      losses.push(...trace.losses);
+    }
+    let resumedAfter = -1;
+    const onStart = (_: unknown, step: number) => (resumedAfter = step);
+    const { trace } = await trainTraced(device, { folder, resume: true, onStart });
+    expect(resumedAfter).toBe(stops.at(-1));
+    expect({ ...trace, losses: [...losses, ...trace.losses] }).toEqual(straight);
 
-      const metrics = await readMetrics(folder);
-      expect(metrics.map(({ step }) => step)).toEqual(straight.losses.map((_, i) => i + 1));
-      expect(metrics.map(({ loss }) => loss)).toEqual(straight.losses);
-      const evaluated = metrics.filter(({ validationLoss }) => validationLoss !== undefined);
-      expect(evaluated.map(({ step, validationLoss }) => ({ step, loss: validationLoss }))).toEqual(
-        straight.evaluations,
-      );
-    },
-  );
+    const metrics = await readMetrics(folder);
+    expect(metrics.map(({ step }) => step)).toEqual(straight.losses.map((_, i) => i + 1));
+    expect(metrics.map(({ loss }) => loss)).toEqual(straight.losses);
+    const evaluated = metrics.filter(({ validationLoss }) => validationLoss !== undefined);
+    expect(evaluated.map(({ step, validationLoss }) => ({ step, loss: validationLoss }))).toEqual(
+      straight.evaluations,
+    );
+  });
 
   test('a run that is done, resumed, trains no more and ends the same', async () => {
     const folder = await openFolder(await temporaryFolder());
