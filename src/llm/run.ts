@@ -68,7 +68,11 @@ export async function readSavedRun(folder: Folder): Promise<SavedRun | null> {
  */
 export async function openRun(folder: Folder, options: RunOptions): Promise<Run> {
   const { device, settings, data, resume = false, onNote = () => {}, plotLibrary } = options;
-  const config = { ...settings, data: data.name, dataSha256: await sha256OfText(data.content) };
+  const config = {
+    ...settingsOfTraining(settings),
+    data: data.name,
+    dataSha256: await sha256OfText(data.content),
+  };
   const checkpoint = resume ? await loadCheckpoint(folder, { config, onWarning: onNote }) : null;
   if (resume && !checkpoint) {
     throw new CheckpointError(
@@ -124,4 +128,10 @@ export async function openRun(folder: Folder, options: RunOptions): Promise<Run>
       await folder.write('report.html', new TextEncoder().encode(report));
     },
   };
+}
+
+/** Without what changes only when a run reports and what it shows: a resumed run may have these otherwise. */
+function settingsOfTraining(settings: TrainSettings): object {
+  const { samples, sampleCharacters, temperature, logEvery, checkpointEvery, ...rest } = settings;
+  return rest;
 }

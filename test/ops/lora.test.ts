@@ -3,8 +3,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { add, mul } from '../../src/ops/binary.ts';
 import { Device } from '../../src/ops/device.ts';
-import { loraLinear } from '../../src/ops/lora.ts';
 import { linear } from '../../src/ops/linear.ts';
+import { loraLinear } from '../../src/ops/lora.ts';
 import { matmul } from '../../src/ops/matmul.ts';
 import { backward, grad } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
