@@ -1,13 +1,9 @@
-// Training itself: constant memory, a loss that falls towards the floor of its source, and settings that are refused.
+// Training itself: a loss that falls towards the floor of its source, and settings that are refused.
 
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { trainingData } from '../../src/llm/data.ts';
-import { TRAIN_DEFAULTS } from '../../src/llm/settings.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TrainProgress, type TrainState, trainLanguageModel } from '../../src/llm/train.ts';
-import { Trainer } from '../../src/llm/trainer.ts';
-import { Device, type MemoryReport } from '../../src/ops/device.ts';
-import { Tensor } from '../../src/tensor/tensor.ts';
-import { TINY, trainTraced } from './tiny.ts';
+import { Device } from '../../src/ops/device.ts';
+import { trainTraced } from './tiny.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -15,54 +11,11 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-describe('memory over the steps of a run', () => {
-  const settings = { ...TRAIN_DEFAULTS, ...TINY };
-  const data = trainingData(null, settings);
-
-  /** The figures at the end of each step, the loss read back. */
-  async function memoryOfSteps(on: Device, steps: number): Promise<MemoryReport[]> {
-    const trainer = new Trainer(on, settings, data);
-    const figures: MemoryReport[] = [];
-    for (let step = 0; step < steps; step++) {
-      trainer.step(step);
-      await trainer.lossesSince(step, step + 1);
-      figures.push(on.memory());
-    }
-    trainer.dispose();
-    trainer.model.dispose();
-    return figures;
-  }
-
-  test('300 steps: from the third on no buffer is created, and every figure stays the same integer', async () => {
-    const [, , third, ...later] = await memoryOfSteps(device, 300);
-    expect(new Set(later.map((each) => JSON.stringify(each)))).toEqual(
-      new Set([JSON.stringify(third)]),
-    );
-  });
-
-  test('a step that forgets its scope is seen: bytes, tensors and buffers grow', async () => {
-    const careless = await Device.open({ announce: null });
-    vi.spyOn(careless, 'scope').mockImplementation((fn) => fn());
-    const held: Tensor[] = []; // what the garbage collector would give back at some moment
-    const collector = vi.spyOn(Tensor.prototype, 'leaveToCollector');
-    collector.mockImplementation(function (this: Tensor) {
-      held.push(this);
-    });
-    const figures = await memoryOfSteps(careless, 6);
-    collector.mockRestore();
-    careless.destroy();
-    for (let step = 3; step < 6; step++) {
-      for (const name of ['bytesInUse', 'tensors', 'buffers'] as const)
-        expect(figures[step]![name]).toBeGreaterThan(figures[step - 1]![name]);
-    }
-  });
-
-  test('what a run held is given back with its model', async () => {
-    await trainTraced(device); // what the device keeps for itself: random state, rotations
-    const { bytesInUse, tensors } = device.memory();
-    await trainTraced(device);
-    expect(device.memory()).toMatchObject({ bytesInUse, tensors });
-  });
+test('what a run held is given back with its model', async () => {
+  await trainTraced(device); // what the device keeps for itself: random state, rotations
+  const { bytesInUse, tensors } = device.memory();
+  await trainTraced(device);
+  expect(device.memory()).toMatchObject({ bytesInUse, tensors });
 });
 
 test('the validation loss falls, and stays above the entropy of the source', async () => {
