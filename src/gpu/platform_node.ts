@@ -26,11 +26,11 @@ async function findAdapter(choice: AdapterChoice, options: AdapterOptions): Prom
   if (wanted.toLowerCase() === 'swiftshader') return swiftShaderAdapter(options);
 
   const drivers = await ownDrivers();
-  const first = await request([], options, drivers);
+  const first = drivers && (await request([], options, drivers));
   const byKind = wanted === 'auto' || wanted === 'hardware';
   if (byKind && first && !first.software) return first;
 
-  const all = first ? await allAdapters(first, options, drivers) : [];
+  const all = first && drivers ? await allAdapters(first, options, drivers) : [];
   const hardware = all.find((found) => !found.software);
   const software = all.find((found) => found.software);
   switch (wanted) {
@@ -117,14 +117,18 @@ function withEnvironment<T>(variables: Drivers, fn: () => T): T {
   }
 }
 
-/** What the Vulkan loader needs to find all of the machine's drivers; loads the packaged loader if there is none. */
-async function ownDrivers(): Promise<Drivers> {
+/**
+ * What the Vulkan loader needs to find all of the machine's drivers; loads the packaged loader if there is none.
+ * Null where there is no driver: Dawn need not be asked, which would print warnings.
+ */
+async function ownDrivers(): Promise<Drivers | null> {
   if (process.platform !== 'linux') return {};
-  const { systemLoader, unlistedDriverFiles } = await import('./vulkan_linux.ts');
+  const { systemLoader, unlistedDriverFiles, vulkanFacts } = await import('./vulkan_linux.ts');
   const { loadLibrary, swiftShader, swiftShaderMissing } = await import('./swiftshader.ts');
   // A GPU container often has the driver and no loader: the one beside SwiftShader then serves the GPU.
   if (!systemLoader() && !swiftShaderMissing()) loadLibrary((await swiftShader()).loader);
   const unlisted = unlistedDriverFiles();
+  if (unlisted.length + vulkanFacts().driverFiles.length === 0) return null;
   return unlisted.length ? { VK_ADD_DRIVER_FILES: unlisted.join(':') } : {};
 }
 
