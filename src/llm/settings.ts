@@ -120,7 +120,17 @@ const NANO_GPT = {
 
 export const PRESETS = {
   /** The built-in corpus on an adapter that runs on the CPU: under three minutes on two cores. */
-  'stories-cpu': {},
+  'stories-cpu': {
+    batch: 8,
+    steps: 220,
+    learningRate: 3e-3,
+    minLearningRate: 3e-4,
+    warmupSteps: 40,
+    evaluateEvery: 55,
+    checkpointEvery: 55,
+    evaluationTokens: 4096,
+    sampleCharacters: 160,
+  },
   /** The built-in corpus on a GPU. */
   'stories-gpu': {
     layers: 4,
