@@ -35,7 +35,7 @@ test.skipIf(!existsSync(DATA))(
       settings,
     };
     writeFileSync(
-      'bench/results/shakespeare-char-cpu.json',
+      `bench/results/shakespeare-char-cpu-seed-${settings.seed}.json`,
       `${JSON.stringify(record, null, 2)}\n`,
     );
     expect(result.bestValLoss).toBeLessThanOrEqual(PUBLISHED);
