@@ -7,7 +7,7 @@ import { USAGE } from './buffers.ts';
 import type { Faults } from './faults.ts';
 import type { Binding, KernelChoice, Pipeline, PipelineCache } from './pipelines.ts';
 import { BatchTimer } from './timing.ts';
-import { type ParamValues, writeParams } from './wgsl.ts';
+import { MAX_PARAMS_BYTES, type ParamValues, writeParams } from './wgsl.ts';
 
 /** One kernel launch. */
 export interface Dispatch {
@@ -28,7 +28,6 @@ export interface Budget {
 
 const ARENA_BYTES = 1 << 18;
 const PARAMS_ALIGN = 256; // the default minUniformBufferOffsetAlignment
-const MAX_PARAMS_BYTES = 1024;
 
 export class Batch {
   /** The number of the batch being recorded; a block's `lastBatch` equals it when that batch uses the block. */

@@ -39,7 +39,7 @@ const ENTRY_POINT = /@compute\s+(?:@workgroup_size\([^)]*\)\s*)?fn\s+(\w+)/g;
 const DECLARATION = /^[ \t]*(?:fn|const|alias|struct|var<[^>]*>)\s+(\w+)/gm;
 
 /** What the uniform arena has room for. */
-const MAX_PARAMS_BYTES = 1024;
+export const MAX_PARAMS_BYTES = 1024;
 
 /** Reads entry points and the parameter struct (`struct Params`) of a kernel file. */
 export function readKernel(name: string, text: string): KernelFile {
