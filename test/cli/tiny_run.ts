@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-const TINY = {
+export const TINY = {
   layers: 1,
   heads: 2,
   width: 16,
