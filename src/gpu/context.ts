@@ -7,6 +7,7 @@ import { platform } from '#platform';
 import { DeviceError, DeviceLostError, OutOfMemoryError } from '../errors.ts';
 import { Batch, type Dispatch } from './batch.ts';
 import { type Block, BufferPool, type MemoryCounters } from './buffers.ts';
+import { Choices } from './choices.ts';
 import { Failures } from './failures.ts';
 import { Faults } from './faults.ts';
 import { type KernelChoice, PipelineCache } from './pipelines.ts';
@@ -54,6 +55,10 @@ const LIMIT_NAMES = [
   'maxComputeWorkgroupSizeX',
 ] as const satisfies readonly (keyof Limits)[];
 
+export type AdapterKind = 'cpu' | 'nvidia' | 'amd' | 'intel' | 'apple' | 'other';
+
+const HARDWARE_KINDS = ['nvidia', 'amd', 'intel', 'apple'] as const;
+
 const FEATURES: readonly GPUFeatureName[] = ['shader-f16', 'timestamp-query', 'subgroups'];
 
 // About 100 ms of work per submit: watchdogs wait 2 to 10 s, and a page wants the GPU back.
@@ -64,6 +69,8 @@ export class Context {
   readonly pool: BufferPool;
   readonly pipelines: PipelineCache;
   readonly faults: Faults;
+  /** Which variants of the kernels are taken. */
+  readonly choices = new Choices();
   private readonly batch: Batch;
   private readonly staging: StagingPool;
   private readonly failures = new Failures();
@@ -133,6 +140,13 @@ export class Context {
     const summary = { name, vendor, architecture, driver, software, notice };
     const all = { ...granted, ...limits } as unknown as Limits;
     return new Context(device, keepAlive, summary, new Set(requiredFeatures), all);
+  }
+
+  /** What adapters have in common that decides between kernels before anything is measured. */
+  get adapterKind(): AdapterKind {
+    if (this.adapter.software) return 'cpu';
+    const vendor = this.adapter.vendor.toLowerCase();
+    return HARDWARE_KINDS.find((kind) => vendor.includes(kind)) ?? 'other';
   }
 
   get memory(): Readonly<MemoryCounters> {

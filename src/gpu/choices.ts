@@ -1,0 +1,52 @@
+// Which variant of a kernel family serves which class of shapes: pinned by a run or a test, else measured by the tuner,
+// else what the family ships. Names only; the ops know what they mean.
+
+/** `family` and `shapeClass` -> variant, as it stands in caches, configs and checkpoints. */
+export type ChoiceTable = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+/** Stands for every shape class of a family. */
+const ANY = '*';
+
+export class Choices {
+  private pinned = new Map<string, Map<string, string>>();
+  private measured = new Map<string, Map<string, string>>();
+  private readonly taken = new Map<string, Map<string, string>>();
+
+  /** The variant that was pinned or measured; undefined: the family decides. */
+  get(family: string, shapeClass: string): string | undefined {
+    const pinned = this.pinned.get(family);
+    return (
+      pinned?.get(shapeClass) ?? pinned?.get(ANY) ?? this.measured.get(family)?.get(shapeClass)
+    );
+  }
+
+  /** Notes what a launch took. */
+  note(family: string, shapeClass: string, variant: string): void {
+    const classes = this.taken.get(family);
+    if (classes) classes.set(shapeClass, variant);
+    else this.taken.set(family, new Map([[shapeClass, variant]]));
+  }
+
+  /** What has been taken so far: for a run's config and checkpoints. */
+  get used(): ChoiceTable {
+    return tableOf(this.taken);
+  }
+
+  /** Takes these whatever is measured; the class `*` stands for all. Replaces what was pinned before. */
+  pin(table: ChoiceTable): void {
+    this.pinned = mapOf(table);
+  }
+
+  /** Takes these where nothing is pinned: the tuner's results. */
+  setMeasured(table: ChoiceTable): void {
+    this.measured = mapOf(table);
+  }
+}
+
+const mapOf = (table: ChoiceTable) =>
+  new Map(
+    Object.entries(table).map(([family, classes]) => [family, new Map(Object.entries(classes))]),
+  );
+
+const tableOf = (map: ReadonlyMap<string, ReadonlyMap<string, string>>): ChoiceTable =>
+  Object.fromEntries([...map].map(([family, classes]) => [family, Object.fromEntries(classes)]));
