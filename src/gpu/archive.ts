@@ -1,14 +1,13 @@
-// Unpacks what the npm package @sparticuz/chromium carries (brotli, tar) into a cache folder of the user.
+// Unpacks what the npm package @sparticuz/chromium carries (brotli, tar) into the user's cache folder.
 
-import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliDecompress } from 'node:zlib';
-import { DataError, DeviceError } from '../errors.ts';
+import { DataError } from '../errors.ts';
+import { cacheRoot, writeWhole } from './store_node.ts';
 
 export interface NpmPackage {
   /** The folder that holds its package.json. */
@@ -100,58 +99,7 @@ export async function cached(
 ): Promise<string> {
   const folder = join(await cacheRoot(), name);
   if (needed.every((path) => existsSync(join(folder, path)))) return folder;
-  for await (const file of files()) await writeWhole(join(folder, file.path), file);
+  for await (const file of files())
+    await writeWhole(join(folder, file.path), file.bytes, file.mode);
   return folder;
-}
-
-async function writeWhole(path: string, { bytes, mode }: PackedFile): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const unfinished = `${path}.${randomUUID()}`;
-  try {
-    const file = await open(unfinished, 'wx', mode);
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(unfinished, path);
-  } catch (error) {
-    await rm(unfinished, { force: true });
-    throw error;
-  }
-}
-
-/** The user's cache folder, else a folder of the user's own among the temporary files. */
-async function cacheRoot(): Promise<string> {
-  const places = [
-    // A user without a name in the system and without HOME has no home folder: homedir() throws.
-    () => join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'shadegrad'),
-    () => join(tmpdir(), `shadegrad-${process.getuid?.()}`),
-  ];
-  const tried: unknown[] = [];
-  for (const place of places) {
-    try {
-      const folder = place();
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      await checkOwner(folder);
-      return folder;
-    } catch (error) {
-      tried.push(error);
-    }
-  }
-  throw new DeviceError(
-    `no cache folder could be made (${tried.join('; ')}); set XDG_CACHE_HOME to a folder that can be written`,
-  );
-}
-
-/** Libraries are loaded from here, so nobody else may be able to put one there. */
-async function checkOwner(folder: string): Promise<void> {
-  const found = await lstat(folder);
-  const own = found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o022) === 0;
-  if (!own) throw new Error(`${folder} can be written by other users`);
-  // On a full or read-only file system the folder may exist and still take no files.
-  const probe = join(folder, randomUUID());
-  await mkdir(probe);
-  await rm(probe, { recursive: true });
 }

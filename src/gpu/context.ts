@@ -14,6 +14,7 @@ import { type KernelChoice, PipelineCache } from './pipelines.ts';
 import type { AdapterChoice } from './platform.ts';
 import { StagingPool } from './staging.ts';
 import { summarise, type Timing } from './timing.ts';
+import { readTuning } from './tuning.ts';
 
 /** The limits that the adapter granted and that checks look at. */
 export interface Limits {
@@ -33,6 +34,8 @@ export interface ContextOptions {
   readonly toggles?: readonly string[];
   /** Lower limits than the adapter's, to see how code copes with a smaller one. */
   readonly limits?: Partial<Limits>;
+  /** Which kernels: what `shadegrad tune` measured on this adapter ('cached', the default), or the shipped choices. */
+  readonly tuning?: 'cached' | 'shipped';
 }
 
 export interface AdapterSummary {
@@ -121,6 +124,7 @@ export class Context {
     adapter: choice = 'auto',
     toggles = [],
     limits = {},
+    tuning = 'cached',
   }: ContextOptions = {}): Promise<Context> {
     const { adapter, software, driver, notice, keepAlive } = await platform.findAdapter(choice, {
       toggles,
@@ -139,7 +143,10 @@ export class Context {
     const name = description || model || architecture || vendor || 'unnamed adapter';
     const summary = { name, vendor, architecture, driver, software, notice };
     const all = { ...granted, ...limits } as unknown as Limits;
-    return new Context(device, keepAlive, summary, new Set(requiredFeatures), all);
+    const context = new Context(device, keepAlive, summary, new Set(requiredFeatures), all);
+    const measured = tuning === 'cached' ? await readTuning(summary) : null;
+    if (measured) context.choices.setMeasured(measured);
+    return context;
   }
 
   /** What adapters have in common that decides between kernels before anything is measured. */

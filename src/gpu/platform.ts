@@ -27,8 +27,17 @@ export interface FoundAdapter {
   readonly keepAlive: unknown;
 }
 
+/** Keeps small texts by name. */
+export interface Store {
+  /** Null where there is none, or none can be read. */
+  read(name: string): Promise<string | null>;
+  /** Resolves to where the text is. */
+  write(name: string, text: string): Promise<string>;
+}
+
 export interface Platform {
   readonly name: 'node' | 'browser';
+  readonly store: Store;
   /** Throws `DeviceError` if no adapter fits `choice`, with what to install or which names there are. */
   findAdapter(choice: AdapterChoice, options: AdapterOptions): Promise<FoundAdapter>;
   /** What is missing for a hardware adapter, one line each with how to get it; empty if nothing seems to be. */

@@ -3,8 +3,9 @@
 import { DeviceError } from '../errors.ts';
 import type { AdapterChoice, AdapterOptions, FoundAdapter, Platform } from './platform.ts';
 import { adapterLabel, isNamed, isSoftware } from './platform.ts';
+import { store } from './store_browser.ts';
 
-export const platform: Platform = { name: 'browser', findAdapter, diagnose };
+export const platform: Platform = { name: 'browser', store, findAdapter, diagnose };
 
 async function findAdapter(choice: AdapterChoice, options: AdapterOptions): Promise<FoundAdapter> {
   // Workers have `navigator` too; other runtimes may have none.

@@ -6,8 +6,9 @@
 import { DeviceError } from '../errors.ts';
 import type { AdapterChoice, AdapterOptions, FoundAdapter, Platform } from './platform.ts';
 import { adapterLabel, isNamed, isSoftware } from './platform.ts';
+import { store } from './store_node.ts';
 
-export const platform: Platform = { name: 'node', findAdapter, diagnose };
+export const platform: Platform = { name: 'node', store, findAdapter, diagnose };
 
 // Dawn's instances by their flags and drivers. When one is collected while a device lives, the process crashes
 // (SIGSEGV, seen on two drivers and two versions), so each is kept for good and used again: five times as fast, too.
