@@ -1,0 +1,52 @@
+// Causal self-attention, q, k, v: [B, H, T, D]. The causal half has P = B H T (T + 1) / 2 pairs of query and key.
+//   flops    forward: q·k and p·v, 4 D per pair.  backward besides: q·k again, dv, dp, dq, dk: 10 D per pair
+//   bytes    forward: q, k, v in, out out.  backward besides: these four and dy in, dq, dk, dv out
+
+import { attention } from '../../src/ops/attention.ts';
+import * as reference from '../../test/reference/attention.ts';
+import { draws } from '../inputs.ts';
+import type { HostArray, HostArrays, Item } from '../item.ts';
+import { opItem } from '../op_item.ts';
+import type { Part } from '../sample.ts';
+
+function attentionItem(T: number, both: boolean, { B = 4, H = 4, D = 32, quick = false } = {}) {
+  const pairs = (B * H * T * (T + 1)) / 2;
+  const shape = [B, H, T, D];
+  const names = both ? ['out', 'dq', 'dk', 'dv'] : ['out'];
+  return opItem({
+    name: `attention causal B${B} H${H} T${T} D${D}${both ? ' fwd+bwd' : ''}`,
+    family: 'attention',
+    shape: { B, H, T, D },
+    direction: both ? 'forward+backward' : 'forward',
+    options: { causal: true },
+    flops: (both ? 14 : 4) * D * pairs,
+    bytes: 4 * (both ? 12 : 4) * B * H * T * D,
+    quick,
+    inputs() {
+      const { normal } = draws();
+      const [q, k, v] = [normal(shape), normal(shape), normal(shape)] as const;
+      return { q, k, v, ...(both && { dy: normal(shape) }) };
+    },
+    reference: reference.attention,
+    call: ({ q, k, v }) => attention(q!, k!, v!, { causal: true }),
+    wanted: ['q', 'k', 'v'],
+    parts: (inputs) => lastHead(inputs, T * D, names),
+  });
+}
+
+/** All of the last head: a gradient of an early key depends on every later query. */
+function lastHead({ dy, ...inputs }: HostArrays, size: number, names: readonly string[]): Part[] {
+  const start = inputs.q!.data.length - size;
+  const head = ({ shape, data }: HostArray) => ({
+    shape: [1, 1, ...shape.slice(2)],
+    data: Float64Array.from(data.subarray(start)),
+  });
+  const refs = Object.fromEntries(Object.entries(inputs).map(([name, x]) => [name, head(x)]));
+  const starts = Object.fromEntries(names.map((name) => [name, start]));
+  return [{ inputs: refs, ...(dy && { dout: head(dy) }), starts }];
+}
+
+export const attentionItems: readonly Item[] = [false, true].flatMap((both) => [
+  attentionItem(64, both, { B: 1, H: 2, quick: true }),
+  ...[128, 512, 2048].map((T) => attentionItem(T, both)),
+]);

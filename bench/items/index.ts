@@ -1,0 +1,25 @@
+// All items, by family; `shadegrad bench <family>` runs one of them.
+
+import type { Item } from '../item.ts';
+import { adamwItems } from './adamw.ts';
+import { attentionItems } from './attention.ts';
+import { embeddingItems } from './embedding.ts';
+import { matmulItems } from './matmul.ts';
+import { gaeItems, ppoItems } from './rl.ts';
+import { crossEntropyItems, normItems, softmaxItems } from './rows.ts';
+import { trainingItems } from './training.ts';
+
+export const items: readonly Item[] = [
+  ...matmulItems,
+  ...softmaxItems,
+  ...normItems,
+  ...crossEntropyItems,
+  ...attentionItems,
+  ...embeddingItems,
+  ...adamwItems,
+  ...gaeItems,
+  ...ppoItems,
+  ...trainingItems,
+];
+
+export const families: readonly string[] = [...new Set(items.map(({ family }) => family))];
