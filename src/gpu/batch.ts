@@ -44,6 +44,8 @@ export class Batch {
   private bytes = 0;
   private timer: BatchTimer | null = null;
   private timings: Promise<[string, number][]>[] | null = null;
+  /** While timing, each dispatch has a pass of its own. */
+  private splitting = true;
 
   constructor(
     private readonly device: GPUDevice,
@@ -108,13 +110,14 @@ export class Batch {
     this.id++;
   }
 
-  /** From here on each dispatch is timed, until `stopTiming`. */
-  startTiming(): void {
+  /** From here on each dispatch is timed, or with `split` false each pass, until `stopTiming`. */
+  startTiming(split: boolean): void {
     this.submit();
     this.timings = [];
+    this.splitting = split;
   }
 
-  /** Nanoseconds per dispatch since `startTiming`. */
+  /** Nanoseconds per dispatch, or per pass under the label of its first kernel, since `startTiming`. */
   async stopTiming(): Promise<[string, number][]> {
     this.submit();
     const timings = this.timings ?? [];
@@ -133,7 +136,7 @@ export class Batch {
   }
 
   private openPass({ label }: Pipeline): GPUComputePassEncoder {
-    if (this.timings) {
+    if (this.timings && (this.splitting || !this.pass)) {
       this.closePass();
       this.timer ??= new BatchTimer(this.device);
       this.pass = this.openEncoder().beginComputePass({

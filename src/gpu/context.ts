@@ -229,14 +229,17 @@ export class Context {
     return this.pipelines.check(kernel);
   }
 
-  /** Times what `fn` runs, per kernel label where the adapter has timestamp queries, else wall time alone. */
-  async time(fn: () => unknown): Promise<Timing> {
+  /**
+   * Times what `fn` runs, per kernel label where the adapter has timestamp queries, else wall time alone. With `split`
+   * false, passes stay whole, as they are when nobody times them: the sum of the kernels' times is theirs.
+   */
+  async time(fn: () => unknown, { split = true } = {}): Promise<Timing> {
     if (this.timing) throw new DeviceError('time: another region of this device is being timed');
     const source = this.features.has('timestamp-query') ? 'timestamp' : 'wall';
     this.timing = true;
     try {
       await this.sync();
-      if (source === 'timestamp') this.batch.startTiming();
+      if (source === 'timestamp') this.batch.startTiming(split);
       const begin = performance.now();
       await fn();
       await this.sync();
