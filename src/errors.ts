@@ -41,6 +41,11 @@ export class TensorError extends ShadegradError {
   override name = 'TensorError';
 }
 
+/** A function that was captured and cannot be replayed; the message says why. */
+export class CaptureError extends ShadegradError {
+  override name = 'CaptureError';
+}
+
 /** WGSL that does not compile, or a kernel that is called otherwise than it declares. */
 export class KernelError extends ShadegradError {
   override name = 'KernelError';

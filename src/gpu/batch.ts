@@ -4,10 +4,11 @@
 
 import { LimitError } from '../errors.ts';
 import { USAGE } from './buffers.ts';
+import type { CommandList, Recorder } from './capture.ts';
 import type { Faults } from './faults.ts';
 import type { Binding, KernelChoice, Pipeline, PipelineCache } from './pipelines.ts';
 import { BatchTimer } from './timing.ts';
-import { MAX_PARAMS_BYTES, type ParamValues, writeParams } from './wgsl.ts';
+import { MAX_PARAMS_BYTES, PARAMS_ALIGN, type ParamValues, writeParams } from './wgsl.ts';
 
 /** One kernel launch. */
 export interface Dispatch {
@@ -27,13 +28,14 @@ export interface Budget {
 }
 
 const ARENA_BYTES = 1 << 18;
-const PARAMS_ALIGN = 256; // the default minUniformBufferOffsetAlignment
 
 export class Batch {
   /** The number of the batch being recorded; a block's `lastBatch` equals it when that batch uses the block. */
   id = 1;
   /** The label of the last kernel recorded, for messages. */
   lastLabel = '';
+  /** Told of every dispatch while a function is captured. */
+  recorder: Recorder | null = null;
   private encoder: GPUCommandEncoder | null = null;
   private pass: GPUComputePassEncoder | null = null;
   private readonly arena: GPUBuffer;
@@ -76,13 +78,47 @@ export class Batch {
     const pass = this.openPass(pipeline);
     pass.setPipeline(pipeline.gpu);
     pass.setBindGroup(0, group);
-    if (kernel.file.params) {
-      writeParams(kernel.file, dispatch.params ?? {}, this.params, this.paramsUsed);
-      pass.setBindGroup(1, this.arenaGroup, [this.paramsUsed]);
-      this.paramsUsed += Math.ceil(kernel.file.params.bytes / PARAMS_ALIGN) * PARAMS_ALIGN;
+    const at = this.paramsUsed;
+    const paramsBytes = kernel.file.params?.bytes ?? 0;
+    if (paramsBytes > 0) {
+      writeParams(kernel.file, dispatch.params ?? {}, this.params, at);
+      pass.setBindGroup(1, this.arenaGroup, [at]);
+      this.paramsUsed += Math.ceil(paramsBytes / PARAMS_ALIGN) * PARAMS_ALIGN;
     }
     pass.dispatchWorkgroups(x, y);
+    this.recorder?.add(pipeline, group, new Uint8Array(this.params.buffer, at, paramsBytes), [
+      x,
+      y,
+    ]);
     this.account(dispatch);
+  }
+
+  /** Encodes a captured list again, and submits it. */
+  replay({
+    pipelines,
+    groups,
+    offsets,
+    workgroups,
+    paramsGroup,
+    ends,
+    written,
+  }: CommandList): void {
+    this.submit();
+    let at = 0;
+    for (const end of ends) {
+      for (; at < end; at++) {
+        const pipeline = pipelines[at]!;
+        this.lastLabel = pipeline.label;
+        if (this.timer?.full) this.submit();
+        const pass = this.openPass(pipeline);
+        pass.setPipeline(pipeline.gpu);
+        pass.setBindGroup(0, groups[at]!);
+        if (pipeline.hasParams) pass.setBindGroup(1, paramsGroup, offsets, at, 1);
+        pass.dispatchWorkgroups(workgroups[2 * at]!, workgroups[2 * at + 1]!);
+      }
+      this.submit();
+    }
+    for (const block of written) block.version++;
   }
 
   /** Makes copies to `destination` part of the batch, and submits it: the range, and the fault word at byte `wordAt`. */
@@ -154,14 +190,19 @@ export class Batch {
   }
 
   private account({ inputs, outputs, flops = 0 }: Dispatch): void {
-    for (const bindings of [inputs, outputs]) {
-      for (const { block, bytes } of bindings) {
-        block.lastBatch = this.id;
-        this.bytes += bytes;
-      }
-    }
+    for (const binding of inputs) this.use(binding, false);
+    for (const binding of outputs) this.use(binding, true);
     this.flops += flops;
-    if (this.flops >= this.budget.flops || this.bytes >= this.budget.bytes) this.submit();
+    if (this.flops < this.budget.flops && this.bytes < this.budget.bytes) return;
+    this.recorder?.split();
+    this.submit();
+  }
+
+  private use({ block, bytes }: Binding, writes: boolean): void {
+    block.lastBatch = this.id;
+    if (writes) block.version++;
+    this.bytes += bytes;
+    this.recorder?.bind(block, writes);
   }
 
   private fold(label: string, workgroups: number): [number, number] {

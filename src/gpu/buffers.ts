@@ -4,6 +4,7 @@
 // order. An upload must wait until the block's last recorded use was submitted; `lastBatch` is there for that.
 
 import { LimitError, OutOfMemoryError } from '../errors.ts';
+import type { CapturedBlocks } from './captured_blocks.ts';
 
 export const USAGE = {
   MAP_READ: 1,
@@ -21,6 +22,10 @@ export interface Block {
   readonly bytes: number;
   /** The batch that last recorded a use of it. */
   lastBatch: number;
+  /** Counts the writes to it. */
+  version: number;
+  /** A storage that lives in it, and every capture that replays on it. At 0 it is the pool's. */
+  holders: number;
   /** The GPU had no memory for it. */
   broken: boolean;
 }
@@ -53,6 +58,8 @@ export class BufferPool {
     buffers: 0,
     buffersCreated: 0,
   };
+  /** The capture under way: what it frees serves it alone. */
+  capturing: CapturedBlocks | null = null;
   private readonly free = new Map<number, Block[]>();
   private nextId = 1;
   /** Created since the last settled work. */
@@ -77,20 +84,27 @@ export class BufferPool {
       );
     }
     const size = Math.min(sizeClass(bytes), Math.floor(this.limits.maxBufferSize / 4) * 4);
+    const reused = this.capturing?.take(size);
+    if (reused) return hold(reused);
     const block = this.free.get(size)?.pop();
     if (block) this.counters.bytesPooled -= size;
     this.counters.bytesInUse += size;
     const total = this.counters.bytesInUse + this.counters.bytesPooled;
     this.counters.peakBytes = Math.max(this.counters.peakBytes, total);
     try {
-      return block ?? this.create(size);
+      const own = hold(block ?? this.create(size));
+      this.capturing?.own(own);
+      return own;
     } catch (error) {
       this.counters.bytesInUse -= size;
       throw error;
     }
   }
 
+  /** Ends one hold on the block. With the last one it is free: for the capture under way, or for all. */
   release(block: Block): void {
+    block.holders--;
+    if (block.holders > 0 || this.capturing?.keep(block)) return;
     this.counters.bytesInUse -= block.bytes;
     if (block.broken) {
       this.destroy(block);
@@ -100,6 +114,16 @@ export class BufferPool {
     const list = this.free.get(block.bytes);
     if (list) list.push(block);
     else this.free.set(block.bytes, [block]);
+  }
+
+  /** What a finished capture holds until it is disposed: the blocks it used, and those that it took and freed. */
+  endCapture(captured: CapturedBlocks, used: Iterable<Block>): Block[] {
+    this.capturing = null;
+    const blocks = new Set([...used, ...captured.idle()]);
+    for (const block of blocks) hold(block);
+    // What was there before and was freed meanwhile: free now, unless the capture uses it.
+    for (const block of captured.parked) this.release(hold(block));
+    return [...blocks];
   }
 
   /** Destroys the pooled blocks. */
@@ -146,7 +170,7 @@ export class BufferPool {
     }
     this.counters.buffers++;
     this.counters.buffersCreated++;
-    const block = { id: this.nextId++, buffer, bytes: size, lastBatch: 0, broken: false };
+    const block = newBlock(this.nextId++, buffer, size);
     this.fresh.push(block);
     return block;
   }
@@ -171,4 +195,14 @@ export class BufferPool {
     this.onDestroy(block);
     block.buffer.destroy();
   }
+}
+
+/** A block as it is when its buffer is new. */
+export function newBlock(id: number, buffer: GPUBuffer, bytes: number): Block {
+  return { id, buffer, bytes, lastBatch: 0, version: 0, holders: 0, broken: false };
+}
+
+function hold(block: Block): Block {
+  block.holders++;
+  return block;
 }

@@ -4,9 +4,10 @@
 // call, later ones become its cause; a lost device rejects every pending and later call.
 
 import { platform } from '#platform';
-import { DeviceError, DeviceLostError, OutOfMemoryError } from '../errors.ts';
+import { CaptureError, DeviceError, DeviceLostError, OutOfMemoryError } from '../errors.ts';
 import { Batch, type Dispatch } from './batch.ts';
 import { type Block, BufferPool, type MemoryCounters } from './buffers.ts';
+import { type Capture, type CommandList, Recorder } from './capture.ts';
 import { Choices } from './choices.ts';
 import { Failures } from './failures.ts';
 import { Faults } from './faults.ts';
@@ -62,6 +63,11 @@ export type AdapterKind = 'cpu' | 'nvidia' | 'amd' | 'intel' | 'apple' | 'other'
 
 const HARDWARE_KINDS = ['nvidia', 'amd', 'intel', 'apple'] as const;
 
+function kindOf({ software, vendor }: AdapterSummary): AdapterKind {
+  if (software) return 'cpu';
+  return HARDWARE_KINDS.find((kind) => vendor.toLowerCase().includes(kind)) ?? 'other';
+}
+
 const FEATURES: readonly GPUFeatureName[] = ['shader-f16', 'timestamp-query', 'subgroups'];
 
 // About 100 ms of work per submit: watchdogs wait 2 to 10 s, and a page wants the GPU back.
@@ -80,6 +86,10 @@ export class Context {
   private timing = false;
   /** While warming up, dispatches are only noted. */
   private noted: [KernelChoice, number, number][] | null = null;
+  /** While a function is captured. */
+  private recorder: Recorder | null = null;
+  /** What adapters have in common that decides between kernels before anything is measured. */
+  readonly adapterKind: AdapterKind;
 
   private constructor(
     private readonly device: GPUDevice,
@@ -89,6 +99,7 @@ export class Context {
     readonly features: ReadonlySet<string>,
     readonly limits: Limits,
   ) {
+    this.adapterKind = kindOf(adapter);
     this.pipelines = new PipelineCache(device, limits);
     this.pool = new BufferPool(
       device,
@@ -149,13 +160,6 @@ export class Context {
     return context;
   }
 
-  /** What adapters have in common that decides between kernels before anything is measured. */
-  get adapterKind(): AdapterKind {
-    if (this.adapter.software) return 'cpu';
-    const vendor = this.adapter.vendor.toLowerCase();
-    return HARDWARE_KINDS.find((kind) => vendor.includes(kind)) ?? 'other';
-  }
-
   get memory(): Readonly<MemoryCounters> {
     return this.pool.counters;
   }
@@ -175,13 +179,18 @@ export class Context {
   /** Uploads; submits first whatever was recorded on this block, which must still see the earlier content. */
   write(block: Block, offset: number, data: Uint8Array<ArrayBuffer>): void {
     this.failures.checkAlive();
+    this.notInCapture(
+      'it writes values from the CPU; write them before each step, into tensors that are made before the capture (a new tensor of values, tensor.write, optimizer.advance and device.beginStep all write)',
+    );
     if (block.lastBatch === this.batch.id) this.batch.submit();
+    block.version++;
     this.device.queue.writeBuffer(block.buffer, offset, data);
   }
 
   /** Reads `bytes` (a multiple of 4) back; all that was recorded before runs first. Throws the fault it met, if any. */
   async read(block: Block, offset: number, bytes: number): Promise<ArrayBuffer> {
     this.failures.checkAlive();
+    this.notInCapture('it reads back; return the tensor, and read it after the step');
     const { copy, fault } = await this.staging.read(
       bytes + 4,
       (destination) =>
@@ -208,6 +217,51 @@ export class Context {
   /** Whether dispatches are only noted: results hold nothing then. */
   get isWarmingUp(): boolean {
     return this.noted !== null;
+  }
+
+  /**
+   * Runs `fn`, and keeps its dispatches, and the memory that they use, to run them again.
+   * @throws CaptureError when a replay would not do the same.
+   */
+  capture(fn: () => void): Capture {
+    this.failures.checkAlive();
+    this.notInCapture('it captures another function; capture the two one after the other');
+    if (this.noted) throw new CaptureError('capture: while warming up nothing runs');
+    this.batch.submit(); // the budget, which splits the list, counts from its beginning
+    const recorder = new Recorder();
+    this.recordTo(recorder);
+    try {
+      fn();
+      recorder.check();
+    } catch (error) {
+      for (const block of this.endCapture(recorder, [])) this.pool.release(block);
+      throw error;
+    }
+    const blocks = this.endCapture(recorder, recorder.used);
+    const { list, arena } = recorder.finish(this.device, this.pipelines.paramsLayout);
+    return {
+      replay: () => this.replay(list),
+      dispose: () => {
+        for (const block of blocks.splice(0)) this.pool.release(block);
+        arena?.destroy();
+      },
+    };
+  }
+
+  /** Runs `fn` outside the capture under way, if any: it makes what an op keeps for good, such as a table. */
+  uncaptured<T>(fn: () => T): T {
+    const { recorder } = this;
+    this.recordTo(null);
+    try {
+      return fn();
+    } finally {
+      this.recordTo(recorder);
+    }
+  }
+
+  /** @throws CaptureError while a function is captured: it cannot be replayed, because of the reason. */
+  notInCapture(reason: string): void {
+    this.recorder?.refuse(reason);
   }
 
   /** Runs `fn` without its dispatches and compiles, in parallel, the pipelines that it would need. */
@@ -256,6 +310,24 @@ export class Context {
   destroy(): void {
     this.device.destroy();
     this.failures.lose(new DeviceLostError('the device was destroyed; open a new one'));
+  }
+
+  private replay(list: CommandList): void {
+    this.failures.checkAlive();
+    this.notInCapture('it runs a captured step; capture the two one after the other');
+    if (!this.noted) this.batch.replay(list);
+  }
+
+  private endCapture(recorder: Recorder, used: Iterable<Block>): Block[] {
+    this.recordTo(null);
+    this.batch.submit();
+    return this.pool.endCapture(recorder.blocks, used);
+  }
+
+  private recordTo(recorder: Recorder | null): void {
+    this.recorder = recorder;
+    this.batch.recorder = recorder;
+    this.pool.capturing = recorder?.blocks ?? null;
   }
 
   private async settle<T>(work: Promise<T>): Promise<T> {

@@ -3,7 +3,7 @@
 // it costs no round trip.
 
 import { DataError } from '../errors.ts';
-import { type Block, USAGE } from './buffers.ts';
+import { type Block, newBlock, USAGE } from './buffers.ts';
 import type { Binding } from './pipelines.ts';
 
 const WORD_BYTES = 4;
@@ -15,7 +15,8 @@ export class Faults {
   constructor(device: GPUDevice) {
     const usage = USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST;
     const buffer = device.createBuffer({ size: WORD_BYTES, usage, label: 'fault' });
-    this.block = { id: 0, buffer, bytes: WORD_BYTES, lastBatch: 0, broken: false }; // the pool counts its blocks from 1
+    this.block = newBlock(0, buffer, WORD_BYTES); // the pool counts its blocks from 1
+    this.block.holders = 1; // never the pool's
   }
 
   /** The word, as the last output of a kernel that may report a fault. */

@@ -25,6 +25,8 @@ export interface Pipeline {
   readonly gpu: GPUComputePipeline;
   readonly layoutKey: string;
   readonly tensorLayout: GPUBindGroupLayout;
+  /** Whether it has the parameter struct in group 1. */
+  readonly hasParams: boolean;
 }
 
 /** A range of a block, in bytes; the offset is a multiple of 256. */
@@ -74,14 +76,9 @@ export class PipelineCache {
     const key = pipelineKey(choice, inputs, outputs);
     const cached = this.pipelines.get(choice.file)?.get(key);
     if (cached) return cached;
-    const { descriptor, layout, layoutKey } = this.describe(choice, inputs, outputs);
+    const { descriptor, about } = this.describe(choice, inputs, outputs);
     const gpu = this.device.createComputePipeline(descriptor);
-    return this.store(choice, key, {
-      label: descriptor.label!,
-      gpu,
-      layoutKey,
-      tensorLayout: layout.tensors,
-    });
+    return this.store(choice, key, { gpu, ...about });
   }
 
   /** Compiles ahead, without holding up the caller; once, however often it is asked for. */
@@ -100,10 +97,9 @@ export class PipelineCache {
     inputs: number,
     outputs: number,
   ): Promise<void> {
-    const { descriptor, layout, layoutKey } = this.describe(choice, inputs, outputs);
+    const { descriptor, about } = this.describe(choice, inputs, outputs);
     const gpu = await this.device.createComputePipelineAsync(descriptor);
-    const tensorLayout = layout.tensors;
-    this.store(choice, key, { label: descriptor.label!, gpu, layoutKey, tensorLayout });
+    this.store(choice, key, { gpu, ...about });
   }
 
   /** Compiles the file's text and rejects with its compile errors, each with its line and a caret. */
@@ -180,10 +176,11 @@ export class PipelineCache {
     }
     const code = specialise(file, LIBRARY, choice.constants ?? {});
     const module = this.device.createShaderModule({ code, label });
-    const layoutKey = `${inputs}-${outputs}-${file.params ? 'p' : ''}`;
-    const layout = this.layout(layoutKey, inputs, outputs, file.params !== null);
+    const hasParams = file.params !== null;
+    const layoutKey = `${inputs}-${outputs}-${hasParams ? 'p' : ''}`;
+    const layout = this.layout(layoutKey, inputs, outputs, hasParams);
     const descriptor = { label, layout: layout.pipeline, compute: { module, entryPoint: entry } };
-    return { descriptor, layout, layoutKey };
+    return { descriptor, about: { label, layoutKey, tensorLayout: layout.tensors, hasParams } };
   }
 
   private layout(key: string, inputs: number, outputs: number, hasParams: boolean): Layout {

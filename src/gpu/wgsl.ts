@@ -41,6 +41,9 @@ const DECLARATION = /^[ \t]*(?:fn|const|alias|struct|var<[^>]*>)\s+(\w+)/gm;
 /** What the uniform arena has room for. */
 export const MAX_PARAMS_BYTES = 1024;
 
+/** Structs in the arena begin on multiples of this many bytes: the default minUniformBufferOffsetAlignment. */
+export const PARAMS_ALIGN = 256;
+
 /** Reads entry points and the parameter struct (`struct Params`) of a kernel file. */
 export function readKernel(name: string, text: string): KernelFile {
   const code = stripComments(text);

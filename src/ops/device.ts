@@ -9,6 +9,7 @@ import { scope } from '../tensor/scope.ts';
 import { format, type Shape, sizeOf } from '../tensor/shape.ts';
 import { allocate, type Runtime, type Tensor } from '../tensor/tensor.ts';
 import { add, addInPlace } from './binary.ts';
+import { type CapturedStep, captureStep } from './capture.ts';
 import { denseCopy, full } from './copy.ts';
 import { type Kernel, userKernel } from './custom.ts';
 import { type RandomOptions, randomState } from './random.ts';
@@ -132,6 +133,20 @@ export class Device implements Runtime {
   /** Runs a synchronous function and frees what it made, except what it returns, parameters, and gradients. */
   scope<T>(fn: () => T): T {
     return scope(fn);
+  }
+
+  /**
+   * Runs a synchronous function as `scope` does, and keeps what it did, to do it again at the cost of encoding alone:
+   *
+   *   const step = device.capture(() => { backward(loss(model, ids)); optimizer.apply({ zeroGrad: true }); });
+   *   for (…) { ids.write(batch); optimizer.advance(); step(); }
+   *
+   * What changes between steps is written to tensors before each: inputs, `optimizer.advance()`, `device.beginStep()`.
+   * Without the latter dropout repeats its masks.
+   * @throws CaptureError when the function cannot be replayed: it writes values or reads back, or is asynchronous.
+   */
+  capture<T>(fn: () => T): CapturedStep<T> {
+    return captureStep(this, fn);
   }
 
   /** Hands over the recorded work without waiting for it. */

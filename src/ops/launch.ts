@@ -73,7 +73,6 @@ export function launch(file: KernelFile, entry: string, options: Launch): void {
     flops,
     ...(params && { params }),
   });
-  for (const y of outputs) y.storage.version++;
   for (const copy of temporary) copy.dispose();
 }
 

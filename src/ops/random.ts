@@ -29,9 +29,12 @@ const states = new WeakMap<Runtime, RandomState>();
 export function randomState(runtime: Runtime): RandomState {
   const existing = states.get(runtime);
   if (existing) return existing;
-  const tensor = allocate(runtime, [4], 'u32');
+  const tensor = runtime.gpu.uncaptured(() => {
+    const made = allocate(runtime, [4], 'u32');
+    made.write([...keyOf(0), 0, 0]);
+    return made;
+  });
   tensor.kept = true;
-  tensor.write([...keyOf(0), 0, 0]);
   let stream = 0;
   const state: RandomState = {
     tensor,

@@ -118,9 +118,7 @@ function tableFor(runtime: Runtime, base: number, half: number): Tensor {
   const key = `${base} ${half}`;
   const known = mine.get(key);
   if (known) return known;
-  const table = allocate(runtime, [DIGITS, DIGIT_BASE, half, 2], 'f32');
-  table.kept = true;
-  const values = new Float32Array(table.size);
+  const values = new Float32Array(DIGITS * DIGIT_BASE * half * 2);
   for (let row = 0; row < DIGITS * DIGIT_BASE; row++) {
     for (let i = 0; i < half; i++) {
       const angle = digitValue(row) * base ** (-i / half);
@@ -128,7 +126,12 @@ function tableFor(runtime: Runtime, base: number, half: number): Tensor {
       values[2 * (row * half + i) + 1] = Math.sin(angle);
     }
   }
-  table.write(values);
+  const table = runtime.gpu.uncaptured(() => {
+    const made = allocate(runtime, [DIGITS, DIGIT_BASE, half, 2], 'f32');
+    made.write(values);
+    return made;
+  });
+  table.kept = true;
   mine.set(key, table);
   return table;
 }

@@ -129,6 +129,9 @@ export function backward(y: Tensor, options: BackwardOptions = {}): void {
       gradient.dispose();
       return;
     }
+    runtime.gpu.notInCapture(
+      `it makes the first gradient of a tensor of shape ${format(leaf.shape)}, which a replay would overwrite and not add to; make the optimizer first, or call grad()`,
+    );
     if (sum) leaf.grad = runtime.add(sum, gradient);
     else if (gradient.edge || isOwn(gradient)) leaf.grad = gradient;
     else {

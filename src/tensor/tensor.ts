@@ -31,8 +31,6 @@ export interface Runtime {
 export class Storage {
   /** Tensors (and tape entries) that hold it. */
   private holders = 0;
-  /** Counts in-place writes: backward refuses a saved tensor that was changed since. */
-  version = 0;
 
   /** `block` is null when there is nothing to store. */
   constructor(
@@ -45,6 +43,11 @@ export class Storage {
   /** Whether more than one holder sees the memory. */
   get shared(): boolean {
     return this.holders > 1;
+  }
+
+  /** Counts writes: backward refuses a saved tensor that was changed since. */
+  get version(): number {
+    return this.block?.version ?? 0;
   }
 
   hold(): this {
@@ -169,7 +172,6 @@ export class Tensor {
         'write: needs a tensor whose elements lie row-major; for a view use writeAt',
       );
     }
-    this.storage.version++;
     if (this.size > 0) this.runtime.gpu.write(this.storage.block!, at, bytes);
   }
 
