@@ -15,6 +15,7 @@ import { type KernelChoice, PipelineCache } from './pipelines.ts';
 import type { AdapterChoice } from './platform.ts';
 import { StagingPool } from './staging.ts';
 import { summarise, type Timing } from './timing.ts';
+import type { KernelFile } from './wgsl.ts';
 import { readTuning } from './tuning.ts';
 
 /** The limits that the adapter granted and that checks look at. */
@@ -80,6 +81,8 @@ export class Context {
   readonly faults: Faults;
   /** Which variants of the kernels are taken. */
   readonly choices = new Choices();
+  /** Files that run in place of ours, by our file's name: a kernel under development, measured beside the built-in one. */
+  readonly substitutes = new Map<string, KernelFile>();
   private readonly batch: Batch;
   private readonly staging: StagingPool;
   private readonly failures = new Failures();
@@ -171,9 +174,10 @@ export class Context {
 
   dispatch(dispatch: Dispatch): void {
     this.failures.checkAlive();
-    if (this.noted)
-      this.noted.push([dispatch.kernel, dispatch.inputs.length, dispatch.outputs.length]);
-    else this.batch.record(dispatch);
+    const file = this.substitutes.get(dispatch.kernel.file.name);
+    const run = file ? { ...dispatch, kernel: { ...dispatch.kernel, file } } : dispatch;
+    if (this.noted) this.noted.push([run.kernel, run.inputs.length, run.outputs.length]);
+    else this.batch.record(run);
   }
 
   /** Uploads; submits first whatever was recorded on this block, which must still see the earlier content. */
