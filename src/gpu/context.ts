@@ -15,8 +15,8 @@ import { type KernelChoice, PipelineCache } from './pipelines.ts';
 import type { AdapterChoice } from './platform.ts';
 import { StagingPool } from './staging.ts';
 import { summarise, type Timing } from './timing.ts';
-import type { KernelFile } from './wgsl.ts';
 import { readTuning } from './tuning.ts';
+import type { KernelFile } from './wgsl.ts';
 
 /** The limits that the adapter granted and that checks look at. */
 export interface Limits {
