@@ -75,6 +75,18 @@ const FEATURES: readonly GPUFeatureName[] = ['shader-f16', 'timestamp-query', 's
 const HARDWARE_BUDGET = { flops: 5e10, bytes: 2e10 };
 const SOFTWARE_BUDGET = { flops: 1e9, bytes: 4e8 };
 
+/** A kernel file that runs in place of another. */
+export interface Substitute {
+  readonly file: KernelFile;
+  /** How often it did. */
+  launches: number;
+}
+
+function substituted(dispatch: Dispatch, substitute: Substitute): Dispatch {
+  substitute.launches++;
+  return { ...dispatch, kernel: { ...dispatch.kernel, file: substitute.file } };
+}
+
 export class Context {
   readonly pool: BufferPool;
   readonly pipelines: PipelineCache;
@@ -82,7 +94,7 @@ export class Context {
   /** Which variants of the kernels are taken. */
   readonly choices = new Choices();
   /** Files that run in place of ours, by our file's name: a kernel under development, measured beside the built-in one. */
-  readonly substitutes = new Map<string, KernelFile>();
+  readonly substitutes = new Map<string, Substitute>();
   private readonly batch: Batch;
   private readonly staging: StagingPool;
   private readonly failures = new Failures();
@@ -174,8 +186,8 @@ export class Context {
 
   dispatch(dispatch: Dispatch): void {
     this.failures.checkAlive();
-    const file = this.substitutes.get(dispatch.kernel.file.name);
-    const run = file ? { ...dispatch, kernel: { ...dispatch.kernel, file } } : dispatch;
+    const substitute = this.substitutes.get(dispatch.kernel.file.name);
+    const run = substitute ? substituted(dispatch, substitute) : dispatch;
     if (this.noted) this.noted.push([run.kernel, run.inputs.length, run.outputs.length]);
     else this.batch.record(run);
   }
