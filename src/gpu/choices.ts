@@ -10,7 +10,7 @@ const ANY = '*';
 export class Choices {
   private pinned = new Map<string, Map<string, string>>();
   private measured = new Map<string, Map<string, string>>();
-  private readonly taken = new Map<string, Map<string, string>>();
+  private taken = new Map<string, Map<string, string>>();
 
   /** The variant that was pinned or measured; undefined: the family decides. */
   get(family: string, shapeClass: string): string | undefined {
@@ -30,6 +30,18 @@ export class Choices {
   /** What has been taken so far: for a run's config and checkpoints. */
   get used(): ChoiceTable {
     return tableOf(this.taken);
+  }
+
+  /** What the launches of `fn` take. */
+  takenBy(fn: () => void): ChoiceTable {
+    const { taken } = this;
+    this.taken = new Map();
+    try {
+      fn();
+      return this.used;
+    } finally {
+      this.taken = taken;
+    }
   }
 
   /** Takes these whatever is measured; the class `*` stands for all. Replaces what was pinned before. */
