@@ -4,6 +4,7 @@
 import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { ShadegradError } from '../errors.ts';
+import { addBench } from './bench.ts';
 import { addDemos } from './demos.ts';
 import { addInfo } from './info.ts';
 import { addTrain } from './train.ts';
@@ -16,7 +17,7 @@ const program = new Command('shadegrad')
   .showHelpAfterError('(shadegrad --help lists the commands)')
   .enablePositionalOptions();
 
-for (const add of [addTrain, addInfo, addDemos]) add(program);
+for (const add of [addTrain, addBench, addInfo, addDemos]) add(program);
 for (const command of program.commands)
   command.showHelpAfterError(`(shadegrad ${command.name()} --help lists the options)`);
 

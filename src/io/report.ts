@@ -14,6 +14,8 @@ export interface ReportSeries {
   readonly y: readonly number[];
   /** Thin and pale, in the colour of the next series: the raw values behind their mean. Default false. */
   readonly faint?: boolean;
+  /** Points that no line joins. Default false. */
+  readonly points?: boolean;
 }
 
 export interface ReportPlot {
@@ -25,6 +27,8 @@ export interface ReportPlot {
   readonly lines?: readonly { readonly label: string; readonly y: number }[];
   /** Logarithmic x axis; points with x <= 0 are left out. Default false. */
   readonly logX?: boolean;
+  /** Logarithmic y axis; points with y <= 0 become gaps. Default false. */
+  readonly logY?: boolean;
   /** Start the y axis at zero, for speeds and other amounts. Default false. */
   readonly fromZero?: boolean;
 }
@@ -178,22 +182,31 @@ function setting([name, value]: [string, unknown]): string {
 }
 
 function pagePlot(plot: ReportPlot): PagePlot {
-  const { title, xLabel, series, lines = [], logX = false, fromZero = false } = plot;
+  const { title, xLabel, series, lines = [], logX = false, logY = false, fromZero = false } = plot;
   return {
     xLabel,
     logX,
+    logY,
     fromZero,
-    lines: lines.filter(({ y }) => Number.isFinite(y)),
-    series: series.map(({ label, x, y, faint = false }, i) => {
+    lines: lines.filter(({ y }) => isShown(y, logY)),
+    series: series.map(({ label, x, y, faint = false, points: loose = false }, i) => {
       if (x.length !== y.length) {
         throw new DataError(
           `report: "${label}" in "${title}" has ${x.length} x and ${y.length} y; expected as many`,
         );
       }
-      return { ...points(x, y, logX), faint, color: colorIndex(series, i) };
+      const shown = points(
+        x,
+        y.map((value) => (isShown(value, logY) ? value : Number.NaN)),
+        logX,
+      );
+      return { ...shown, faint, loose, color: colorIndex(series, i) };
     }),
   };
 }
+
+/** A logarithmic axis has no place for the others. */
+const isShown = (value: number, log: boolean) => Number.isFinite(value) && (!log || value > 0);
 
 /** The curve by ascending finite x, rounded to 6 digits, with gaps as null, and thinned to what a screen can show. */
 function points(x: readonly number[], y: readonly number[], logX: boolean) {

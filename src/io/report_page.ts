@@ -5,11 +5,14 @@
 export interface PagePlot {
   readonly xLabel: string;
   readonly logX: boolean;
+  readonly logY: boolean;
   readonly fromZero: boolean;
   readonly series: readonly {
     readonly x: readonly number[];
     readonly y: readonly (number | null)[];
     readonly faint: boolean;
+    /** Points that no line joins. */
+    readonly loose: boolean;
     /** Which of the page's series colours. */
     readonly color: number;
   }[];
@@ -53,11 +56,13 @@ export function drawPlots(formatNumber: (value: number) => string): void {
       cursor: { y: false },
       scales: {
         x: { time: false, distr: plot.logX ? 3 : 1 },
-        y: { range: (_: Plot, low: number | null, high: number | null) => range(plot, low, high) },
+        y: plot.logY
+          ? { distr: 3 }
+          : { range: (_: Plot, low: number | null, high: number | null) => range(plot, low, high) },
       },
       axes: [
         axis({ label: plot.xLabel, size: 30, labelSize: 20 }, plot.logX),
-        axis({ size: 52 }, false),
+        axis({ size: 52 }, plot.logY),
       ],
       series: [{}, ...plot.series.map(line)],
       hooks: {
@@ -111,9 +116,10 @@ export function drawPlots(formatNumber: (value: number) => string): void {
     });
   }
 
-  function line({ color: index, faint }: PagePlot['series'][number]) {
+  function line({ color: index, faint, loose }: PagePlot['series'][number]) {
     const stroke = color(`series-${index}`);
     const look = faint ? { width: 1, alpha: 0.45 } : { width: 2, alpha: 1 };
+    if (loose) return { stroke, paths: () => null, points: { show: true, size: 8, fill: stroke } };
     return { stroke, ...look, points: { size: 5, fill: stroke } };
   }
 

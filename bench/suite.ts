@@ -1,0 +1,91 @@
+// A whole call of the bench: the adapter's ceilings first, then item after item, each on a device of its own.
+
+import { KernelError } from '../src/errors.ts';
+import type { AdapterSummary } from '../src/gpu/context.ts';
+import { readKernel } from '../src/gpu/wgsl.ts';
+import type { Device } from '../src/ops/device.ts';
+import { type CeilingForms, findCeilings } from './ceilings.ts';
+import type { Item } from './item.ts';
+import { type Clock, clockFor } from './measure.ts';
+import { type BenchResult, benchItem, type UserKernel } from './run.ts';
+
+export interface SuiteOptions {
+  /** Opens a device; the caller's choice of adapter. */
+  readonly open: () => Promise<Device>;
+  /** Samples per item. Default 10. */
+  readonly rounds?: number;
+  /** The least that a sample takes. Default 20. */
+  readonly minMilliseconds?: number;
+  /** Where there are no timestamp queries, or always. Default `wallClock`. */
+  readonly wallClock?: Clock;
+  /** Take the wall clock even where there are timestamps. Default false. */
+  readonly wall?: boolean;
+  /** A kernel file from outside, measured beside the built-in one. */
+  readonly kernel?: UserKernel;
+  /** Told once, before the first item. */
+  readonly onStart?: (adapter: BenchAdapter) => void;
+  /** Told before each item. */
+  readonly onItem?: (item: Item, index: number) => void;
+  readonly onResult?: (result: BenchResult) => void;
+}
+
+export interface BenchAdapter extends Omit<AdapterSummary, 'notice'> {
+  readonly features: readonly string[];
+  readonly clock: Clock['source'];
+  /** The forms of the ceilings that are the fastest here. */
+  readonly ceilings: CeilingForms;
+}
+
+export interface SuiteResult {
+  readonly adapter: BenchAdapter;
+  readonly results: readonly BenchResult[];
+}
+
+/** @throws KernelError for a kernel from outside that does not compile; what an item cannot do is told in its result. */
+export async function runSuite(
+  items: readonly Item[],
+  { open, kernel, wallClock, wall = false, onStart, onItem, onResult, ...options }: SuiteOptions,
+): Promise<SuiteResult> {
+  const first = await open();
+  const clock =
+    wallClock && (wall || clockFor(first).source === 'wall') ? wallClock : clockFor(first);
+  if (kernel) await first.gpu.check({ file: kernel.file, entry: kernel.file.entries[0]! });
+  const ceilings = await findCeilings(first, { clock });
+  const { notice: _, ...summary } = first.adapter;
+  const adapter = { ...summary, features: [...first.features], clock: clock.source, ceilings };
+  first.destroy();
+  onStart?.(adapter);
+
+  const results: BenchResult[] = [];
+  for (const [index, item] of items.entries()) {
+    onItem?.(item, index);
+    const device = await open();
+    try {
+      const found = await benchItem(device, item, {
+        ...options,
+        clock,
+        ceilings,
+        ...(kernel && { kernel }),
+      });
+      for (const result of found) onResult?.(result);
+      results.push(...found);
+    } finally {
+      device.destroy();
+    }
+  }
+  return { adapter, results };
+}
+
+/**
+ * Reads a kernel file from outside.
+ * @param path for messages, as the caller knows it.
+ * @throws KernelError for a text without an entry point or with parameters of other types than kernels may have.
+ */
+export function userKernel(path: string, text: string, like: string): UserKernel {
+  if (!/^\w+$/.test(like)) {
+    throw new KernelError(
+      `bench: --like "${like}" is no name of a file in kernels/; expected one such as matmul`,
+    );
+  }
+  return { like, file: readKernel(path, text) };
+}
