@@ -9,12 +9,11 @@
 //
 // `lse` keeps the maximum and the logarithm apart: their sum would lose the latter when logits are large. The
 // probabilities are computed anew in backward instead of being stored, as in Liger (Hsu et al. 2024).
-// A row belongs to a workgroup, or to a thread where rows are short. Logits over the binding limit come in blocks of
+// A row belongs to a workgroup, or to a thread (lib/rows.wgsl). Logits over the binding limit come in blocks of
 // rows, from `firstRow` on; the tensors with one entry a row are bound whole.
 
 alias Element = f32;
 alias Target = i32;
-const ROW_PER_THREAD: bool = false;
 
 struct Params {
   rows: u32,             // of this block; in reduce: all
@@ -47,19 +46,8 @@ fn counts(target_of_row: Target) -> bool {
   return i32(target_of_row) != params.ignoreIndex && u32(target_of_row) < params.V;
 }
 
-fn row_sum(value: f32, lane: u32) -> f32 {
-  if (ROW_PER_THREAD) { return value; }
-  return workgroup_sum(value, lane);
-}
-
-fn row_max(value: f32, lane: u32) -> f32 {
-  if (ROW_PER_THREAD) { return value; }
-  return workgroup_max(value, lane);
-}
-
-/// exp(x - top) for x <= top; 0 where x is masked.
-fn exp_below(x: f32, top: f32) -> f32 {
-  return select(exp_safe(x - top), 0f, x <= LOWEST);
+fn four_logits(i: u32) -> vec4f {
+  return vec4f(f32(logits[i]), f32(logits[i + STEP]), f32(logits[i + 2u * STEP]), f32(logits[i + 3u * STEP]));
 }
 
 @compute @workgroup_size(LANES)
@@ -68,29 +56,29 @@ fn rows(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let linear = group.x + group.y * groups.x;
-  let row = select(linear, linear * LANES + lane, ROW_PER_THREAD);
-  let start = row * params.V;
-  let V = select(0u, params.V, row < params.rows);   // no early return: barriers follow
-  let first = select(lane, 0u, ROW_PER_THREAD);
-  let step = select(LANES, 1u, ROW_PER_THREAD);
-
-  var top = LOWEST;
-  var sum = 0f;
-  var total = 0f;   // of the logits, for the smoothing
-  for (var v = first; v < V; v += step) {
-    let logit = f32(logits[start + v]);
-    total += logit;
-    if (logit > top) {
-      sum = sum * exp_below(top, logit) + 1f;
-      top = logit;
-    } else {
-      sum += exp_below(logit, top);
-    }
+  let row = row_of(group.x + group.y * groups.x, lane);
+  let own = part_of_row(row, params.rows, params.V, 1u, lane);
+  var tops = vec4f(LOWEST);
+  var totals = vec4f(0);   // of the logits, for the smoothing
+  for (var i = own.first; i < own.fours; i += 4u * STEP) {
+    let four = four_logits(i);
+    tops = max(tops, four);
+    totals += four;
+  }
+  var top = max_of_four(tops);
+  var total = sum_of_four(totals);
+  for (var i = own.fours; i < own.end; i += STEP) {
+    top = max(top, f32(logits[i]));
+    total += f32(logits[i]);
   }
   let row_top = row_max(top, lane);
-  let row_log = log_safe(row_sum(sum * exp_below(top, row_top), lane));
   let mean = row_sum(total, lane) / f32(params.V);
+
+  var sums = vec4f(0);
+  for (var i = own.first; i < own.fours; i += 4u * STEP) { sums += exp_nonpositive(four_logits(i) - row_top); }
+  var sum = sum_of_four(sums);
+  for (var i = own.fours; i < own.end; i += STEP) { sum += exp_safe(f32(logits[i]) - row_top); }
+  let row_log = log_safe(row_sum(sum, lane));
   if (row >= params.rows || (!ROW_PER_THREAD && lane > 0u)) { return; }
 
   let at = params.firstRow + row;
@@ -103,7 +91,7 @@ fn rows(
       losses[at] = bitcast<f32>(not_a_number);
     } else if (row_top > LOWEST) {
       let s = params.labelSmoothing;
-      let logit = max(f32(logits[start + u32(label)]), LOWEST);
+      let logit = max(f32(logits[row * params.V + u32(label)]), LOWEST);
       var value = (1f - s) * (row_log + (row_top - logit));
       if (s > 0f) { value += s * (row_log + (row_top - mean)); }
       losses[at] = value;
@@ -137,23 +125,30 @@ fn backward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let linear = group.x + group.y * groups.x;
-  let row = select(linear, linear * LANES + lane, ROW_PER_THREAD);
+  let row = row_of(group.x + group.y * groups.x, lane);
   if (row >= params.rows) { return; }
-  let start = row * params.V;
+  let own = part_of_row(row, params.rows, params.V, 1u, lane);
   let at = params.firstRow + row;
-  let first = select(lane, 0u, ROW_PER_THREAD);
-  let step = select(LANES, 1u, ROW_PER_THREAD);
-
   let label = targets[at];
   let parts = saved_lse[at];
   let matters = counts(label) && parts.x > LOWEST;
   let scale = select(0f, saved_weight[0] * dy[at * params.dyStride], matters);
   let smooth_part = params.labelSmoothing / f32(params.V);
-  for (var v = first; v < params.V; v += step) {
-    let logit = f32(logits[start + v]);
-    let probability = select(exp_safe((logit - parts.x) - parts.y), 0f, logit <= LOWEST);
-    let hit = select(0f, 1f - params.labelSmoothing, v == u32(label));
-    dlogits[start + v] = Element(scale * (probability - hit - smooth_part));
+  for (var i = own.first; i < own.fours; i += 4u * STEP) {
+    let four = scale * (exp_nonpositive((four_logits(i) - parts.x) - parts.y) - smooth_part);
+    dlogits[i] = Element(four.x);
+    dlogits[i + STEP] = Element(four.y);
+    dlogits[i + 2u * STEP] = Element(four.z);
+    dlogits[i + 3u * STEP] = Element(four.w);
+  }
+  for (var i = own.fours; i < own.end; i += STEP) {
+    dlogits[i] = Element(scale * (exp_safe((f32(logits[i]) - parts.x) - parts.y) - smooth_part));
+  }
+
+  // The target's element again, by the thread that wrote it.
+  if (matters && (ROW_PER_THREAD || lane == u32(label) % LANES)) {
+    let i = row * params.V + u32(label);
+    let hit = smooth_part + (1f - params.labelSmoothing);
+    dlogits[i] = Element(scale * (exp_safe((f32(logits[i]) - parts.x) - parts.y) - hit));
   }
 }

@@ -6,7 +6,6 @@
 alias Element = f32;
 alias Sum = f32;
 const REVERSED: bool = false;
-const ROW_PER_THREAD: bool = false;
 
 struct Params { rows: u32, cols: u32, inner: u32 }   // rows = outer * inner
 @group(1) @binding(0) var<uniform> params: Params;
@@ -22,8 +21,7 @@ fn forward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let linear = group.x + group.y * groups.x;
-  let row = select(linear, linear * LANES + lane, ROW_PER_THREAD);
+  let row = row_of(group.x + group.y * groups.x, lane);
   let start = row / params.inner * params.cols * params.inner + row % params.inner;
   let cols = select(0u, params.cols, row < params.rows);   // no early return: a barrier follows
   let run = select((params.cols + LANES - 1u) / LANES, params.cols, ROW_PER_THREAD);

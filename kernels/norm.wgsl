@@ -6,10 +6,12 @@
 //   backward     dx = rstd (g - mean g - x̂ mean(g x̂))
 //   partials     of each block of rows: Σ dy x̂, and for the layer norm Σ dy
 //   *_parameters dweight, dbias = the sums over the blocks
-// Forward and backward: a workgroup owns a row. Partials: a thread owns a column of a block. Parameters: a column.
+// Forward and backward: a workgroup owns a row, or a thread (lib/rows.wgsl). Partials: a thread owns a column of a
+// block. Parameters: a column. The gradient that has reached x by another way, `waiting`, is added to dx in passing.
 
 alias Element = f32;
-const CENTRED: bool = true;   // layer norm; false: RMS norm
+const CENTRED: bool = true;      // layer norm; false: RMS norm, and bias is a stand-in
+const WAITING: bool = false;     // whether waiting is bound; else its binding is a stand-in
 
 struct Params {
   rows: u32,
@@ -22,15 +24,14 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<Element>;
 @group(0) @binding(1) var<storage, read> weight: array<Element>;
-@group(0) @binding(2) var<storage, read> bias: array<Element>;               // layer_forward
-@group(0) @binding(3) var<storage, read_write> layer_y: array<Element>;
-@group(0) @binding(4) var<storage, read_write> layer_stats: array<vec2f>;    // (mean, rstd) of each row
-@group(0) @binding(2) var<storage, read_write> rms_y: array<Element>;        // rms_forward
-@group(0) @binding(3) var<storage, read_write> rms_stats: array<vec2f>;
+@group(0) @binding(2) var<storage, read> bias: array<Element>;               // forward
+@group(0) @binding(3) var<storage, read_write> y: array<Element>;
+@group(0) @binding(4) var<storage, read_write> stats: array<vec2f>;          // (mean, rstd) of each row
 
 @group(0) @binding(2) var<storage, read> dy: array<Element>;                 // backward
-@group(0) @binding(3) var<storage, read> stats: array<vec2f>;
-@group(0) @binding(4) var<storage, read_write> dx: array<Element>;
+@group(0) @binding(3) var<storage, read> saved_stats: array<vec2f>;
+@group(0) @binding(4) var<storage, read> waiting: array<Element>;
+@group(0) @binding(5) var<storage, read_write> dx: array<Element>;
 
 @group(0) @binding(1) var<storage, read> partials_dy: array<Element>;        // partials
 @group(0) @binding(2) var<storage, read> partials_stats: array<vec2f>;
@@ -40,55 +41,68 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> dweight: array<Element>;
 @group(0) @binding(2) var<storage, read_write> dbias: array<Element>;
 
-/// (mean, rstd) of a row, on every lane. Two passes: the mean first, so that a large one costs no digits.
-fn stats_of(start: u32, lane: u32) -> vec2f {
-  let C = f32(params.C);
+fn four_x(i: u32) -> vec4f {
+  return vec4f(f32(x[i]), f32(x[i + STEP]), f32(x[i + 2u * STEP]), f32(x[i + 3u * STEP]));
+}
+
+fn four_weights(c: u32) -> vec4f {
+  return vec4f(f32(weight[c]), f32(weight[c + STEP]), f32(weight[c + 2u * STEP]), f32(weight[c + 3u * STEP]));
+}
+
+fn four_biases(c: u32) -> vec4f {
+  return vec4f(f32(bias[c]), f32(bias[c + STEP]), f32(bias[c + 2u * STEP]), f32(bias[c + 3u * STEP]));
+}
+
+fn four_dy(i: u32) -> vec4f {
+  return vec4f(f32(dy[i]), f32(dy[i + STEP]), f32(dy[i + 2u * STEP]), f32(dy[i + 3u * STEP]));
+}
+
+@compute @workgroup_size(LANES)
+fn forward(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = row_of(group.x + group.y * groups.x, lane);
+  let own = part_of_row(row, params.rows, params.C, 1u, lane);
+  let start = row * params.C;
+
+  // The mean first, in a pass of its own, so that a large one costs no digits.
   var mean = 0f;
   if (CENTRED) {
-    var sum = 0f;
-    for (var c = lane; c < params.C; c += LANES) { sum += f32(x[start + c]); }
-    mean = workgroup_sum(sum, lane) / C;
+    var four = vec4f(0);
+    for (var i = own.first; i < own.fours; i += 4u * STEP) { four += four_x(i); }
+    var sum = sum_of_four(four);
+    for (var i = own.fours; i < own.end; i += STEP) { sum += f32(x[i]); }
+    mean = row_sum(sum, lane) / f32(params.C);
   }
-  var power = 0f;
-  for (var c = lane; c < params.C; c += LANES) {
-    let centred = f32(x[start + c]) - mean;
+  var squares = vec4f(0);
+  for (var i = own.first; i < own.fours; i += 4u * STEP) {
+    let centred = four_x(i) - mean;
+    squares += centred * centred;
+  }
+  var power = sum_of_four(squares);
+  for (var i = own.fours; i < own.end; i += STEP) {
+    let centred = f32(x[i]) - mean;
     power += centred * centred;
   }
-  let variance = workgroup_sum(power, lane) / C;
-  return vec2f(mean, 1f / sqrt_precise(variance + params.eps));
-}
+  let variance = row_sum(power, lane) / f32(params.C);
+  let rstd = 1f / sqrt_precise(variance + params.eps);
 
-@compute @workgroup_size(LANES)
-fn layer_forward(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let row = group.x + group.y * groups.x;
-  if (row >= params.rows) { return; }
-  let start = row * params.C;
-  let found = stats_of(start, lane);
-  for (var c = lane; c < params.C; c += LANES) {
-    let normalised = (f32(x[start + c]) - found.x) * found.y;
-    layer_y[start + c] = Element(normalised * f32(weight[c]) + f32(bias[c]));
+  for (var i = own.first; i < own.fours; i += 4u * STEP) {
+    var four = (four_x(i) - mean) * rstd * four_weights(i - start);
+    if (CENTRED) { four += four_biases(i - start); }
+    y[i] = Element(four.x);
+    y[i + STEP] = Element(four.y);
+    y[i + 2u * STEP] = Element(four.z);
+    y[i + 3u * STEP] = Element(four.w);
   }
-  if (lane == 0u) { layer_stats[row] = found; }
-}
-
-@compute @workgroup_size(LANES)
-fn rms_forward(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let row = group.x + group.y * groups.x;
-  if (row >= params.rows) { return; }
-  let start = row * params.C;
-  let found = stats_of(start, lane);
-  for (var c = lane; c < params.C; c += LANES) {
-    rms_y[start + c] = Element(f32(x[start + c]) * found.y * f32(weight[c]));
+  for (var i = own.fours; i < own.end; i += STEP) {
+    var value = (f32(x[i]) - mean) * rstd * f32(weight[i - start]);
+    if (CENTRED) { value += f32(bias[i - start]); }
+    y[i] = Element(value);
   }
-  if (lane == 0u) { rms_stats[row] = found; }
+  if (row < params.rows && (ROW_PER_THREAD || lane == 0u)) { stats[row] = vec2f(mean, rstd); }
 }
 
 @compute @workgroup_size(LANES)
@@ -97,25 +111,46 @@ fn backward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let row = group.x + group.y * groups.x;
-  if (row >= params.rows) { return; }
+  let row = row_of(group.x + group.y * groups.x, lane);
+  let own = part_of_row(row, params.rows, params.C, 1u, lane);
   let start = row * params.C;
-  let mean = stats[row].x;
-  let rstd = stats[row].y;
-  var sum_g = 0f;
-  var sum_gx = 0f;
-  for (var c = lane; c < params.C; c += LANES) {
-    let g = f32(dy[start + c]) * f32(weight[c]);
+  let mean = saved_stats[min(row, params.rows - 1u)].x;
+  let rstd = saved_stats[min(row, params.rows - 1u)].y;
+
+  var sums_g = vec4f(0);
+  var sums_gx = vec4f(0);
+  for (var i = own.first; i < own.fours; i += 4u * STEP) {
+    let g = four_dy(i) * four_weights(i - start);
+    sums_g += g;
+    sums_gx += g * (four_x(i) - mean);
+  }
+  var sum_g = sum_of_four(sums_g);
+  var sum_gx = sum_of_four(sums_gx);
+  for (var i = own.fours; i < own.end; i += STEP) {
+    let g = f32(dy[i]) * f32(weight[i - start]);
     sum_g += g;
-    sum_gx += g * (f32(x[start + c]) - mean) * rstd;
+    sum_gx += g * (f32(x[i]) - mean);
   }
   var mean_g = 0f;
-  if (CENTRED) { mean_g = workgroup_sum(sum_g, lane) / f32(params.C); }
-  let mean_gx = workgroup_sum(sum_gx, lane) / f32(params.C);
-  for (var c = lane; c < params.C; c += LANES) {
-    let g = f32(dy[start + c]) * f32(weight[c]);
-    let normalised = (f32(x[start + c]) - mean) * rstd;
-    dx[start + c] = Element(rstd * (g - mean_g - normalised * mean_gx));
+  if (CENTRED) { mean_g = row_sum(sum_g, lane) / f32(params.C); }
+  let mean_gx = row_sum(sum_gx * rstd, lane) / f32(params.C);
+
+  for (var i = own.first; i < own.fours; i += 4u * STEP) {
+    let normalised = (four_x(i) - mean) * rstd;
+    var four = rstd * (four_dy(i) * four_weights(i - start) - mean_g - normalised * mean_gx);
+    if (WAITING) {
+      four += vec4f(f32(waiting[i]), f32(waiting[i + STEP]), f32(waiting[i + 2u * STEP]), f32(waiting[i + 3u * STEP]));
+    }
+    dx[i] = Element(four.x);
+    dx[i + STEP] = Element(four.y);
+    dx[i + 2u * STEP] = Element(four.z);
+    dx[i + 3u * STEP] = Element(four.w);
+  }
+  for (var i = own.fours; i < own.end; i += STEP) {
+    let normalised = (f32(x[i]) - mean) * rstd;
+    var value = rstd * (f32(dy[i]) * f32(weight[i - start]) - mean_g - normalised * mean_gx);
+    if (WAITING) { value += f32(waiting[i]); }
+    dx[i] = Element(value);
   }
 }
 

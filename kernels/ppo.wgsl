@@ -12,7 +12,6 @@
 //   sums, finish                         the value's terms and the means, in two stages and fixed order
 //   logits_backward, log_probs_backward  a thread per element of the gradients
 
-const ROW_THREADS: u32 = 1;           // threads that share a row of logits: 1 or LANES
 const MASKED: bool = false;           // whether mask is bound; else its binding is a stand-in
 const ACTION_MASKED: bool = false;    // whether actionMask is bound
 const CLIP_VALUES: bool = false;
@@ -103,35 +102,25 @@ fn policy_terms(n: u32, logProb: f32, entropy: f32) -> Sample {
   return sample;
 }
 
-fn row_max(value: f32, lane: u32) -> f32 {
-  if (ROW_THREADS == 1u) { return value; }
-  return workgroup_max(value, lane);
-}
-
-fn row_sum(value: f32, lane: u32) -> f32 {
-  if (ROW_THREADS == 1u) { return value; }
-  return workgroup_sum(value, lane);
-}
-
 @compute @workgroup_size(LANES)
 fn from_logits(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let n = (group.x + group.y * groups.x) * (LANES / ROW_THREADS) + lane / ROW_THREADS;
+  let n = row_of(group.x + group.y * groups.x, lane);
   let begin = n * params.actions;
   let width = select(0u, params.actions, n < params.samples);
-  let first = lane % ROW_THREADS;
+  let first = select(lane, 0u, ROW_PER_THREAD);
 
   var top = LOWEST;
-  for (var a = first; a < width; a += ROW_THREADS) { top = max(top, allowed_logit(begin + a)); }
+  for (var a = first; a < width; a += STEP) { top = max(top, allowed_logit(begin + a)); }
   top = row_max(top, lane);
 
   // d = logit - top:  H = log Σ e^d - Σ d e^d / Σ e^d, two terms of one sign
   var sum = 0f;
   var weighted = 0f;
-  for (var a = first; a < width; a += ROW_THREADS) {
+  for (var a = first; a < width; a += STEP) {
     let logit = allowed_logit(begin + a);
     if (logit > LOWEST) {
       let d = max(logit - top, -100.0);

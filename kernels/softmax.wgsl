@@ -2,14 +2,14 @@
 //   softmax       y = exp(x - max x) / Σ exp(x - max x)      dx = y (dy - Σ y dy)
 //   log-softmax   y = x - max x - ln Σ exp(x - max x)        dx = dy - exp(y) Σ dy
 // An element at LOWEST or below is masked: its probability is 0, its log stays what it is. A row that is masked
-// everywhere gives zeros. Maximum and sum are taken in one pass (Milakov & Gimelshein 2018).
+// everywhere gives zeros.
 //
-// A row belongs to a workgroup, or to a thread where rows are short or lie across memory: then neighbouring threads
-// read neighbouring elements, and nothing is left to reduce.
+// A row belongs to a workgroup, or to a thread (lib/rows.wgsl). Maximum, sum and result are three passes over it; from
+// the second on it comes from a cache. The one-pass maximum and sum (Milakov & Gimelshein 2018) needs a third
+// exponential per element, and measured no faster.
 
 alias Element = f32;
 const LOG: bool = false;             // log-softmax
-const ROW_PER_THREAD: bool = false;
 
 struct Params { rows: u32, cols: u32, inner: u32 }   // rows = outer * inner
 @group(1) @binding(0) var<uniform> params: Params;
@@ -20,31 +20,22 @@ struct Params { rows: u32, cols: u32, inner: u32 }   // rows = outer * inner
 @group(0) @binding(1) var<storage, read> dy: array<Element>;
 @group(0) @binding(2) var<storage, read_write> dx: array<Element>;
 
-/// The elements of one row that a thread owns: first, first + step, … below end, in elements of x.
-struct Part { first: u32, step: u32, end: u32 }
-
-fn part(group: u32, lane: u32) -> Part {
-  let row = select(group, group * LANES + lane, ROW_PER_THREAD);
-  let start = row / params.inner * params.cols * params.inner + row % params.inner;
-  let cols = select(0u, params.cols, row < params.rows);   // no early return: barriers follow
-  let first = select(lane, 0u, ROW_PER_THREAD);
-  let step = select(LANES, 1u, ROW_PER_THREAD);
-  return Part(start + first * params.inner, step * params.inner, start + cols * params.inner);
+fn four_x(i: u32, step: u32) -> vec4f {
+  return vec4f(f32(x[i]), f32(x[i + step]), f32(x[i + 2u * step]), f32(x[i + 3u * step]));
 }
 
-fn row_sum(value: f32, lane: u32) -> f32 {
-  if (ROW_PER_THREAD) { return value; }
-  return workgroup_sum(value, lane);
+fn four_y(i: u32, step: u32) -> vec4f {
+  return vec4f(f32(saved_y[i]), f32(saved_y[i + step]), f32(saved_y[i + 2u * step]), f32(saved_y[i + 3u * step]));
 }
 
-fn row_max(value: f32, lane: u32) -> f32 {
-  if (ROW_PER_THREAD) { return value; }
-  return workgroup_max(value, lane);
+fn four_dy(i: u32, step: u32) -> vec4f {
+  return vec4f(f32(dy[i]), f32(dy[i + step]), f32(dy[i + 2u * step]), f32(dy[i + 3u * step]));
 }
 
-/// exp(x - top) for x <= top; 0 where x is masked.
-fn weight(x: f32, top: f32) -> f32 {
-  return select(exp_safe(x - top), 0f, x <= LOWEST);
+/// shift: the row's maximum, and for log-softmax the logarithm of its sum apart, since the sum of both may lose it.
+fn result(x: vec4f, shift: vec2f, scale: f32) -> vec4f {
+  if (LOG) { return select((x - shift.x) - shift.y, x, x <= vec4f(LOWEST)); }
+  return exp_nonpositive(x - shift.x) * scale;
 }
 
 @compute @workgroup_size(LANES)
@@ -53,30 +44,32 @@ fn forward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let own = part(group.x + group.y * groups.x, lane);
-  var top = LOWEST;
-  var sum = 0f;
-  for (var i = own.first; i < own.end; i += own.step) {
-    let value = f32(x[i]);
-    if (value > top) {
-      sum = sum * weight(top, value) + 1f;
-      top = value;
-    } else {
-      sum += weight(value, top);
-    }
-  }
-  let row_top = row_max(top, lane);
-  let total = row_sum(sum * weight(top, row_top), lane);
+  let row = row_of(group.x + group.y * groups.x, lane);
+  let own = part_of_row(row, params.rows, params.cols, params.inner, lane);
+  var tops = vec4f(LOWEST);
+  for (var i = own.first; i < own.fours; i += 4u * own.step) { tops = max(tops, four_x(i, own.step)); }
+  var top = max_of_four(tops);
+  for (var i = own.fours; i < own.end; i += own.step) { top = max(top, f32(x[i])); }
+  top = row_max(top, lane);
 
-  let log_total = log_safe(total);
-  let scale = 1f / max(total, SMALLEST_NORMAL);   // a total of 0 has weights of 0
-  for (var i = own.first; i < own.end; i += own.step) {
-    let value = f32(x[i]);
-    if (LOG) {
-      y[i] = Element(select(value - row_top - log_total, value, value <= LOWEST));
-    } else {
-      y[i] = Element(weight(value, row_top) * scale);
-    }
+  var sums = vec4f(0);
+  for (var i = own.first; i < own.fours; i += 4u * own.step) { sums += exp_nonpositive(four_x(i, own.step) - top); }
+  var sum = sum_of_four(sums);
+  for (var i = own.fours; i < own.end; i += own.step) { sum += exp_safe(f32(x[i]) - top); }
+  sum = row_sum(sum, lane);
+
+  // Where all is masked, each element would weigh as much as the maximum: 1.
+  let scale = select(1f / max(sum, 1f), 0f, top <= LOWEST);
+  let shift = vec2f(top, log_safe(sum));
+  for (var i = own.first; i < own.fours; i += 4u * own.step) {
+    let four = result(four_x(i, own.step), shift, scale);
+    y[i] = Element(four.x);
+    y[i + own.step] = Element(four.y);
+    y[i + 2u * own.step] = Element(four.z);
+    y[i + 3u * own.step] = Element(four.w);
+  }
+  for (var i = own.fours; i < own.end; i += own.step) {
+    y[i] = Element(result(vec4f(f32(x[i])), shift, scale).x);
   }
 }
 
@@ -86,19 +79,31 @@ fn backward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let own = part(group.x + group.y * groups.x, lane);
-  var sum = 0f;
-  for (var i = own.first; i < own.end; i += own.step) {
+  let row = row_of(group.x + group.y * groups.x, lane);
+  let own = part_of_row(row, params.rows, params.cols, params.inner, lane);
+  var sums = vec4f(0);
+  for (var i = own.first; i < own.fours; i += 4u * own.step) {
+    if (LOG) { sums += four_dy(i, own.step); } else { sums += four_dy(i, own.step) * four_y(i, own.step); }
+  }
+  var sum = sum_of_four(sums);
+  for (var i = own.fours; i < own.end; i += own.step) {
     sum += f32(dy[i]) * select(f32(saved_y[i]), 1f, LOG);
   }
-  let total = row_sum(sum, lane);
+  sum = row_sum(sum, lane);
 
-  for (var i = own.first; i < own.end; i += own.step) {
-    let value = f32(saved_y[i]);
-    if (LOG) {
-      dx[i] = Element(f32(dy[i]) - exp_safe(value) * total);
-    } else {
-      dx[i] = Element(value * (f32(dy[i]) - total));
-    }
+  for (var i = own.first; i < own.fours; i += 4u * own.step) {
+    let four = slope(four_y(i, own.step), four_dy(i, own.step), sum);
+    dx[i] = Element(four.x);
+    dx[i + own.step] = Element(four.y);
+    dx[i + 2u * own.step] = Element(four.z);
+    dx[i + 3u * own.step] = Element(four.w);
   }
+  for (var i = own.fours; i < own.end; i += own.step) {
+    dx[i] = Element(slope(vec4f(f32(saved_y[i])), vec4f(f32(dy[i])), sum).x);
+  }
+}
+
+fn slope(y: vec4f, dy: vec4f, sum: f32) -> vec4f {
+  if (LOG) { return dy - exp_nonpositive(y) * sum; }
+  return y * (dy - sum);
 }

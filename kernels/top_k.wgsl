@@ -5,7 +5,6 @@
 // as the largest of those that follow the one before in that order: k passes, exact for every k, and nothing to mark.
 
 alias Element = f32;
-const ROW_PER_THREAD: bool = false;
 
 struct Params { rows: u32, cols: u32, inner: u32, k: u32 }   // rows = outer * inner
 @group(1) @binding(0) var<uniform> params: Params;
@@ -33,10 +32,6 @@ fn next_largest(row: u32, after: f32, index: u32, lane: u32) -> u32 {
   }
   if (ROW_PER_THREAD) { return at; }
   return workgroup_argmax(best, at, lane);
-}
-
-fn row_of(group: u32, lane: u32) -> u32 {
-  return select(group, group * LANES + lane, ROW_PER_THREAD);
 }
 
 @compute @workgroup_size(LANES)

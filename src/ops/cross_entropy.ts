@@ -6,7 +6,7 @@ import { format, sameShape } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { full } from './copy.ts';
-import { allocate, expectDType, kernelFile, lanesFor, launch, WORKGROUP } from './launch.ts';
+import { allocate, expectDType, kernelFile, launch } from './launch.ts';
 import { rowBlocks } from './row_blocks.ts';
 import { rowsAlong } from './rows.ts';
 
@@ -75,12 +75,12 @@ function rowLosses(logits: Tensor, targets: Tensor, settings: Settings) {
   const lse = allocate(runtime, [targets.size, 2], 'f32');
   const dense = runtime.dense(logits);
   for (const { view, first, count } of rowBlocks(dense)) {
-    const { perThread, workgroups } = rowsAlong('crossEntropy', view.shape, 1);
+    const { workgroups, constants } = rowsAlong('crossEntropy', view, 1);
     launch(kernel, 'rows', {
       inputs: [view, targets],
       outputs: [losses, lse],
       params: { ...UNUSED, ...settings, rows: count, firstRow: first },
-      constants: constantsFor(logits, targets, perThread),
+      constants: { Element: logits.dtype, Target: targets.dtype, ...constants },
       workgroups,
       flops: 16 * view.size,
       fault: `crossEntropy: a target is out of range [0, ${settings.V})`,
@@ -120,12 +120,12 @@ function gradient(
   const blocks = rowBlocks(dense);
   const dyStride = dy.rank === 0 ? 0 : 1;
   for (const [i, { view, first, count }] of rowBlocks(dlogits).entries()) {
-    const { perThread, workgroups } = rowsAlong('crossEntropy', view.shape, 1);
+    const { workgroups, constants } = rowsAlong('crossEntropy', view, 1);
     launch(kernel, 'backward', {
       inputs: [blocks[i]!.view, targets, lse, dy, weight],
       outputs: [view],
       params: { ...UNUSED, ...settings, rows: count, firstRow: first, dyStride },
-      constants: constantsFor(logits, targets, perThread),
+      constants: { Element: logits.dtype, Target: targets.dtype, ...constants },
       workgroups,
       flops: 16 * view.size,
     });
@@ -134,15 +134,6 @@ function gradient(
   }
   if (dense !== logits) dense.dispose();
   return dlogits;
-}
-
-function constantsFor(logits: Tensor, targets: Tensor, perThread: boolean) {
-  return {
-    Element: logits.dtype,
-    Target: targets.dtype,
-    ROW_PER_THREAD: String(perThread),
-    LANES: perThread ? WORKGROUP : lanesFor(logits.runtime),
-  };
 }
 
 /** @returns V. */

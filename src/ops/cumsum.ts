@@ -19,7 +19,7 @@ export function cumsum(x: Tensor, { axis = -1 }: { axis?: number } = {}): Tensor
 
 /** Reversed, the sums run from the end: each direction is the other's gradient. */
 function runningSum(x: Tensor, axis: number, reversed: boolean): Tensor {
-  const { rows, cols, inner, perThread, workgroups } = rowsAlong('cumsum', x.shape, axis);
+  const { rows, cols, inner, workgroups, constants } = rowsAlong('cumsum', x, axis);
   const output = allocate(x.runtime, x.shape, x.dtype);
   launch(kernel, 'forward', {
     inputs: [x],
@@ -29,7 +29,7 @@ function runningSum(x: Tensor, axis: number, reversed: boolean): Tensor {
       Element: x.dtype,
       Sum: isFloat(x.dtype) ? 'f32' : x.dtype,
       REVERSED: String(reversed),
-      ROW_PER_THREAD: String(perThread),
+      ...constants,
     },
     workgroups,
     flops: 2 * x.size,

@@ -1,25 +1,20 @@
-// Layer norm and RMS norm over the last axis.
+// Layer norm and RMS norm over the last axis, also of a sum on the residual stream.
 
+import addSource from '../../kernels/add_norm.wgsl' with { type: 'text' };
 import source from '../../kernels/norm.wgsl' with { type: 'text' };
 import { ShapeError } from '../errors.ts';
-import { sizeOf } from '../tensor/shape.ts';
+import type { Constants } from '../gpu/wgsl.ts';
 import { type Gradients, record } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add, mul, pow, sub } from './binary.ts';
 import { full } from './copy.ts';
-import {
-  allocate,
-  expectDType,
-  expectShape,
-  groupsFor,
-  kernelFile,
-  lanesFor,
-  launch,
-} from './launch.ts';
+import { allocate, expectDType, expectShape, groupsFor, kernelFile, launch } from './launch.ts';
 import { mean, sumTo } from './reduce.ts';
+import { rowsAlong } from './rows.ts';
 import { square } from './unary.ts';
 
 const kernel = kernelFile('norm', source);
+const addKernel = kernelFile('add_norm', addSource);
 
 export interface NormOptions {
   /** Added to the variance, or to the mean square, under the root. */
@@ -51,87 +46,182 @@ export function rmsNorm(x: Tensor, weight: Tensor, { eps = 1e-6 }: NormOptions =
   return norm('rmsNorm', x, [weight], eps);
 }
 
-type Name = 'layerNorm' | 'rmsNorm';
+/** A sum on the residual stream, and its norm; both of x's shape. */
+export interface NormedSum {
+  readonly sum: Tensor;
+  readonly normed: Tensor;
+}
 
-/** `parameters`: weight, and the layer norm's bias. */
-function norm(name: Name, x: Tensor, parameters: readonly Tensor[], eps: number): Tensor {
-  expectDType(name, 'x', x, 'f32', 'f16');
-  const C = x.shape.at(-1);
-  if (C === undefined) throw new ShapeError(`${name}: x is a scalar, expected [..., C]`);
-  for (const [i, parameter] of parameters.entries()) {
-    expectShape(name, ['weight', 'bias'][i]!, parameter, [C]);
-    expectDType(name, ['weight', 'bias'][i]!, parameter, x.dtype);
-  }
-  const { output, stats } = normalise(name, x, parameters, eps);
+/**
+ * sum = x + residual and normed = layerNorm(sum, weight, bias), in one pass.
+ * @param x [..., C], f32 or f16.   @param residual of x's shape and type.   The others as layerNorm's.
+ * @throws ShapeError or DTypeError when the arguments do not fit.
+ */
+export function addLayerNorm(
+  x: Tensor,
+  residual: Tensor,
+  weight: Tensor,
+  bias: Tensor,
+  { eps = 1e-5 }: NormOptions = {},
+): NormedSum {
+  return addNorm('addLayerNorm', x, residual, [weight, bias], eps);
+}
+
+/**
+ * sum = x + residual and normed = rmsNorm(sum, weight), in one pass.
+ * @param x [..., C], f32 or f16.   @param residual of x's shape and type.   The others as rmsNorm's.
+ * @throws ShapeError or DTypeError when the arguments do not fit.
+ */
+export function addRmsNorm(
+  x: Tensor,
+  residual: Tensor,
+  weight: Tensor,
+  { eps = 1e-6 }: NormOptions = {},
+): NormedSum {
+  return addNorm('addRmsNorm', x, residual, [weight], eps);
+}
+
+/** `parameters`: weight, and the layer norm's bias, which tells it from the RMS norm. */
+function norm(name: string, x: Tensor, parameters: readonly Tensor[], eps: number): Tensor {
+  check(name, x, parameters);
+  const { rows, cols, workgroups, constants } = rowsAlong(name, x, -1);
+  const y = allocate(x.runtime, x.shape, x.dtype);
+  using stats = allocate(x.runtime, [rows, 2], 'f32');
+  launch(kernel, 'forward', {
+    inputs: [x, parameters[0]!, parameters.at(-1)!],
+    outputs: [y, stats],
+    params: { rows, C: cols, eps, blockRows: 0, blocks: 0 },
+    constants: { ...constants, ...variantOf(x, parameters) },
+    workgroups: x.size > 0 ? workgroups : 0,
+    flops: 8 * x.size,
+  });
+  return recordNorm(name, x, parameters, { y, stats, eps });
+}
+
+/** The sum is recorded apart: its gradient waits when the norm's arrives, whose kernel adds the two. */
+function addNorm(
+  name: string,
+  x: Tensor,
+  residual: Tensor,
+  parameters: readonly Tensor[],
+  eps: number,
+): NormedSum {
+  check(name, x, parameters);
+  expectShape(name, 'residual', residual, x.shape);
+  expectDType(name, 'residual', residual, x.dtype);
+  const { rows, cols, workgroups, constants } = rowsAlong(name, x, -1);
+  const [sum, y] = [0, 1].map(() => allocate(x.runtime, x.shape, x.dtype)) as [Tensor, Tensor];
+  using stats = allocate(x.runtime, [rows, 2], 'f32');
+  launch(addKernel, 'forward', {
+    inputs: [x, residual, parameters[0]!, parameters.at(-1)!],
+    outputs: [sum, y, stats],
+    params: { rows, C: cols, eps },
+    constants: { ...constants, ...variantOf(x, parameters) },
+    workgroups: x.size > 0 ? workgroups : 0,
+    flops: 9 * x.size,
+  });
+  record({
+    name: 'add',
+    inputs: [x, residual],
+    output: sum,
+    saved: [],
+    backward: (dy) => [dy, dy],
+  });
+  return { sum, normed: recordNorm(name, sum, parameters, { y, stats, eps }) };
+}
+
+interface Normed {
+  readonly y: Tensor;
+  /** (mean, rstd) of each row, [rows, 2]. */
+  readonly stats: Tensor;
+  readonly eps: number;
+}
+
+function recordNorm(
+  name: string,
+  x: Tensor,
+  parameters: readonly Tensor[],
+  { y, stats, eps }: Normed,
+): Tensor {
+  const centred = parameters.length === 2;
   const inputs = [x, ...parameters];
   const wanted = inputs.map((input) => input.edge !== null);
   const zeros = () => inputs.map(({ shape }) => full(x.runtime, shape, 0, x.dtype));
-  record({
+  return record({
     name,
     inputs,
-    output,
-    saved: [x, parameters[0]!, stats],
-    backward: (dy, [x, weight]) =>
-      x.size > 0 ? composedGradients(name, dy, x, weight, eps) : zeros(),
-    fused: (dy, [x, weight, stats]) => {
+    output: y,
+    saved: [x, ...parameters, stats],
+    backward: (dy, saved) =>
+      x.size > 0 ? composedGradients(dy, saved[0]!, saved[1]!, { centred, eps }) : zeros(),
+    fused: (dy, saved, take) => {
       if (x.size === 0) return zeros();
+      const [x0, ...rest] = saved;
+      const savedStats = rest.pop()!;
       return [
-        wanted[0] ? inputGradient(name, dy, x, weight, stats) : null,
-        ...(wanted[1] || wanted[2] ? parameterGradients(name, dy, x, stats) : [null, null]),
+        wanted[0] ? inputGradient(name, dy, x0!, rest, savedStats, take(0)) : null,
+        ...(wanted[1] || wanted[2]
+          ? parameterGradients(dy, x0!, rest, savedStats)
+          : parameters.map(() => null)),
       ];
     },
   });
-  stats.dispose(); // the record holds it under a handle of its own
-  return output;
 }
 
-/** y, and (mean, rstd) of each row, [rows, 2]. */
-function normalise(name: Name, x: Tensor, parameters: readonly Tensor[], eps: number) {
-  const rows = rowsOf(x);
-  const output = allocate(x.runtime, x.shape, x.dtype);
-  const stats = allocate(x.runtime, [rows, 2], 'f32');
-  launch(kernel, name === 'layerNorm' ? 'layer_forward' : 'rms_forward', {
-    inputs: [x, ...parameters],
-    outputs: [output, stats],
-    ...settings(name, x, { eps }),
-    workgroups: x.size > 0 ? rows : 0,
-    flops: 8 * x.size,
-  });
-  return { output, stats };
-}
-
-function inputGradient(name: Name, dy: Tensor, x: Tensor, weight: Tensor, stats: Tensor): Tensor {
+/** dx, and what else has reached x. */
+function inputGradient(
+  name: string,
+  dy: Tensor,
+  x: Tensor,
+  parameters: readonly Tensor[],
+  stats: Tensor,
+  waiting: Tensor | null,
+): Tensor {
+  const { rows, cols, workgroups, constants } = rowsAlong(name, x, -1);
   const dx = allocate(x.runtime, x.shape, x.dtype);
   launch(kernel, 'backward', {
-    inputs: [x, weight, dy, stats],
+    inputs: [x, parameters[0]!, dy, stats, waiting ?? dy],
     outputs: [dx],
-    ...settings(name, x),
-    workgroups: rowsOf(x),
+    params: { rows, C: cols, eps: 0, blockRows: 0, blocks: 0 },
+    constants: {
+      ...constants,
+      ...variantOf(x, parameters),
+      WAITING: String(waiting !== null),
+    },
+    workgroups,
     flops: 14 * x.size,
   });
   return dx;
 }
 
 /** In two stages, each of about √rows steps: the same order of additions on every run. */
-function parameterGradients(name: Name, dy: Tensor, x: Tensor, stats: Tensor): Tensor[] {
+function parameterGradients(
+  dy: Tensor,
+  x: Tensor,
+  parameters: readonly Tensor[],
+  stats: Tensor,
+): Tensor[] {
   const { runtime, dtype } = x;
   const C = x.shape.at(-1)!;
-  const blockRows = Math.max(16, Math.ceil(Math.sqrt(rowsOf(x))));
-  const blocks = Math.ceil(rowsOf(x) / blockRows);
+  const rows = x.size / C;
+  const blockRows = Math.max(16, Math.ceil(Math.sqrt(rows)));
+  const blocks = Math.ceil(rows / blockRows);
+  const params = { rows, C, eps: 0, blockRows, blocks };
   using sums = allocate(runtime, [blocks, C, 2], 'f32');
   launch(kernel, 'partials', {
     inputs: [x, dy, stats],
     outputs: [sums],
-    ...settings(name, x, { blockRows, blocks }),
+    params,
+    constants: { Element: dtype },
     workgroups: blocks * groupsFor(C),
     flops: 5 * x.size,
   });
-  const gradients = [allocate(runtime, [C], dtype)];
-  if (name === 'layerNorm') gradients.push(allocate(runtime, [C], dtype));
-  launch(kernel, name === 'layerNorm' ? 'layer_parameters' : 'rms_parameters', {
+  const gradients = parameters.map(() => allocate(runtime, [C], dtype));
+  launch(kernel, parameters.length === 2 ? 'layer_parameters' : 'rms_parameters', {
     inputs: [sums],
     outputs: gradients,
-    ...settings(name, x, { blockRows, blocks }),
+    params,
+    constants: { Element: dtype },
     workgroups: groupsFor(C),
     flops: 2 * sums.size,
   });
@@ -140,35 +230,32 @@ function parameterGradients(name: Name, dy: Tensor, x: Tensor, stats: Tensor): T
 
 /** The same by ops, from x̂ on, so that it can be differentiated again. */
 function composedGradients(
-  name: Name,
   dy: Tensor,
   x: Tensor,
   weight: Tensor,
-  eps: number,
+  { centred, eps }: { centred: boolean; eps: number },
 ): Gradients {
   const perRow = { axis: -1, keepDims: true };
-  const isLayer = name === 'layerNorm';
-  const centred = isLayer ? sub(x, mean(x, perRow)) : x;
-  const rstd = pow(add(mean(square(centred), perRow), eps), -0.5);
-  const normalised = mul(centred, rstd);
+  const shifted = centred ? sub(x, mean(x, perRow)) : x;
+  const rstd = pow(add(mean(square(shifted), perRow), eps), -0.5);
+  const normalised = mul(shifted, rstd);
   const g = mul(dy, weight);
   const across = sub(g, mul(normalised, mean(mul(g, normalised), perRow)));
   const dweight = sumTo(mul(dy, normalised), weight.shape);
-  if (!isLayer) return [mul(rstd, across), dweight];
+  if (!centred) return [mul(rstd, across), dweight];
   return [mul(rstd, sub(across, mean(g, perRow))), dweight, sumTo(dy, weight.shape)];
 }
 
-function settings(name: Name, x: Tensor, { eps = 0, blockRows = 0, blocks = 0 } = {}) {
-  return {
-    params: { rows: rowsOf(x), C: x.shape.at(-1)!, eps, blockRows, blocks },
-    constants: {
-      Element: x.dtype,
-      CENTRED: String(name === 'layerNorm'),
-      LANES: lanesFor(x.runtime),
-    },
-  };
+function variantOf(x: Tensor, parameters: readonly Tensor[]): Constants {
+  return { Element: x.dtype, CENTRED: String(parameters.length === 2) };
 }
 
-function rowsOf(x: Tensor): number {
-  return sizeOf(x.shape.slice(0, -1));
+function check(name: string, x: Tensor, parameters: readonly Tensor[]): void {
+  expectDType(name, 'x', x, 'f32', 'f16');
+  const C = x.shape.at(-1);
+  if (C === undefined) throw new ShapeError(`${name}: x is a scalar, expected [..., C]`);
+  for (const [i, parameter] of parameters.entries()) {
+    expectShape(name, ['weight', 'bias'][i]!, parameter, [C]);
+    expectDType(name, ['weight', 'bias'][i]!, parameter, x.dtype);
+  }
 }

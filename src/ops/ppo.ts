@@ -118,7 +118,7 @@ export function ppoLoss(
     outputs: [terms],
     params,
     workgroups: wide ? count : groupsFor(count),
-    constants: { ...constants, ...maskConstant(samples), ROW_THREADS: wide ? WORKGROUP : 1 },
+    constants: { ...constants, ...maskConstant(samples), ROW_PER_THREAD: String(!wide) },
     flops: 30 * logits.size,
     fault: `ppoLoss: an action is out of range [0, ${choices})`,
   });

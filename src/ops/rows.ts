@@ -1,7 +1,9 @@
 // Rows along one axis of a dense tensor, for the kernels that take (outer, cols, inner).
 
-import { resolveAxis, type Shape, sizeOf } from '../tensor/shape.ts';
-import { WORKGROUP } from './launch.ts';
+import type { Constants } from '../gpu/wgsl.ts';
+import { resolveAxis, sizeOf } from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { lanesFor, WORKGROUP } from './launch.ts';
 
 /** The elements along an axis form a row: cols of them, inner apart. */
 export interface Rows {
@@ -10,20 +12,32 @@ export interface Rows {
   readonly rows: number;
   readonly cols: number;
   readonly inner: number;
-  /** A thread takes a whole row: rows are short, or lie across memory and are many. Else a workgroup takes one. */
-  readonly perThread: boolean;
   readonly workgroups: number;
+  /** Whether a thread takes a row, or a workgroup, and of how many threads: the constants of lib/rows.wgsl. */
+  readonly constants: Constants;
 }
 
 /** Up to this length a row is read faster by one thread than by a workgroup that has to reduce. */
 const SHORT_ROW = 32;
 
-export function rowsAlong(op: string, shape: Shape, axis: number): Rows {
-  const at = resolveAxis(op, axis, shape.length);
-  const cols = shape[at]!;
-  const inner = sizeOf(shape.slice(at + 1));
-  const rows = sizeOf(shape.slice(0, at)) * inner;
-  const perThread = cols <= SHORT_ROW || (inner > 1 && rows >= cols);
-  const workgroups = perThread ? Math.ceil(rows / WORKGROUP) : rows;
-  return { axis: at, rows, cols, inner, perThread, workgroups };
+/** Rows of x along `axis`, which may be negative. @throws ShapeError for an axis that x does not have. */
+export function rowsAlong(op: string, x: Tensor, axis: number): Rows {
+  const at = resolveAxis(op, axis, x.rank);
+  const cols = x.shape[at]!;
+  const inner = sizeOf(x.shape.slice(at + 1));
+  const rows = sizeOf(x.shape.slice(0, at)) * inner;
+  const lanes = lanesFor(x.runtime);
+  const short = cols <= SHORT_ROW || (inner > 1 && rows >= cols);
+  // A software adapter's barriers cost more than its loads; it is busy with a few SIMD groups of rows.
+  const many = x.runtime.gpu.adapter.software && rows >= 4 * lanes;
+  const perThread = short || many;
+  const threads = short ? WORKGROUP : lanes;
+  return {
+    axis: at,
+    rows,
+    cols,
+    inner,
+    workgroups: perThread ? Math.ceil(rows / threads) : rows,
+    constants: { ROW_PER_THREAD: String(perThread), LANES: threads },
+  };
 }

@@ -4,7 +4,7 @@ import source from '../../kernels/softmax.wgsl' with { type: 'text' };
 import { record } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { mul, sub } from './binary.ts';
-import { allocate, expectDType, kernelFile, lanesFor, launch, WORKGROUP } from './launch.ts';
+import { allocate, expectDType, kernelFile, launch } from './launch.ts';
 import { sum } from './reduce.ts';
 import { rowsAlong } from './rows.ts';
 import { exp } from './unary.ts';
@@ -42,7 +42,7 @@ function along(
   derivative: (dy: Tensor, y: Tensor, axis: number) => Tensor,
 ): Tensor {
   expectDType(name, 'x', x, 'f32', 'f16');
-  const { axis: at, rows, cols, inner, perThread, workgroups } = rowsAlong(name, x.shape, axis);
+  const { axis: at, rows, cols, inner, workgroups, constants } = rowsAlong(name, x, axis);
   const run = (entry: 'forward' | 'backward', inputs: Tensor[]): Tensor => {
     const result = allocate(x.runtime, x.shape, x.dtype);
     launch(kernel, entry, {
@@ -52,8 +52,7 @@ function along(
       constants: {
         Element: x.dtype,
         LOG: String(name === 'logSoftmax'),
-        ROW_PER_THREAD: String(perThread),
-        LANES: perThread ? WORKGROUP : lanesFor(x.runtime),
+        ...constants,
       },
       workgroups,
       flops: 8 * x.size,

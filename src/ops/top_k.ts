@@ -29,7 +29,7 @@ export interface TopKOptions {
  * @throws ShapeError for an axis that x does not have or that has no elements.
  */
 export function argmax(x: Tensor, { axis = -1, keepDims = false }: ArgmaxOptions = {}): Tensor {
-  const { axis: at } = rowsAlong('argmax', x.shape, axis);
+  const { axis: at } = rowsAlong('argmax', x, axis);
   if (x.shape[at] === 0) {
     throw new ShapeError(`argmax: axis ${at} of ${format(x.shape)} has no elements`);
   }
@@ -46,7 +46,7 @@ export function topK(
   x: Tensor,
   { k, axis = -1 }: TopKOptions,
 ): { values: Tensor; indices: Tensor } {
-  const { axis: at } = rowsAlong('topK', x.shape, axis);
+  const { axis: at } = rowsAlong('topK', x, axis);
   if (!Number.isInteger(k) || k < 1 || k > x.shape[at]!) {
     throw new ShapeError(
       `topK: k is ${k}, and axis ${at} of ${format(x.shape)} has ${x.shape[at]} elements`,
@@ -59,13 +59,13 @@ export function topK(
 /** The indices of the k largest, i32. `shape` is x's with k along the axis; with k = 1 it may lack the axis. */
 function indicesOfLargest(op: string, x: Tensor, axis: number, k: number, shape: Shape): Tensor {
   expectDType(op, 'x', x, 'f32', 'f16');
-  const { rows, cols, inner, perThread, workgroups } = rowsAlong(op, x.shape, axis);
+  const { rows, cols, inner, workgroups, constants } = rowsAlong(op, x, axis);
   const output = allocate(x.runtime, shape, 'i32');
   launch(kernel, k === 1 ? 'argmax' : 'top_k', {
     inputs: [x],
     outputs: [output],
     params: { rows, cols, inner, k },
-    constants: { Element: x.dtype, ROW_PER_THREAD: String(perThread) },
+    constants: { Element: x.dtype, ...constants },
     workgroups,
     flops: k * x.size,
   });

@@ -22,8 +22,14 @@ export interface Recording<Saved extends readonly Tensor[]> {
   /** dy -> gradients of the inputs, by ops. null: the op has no second derivative, and says so by name. */
   readonly backward: ((dy: Tensor, saved: Saved) => Gradients) | null;
   /** The same in fewer kernels; used when no graph of the gradients is wanted. */
-  readonly fused?: (dy: Tensor, saved: Saved) => Gradients;
+  readonly fused?: (dy: Tensor, saved: Saved, take: Take) => Gradients;
 }
+
+/**
+ * The gradient that has reached an input by another way, if any. A kernel that takes it has to add it to its own: the
+ * tape then does not (a residual stream's, in the backward of the norm that reads it).
+ */
+export type Take = (input: number) => Tensor | null;
 
 let recording = true;
 let nodesMade = 0;
@@ -31,6 +37,21 @@ let nodesMade = 0;
 /** Runs `fn` without recording; results have no gradient. */
 export function noGrad<T>(fn: () => T): T {
   return withRecording(false, fn);
+}
+
+/** Runs `fn` with recording, also where a caller has switched it off. */
+export function recorded<T>(fn: () => T): T {
+  return withRecording(true, fn);
+}
+
+/** Whether ops are recorded here. */
+export function isRecording(): boolean {
+  return recording;
+}
+
+/** Nodes made so far: the order of the next one. */
+export function nodeCount(): number {
+  return nodesMade;
 }
 
 /** Runs `fn` without recording and frees what it made but does not return: for the insides of an op. */
@@ -203,7 +224,12 @@ function flow(
       const gradient = pending.get(node);
       if (!gradient) continue;
       pending.delete(node);
-      const parts = tidy(() => ownHandles(differentiate(node, gradient, createGraph), gradient));
+      const taken: Tensor[] = [];
+      const take = takeFrom(pending, node, taken);
+      const parts = tidy(() =>
+        ownHandles(differentiate(node, gradient, createGraph, take), gradient),
+      );
+      for (const waiting of taken) waiting.dispose();
       for (const [i, part] of parts.entries()) {
         const edge = node.edges[i];
         if (!edge || !part) part?.dispose();
@@ -216,6 +242,19 @@ function flow(
     }
     for (const [leaf, gradient] of atLeaves) atLeaf(leaf, gradient);
   });
+}
+
+/** Hands out what waits for the node's inputs, and notes it in `taken`. */
+function takeFrom(pending: Map<Node, Tensor>, node: Node, taken: Tensor[]): Take {
+  return (input) => {
+    const edge = node.edges[input];
+    if (!edge || 'leaf' in edge) return null;
+    const waiting = pending.get(edge.node);
+    if (!waiting) return null;
+    pending.delete(edge.node);
+    taken.push(waiting);
+    return waiting;
+  };
 }
 
 /** A backward may return dy itself, or one tensor for two inputs; each gets a handle that can be freed alone. */
@@ -241,14 +280,33 @@ function merge<K>(waiting: Map<K, Tensor>, key: K, part: Tensor, createGraph: bo
   part.dispose();
 }
 
-function differentiate(node: Node, dy: Tensor, createGraph: boolean): Gradients {
+function differentiate(node: Node, dy: Tensor, createGraph: boolean, take: Take): Gradients {
   const saved = node.savedTensors;
-  if (!createGraph && node.fused) return node.fused(dy, saved);
+  if (!createGraph && node.fused) return node.fused(dy, saved, take);
   if (node.backward) return node.backward(dy, saved);
   if (!createGraph) throw new TensorError(`${node.name}: has no backward`);
   throw new TensorError(
     `${node.name}: has no second derivative; differentiate it without createGraph`,
   );
+}
+
+/**
+ * The leaves that y depends on, each once.
+ * @throws TensorError when a node on the way is older than `since`.
+ */
+export function leavesBelow(y: Tensor, since: number): Tensor[] {
+  if (!y.edge) return [];
+  if ('leaf' in y.edge) return [y.edge.leaf];
+  const leaves = new Set<Tensor>();
+  for (const { name, order, edges } of nodesBelow(y.edge.node)) {
+    if (order < since) {
+      throw new TensorError(
+        `checkpoint: the function uses a result of ${name} that was computed outside; pass it as an input`,
+      );
+    }
+    for (const edge of edges) if (edge && 'leaf' in edge) leaves.add(edge.leaf);
+  }
+  return [...leaves];
 }
 
 /** All nodes that `root` depends on, latest first. */
