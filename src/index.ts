@@ -8,6 +8,7 @@ export type { Timing } from './gpu/timing.ts';
 export { loadCheckpoint, saveCheckpoint } from './io/checkpoint.ts';
 // Files
 export { readSafetensors, writeSafetensors } from './io/safetensors.ts';
+export { checkpoint } from './nn/checkpoint.ts';
 export { Initialiser } from './nn/initialiser.ts';
 export { Dropout, Embedding, LayerNorm, MLP, RMSNorm } from './nn/layers.ts';
 export { type Adapter, Linear, withAdapter } from './nn/linear.ts';
@@ -30,6 +31,7 @@ export {
   pow,
   sub,
 } from './ops/binary.ts';
+export type { CapturedStep } from './ops/capture.ts';
 export { cast, writeAt } from './ops/copy.ts';
 // Losses
 export { crossEntropy } from './ops/cross_entropy.ts';

@@ -31,11 +31,15 @@ export const TRAIN_DEFAULTS = {
   bias: false,
   tiedEmbeddings: true,
   dropout: 0,
+  /** Gradient checkpointing: layers are computed again in the backward pass, which saves memory and costs time. */
+  checkpointing: false,
 
   // The optimisation
   steps: 400,
   /** Sequences per step. */
   batch: 12,
+  /** Parts of the batch that are computed one after another and their gradients added: less memory. Divides `batch`. */
+  accumulate: 1,
   learningRate: 1e-3,
   minLearningRate: 1e-4,
   /** Steps of linear warm-up, at most half of those over which the cosine falls: short runs learn too. */
@@ -84,6 +88,7 @@ export const TRAIN_CHECKS: Checks<TrainSettings> = {
   dropout: between(0, 0.9),
   steps: positiveInteger,
   batch: positiveInteger,
+  accumulate: positiveInteger,
   learningRate: positive,
   minLearningRate: nonNegative,
   warmupSteps: nonNegativeInteger,
@@ -180,6 +185,7 @@ export function modelConfig(settings: TrainSettings, vocabularySize: number): Tr
     bias,
     tiedEmbeddings,
     dropout,
+    checkpointing,
   } = settings;
   return {
     vocabularySize,
@@ -195,5 +201,6 @@ export function modelConfig(settings: TrainSettings, vocabularySize: number): Tr
     bias,
     tiedEmbeddings,
     dropout,
+    checkpointing,
   };
 }

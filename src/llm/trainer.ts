@@ -1,12 +1,16 @@
 // One training step, and all state that steps change: parameters and the optimiser's moments.
+// The first step is captured, and the others replay it.
 
-import { DataError } from '../errors.ts';
+import { ConfigError, DataError } from '../errors.ts';
 import type { HostTensor } from '../io/host_tensor.ts';
 import { Initialiser } from '../nn/initialiser.ts';
+import type { CapturedStep } from '../ops/capture.ts';
 import { writeAt } from '../ops/copy.ts';
 import { crossEntropy } from '../ops/cross_entropy.ts';
 import type { Device } from '../ops/device.ts';
-import { reshape } from '../ops/view.ts';
+import { mean } from '../ops/reduce.ts';
+import { stack } from '../ops/shape_ops.ts';
+import { reshape, slice } from '../ops/view.ts';
 import { AdamW } from '../optim/adamw.ts';
 import { clipGradNorm } from '../optim/clip.ts';
 import { cosine } from '../optim/schedule.ts';
@@ -27,6 +31,10 @@ export class Trainer {
   private readonly targets: Tensor;
   /** Losses of the latest steps, by step modulo its length: they are read back together. */
   private readonly recent: Tensor;
+  /** The gradient of the step's loss with respect to the loss of one of its parts. */
+  private readonly share: Tensor;
+  /** `update`, captured at the first step. */
+  private replayUpdate: CapturedStep<Tensor> | null = null;
 
   constructor(
     private readonly device: Device,
@@ -34,7 +42,10 @@ export class Trainer {
     private readonly data: TrainingData,
   ) {
     const { seed, batch, context, learningRate: lr, minLearningRate: minLr } = settings;
-    const { beta1, beta2, eps, weightDecay } = settings;
+    const { beta1, beta2, eps, weightDecay, accumulate } = settings;
+    if (batch % accumulate !== 0) {
+      throw new ConfigError(`accumulate is ${accumulate}, expected a divisor of batch, ${batch}`);
+    }
     this.model = new Transformer(
       new Initialiser(device, seed),
       modelConfig(settings, data.tokenizer.vocabularySize),
@@ -55,24 +66,45 @@ export class Trainer {
     this.recent = kept(
       device.zeros([Math.max(settings.logEvery, settings.evaluateEvery, settings.checkpointEvery)]),
     );
+    this.share = kept(device.full([], 1 / accumulate));
   }
 
   /** Step number `step`, from 0: draws its batch, and updates the parameters. Nothing is read back. */
   step(step: number): void {
-    const { seed, batch, context, gradClip } = this.settings;
+    const { seed, batch, context } = this.settings;
     const { inputs, targets } = drawBatch(this.data.train, { batch, context, seed, step });
     this.ids.write(inputs);
     this.targets.write(targets);
     this.device.beginStep(seed, step);
     this.optimizer.lr = this.schedule(step);
-    this.device.scope(() => {
-      const loss = crossEntropy(this.model.forward(this.ids, { training: true }), this.targets);
-      backward(loss);
-      if (gradClip > 0) clipGradNorm(this.optimizer, gradClip);
-      this.optimizer.step({ zeroGrad: true });
-      writeAt(this.recent, reshape(loss, [1]), step % this.recent.size);
-    });
+    this.optimizer.advance();
+    writeAt(this.recent, this.updated(), step % this.recent.size);
     this.device.submit();
+  }
+
+  /** The loss [1] of `update`, which is run by JavaScript once and replayed from then on. */
+  private updated(): Tensor {
+    if (this.replayUpdate) return this.replayUpdate();
+    this.replayUpdate = this.device.capture(() => this.update());
+    return this.replayUpdate.result;
+  }
+
+  /** The part of a step that is the same each time: all that differs was written to tensors before. */
+  private update(): Tensor {
+    const { batch, accumulate, gradClip } = this.settings;
+    const rows = batch / accumulate;
+    const losses = Array.from({ length: accumulate }, (_, part) =>
+      this.device.scope(() => {
+        const range = { start: [part * rows], end: [(part + 1) * rows] };
+        const logits = this.model.forward(slice(this.ids, range), { training: true });
+        const loss = crossEntropy(logits, slice(this.targets, range));
+        backward(loss, { dy: this.share });
+        return reshape(loss, [1]);
+      }),
+    );
+    if (gradClip > 0) clipGradNorm(this.optimizer, gradClip);
+    this.optimizer.apply({ zeroGrad: true });
+    return losses.length === 1 ? losses[0]! : mean(stack(losses), { axis: 0 });
   }
 
   /** Training losses of the steps from `begin` up to but without `end`. @throws DataError for a loss that is not finite. */
@@ -88,8 +120,8 @@ export class Trainer {
 
   /** Mean loss on the held-out part. @throws DataError for one that is not finite. */
   async evaluate(): Promise<number> {
-    const { batch, evaluationTokens: maximumTokens } = this.settings;
-    const options = { batch, maximumTokens };
+    const { batch, accumulate, evaluationTokens: maximumTokens } = this.settings;
+    const options = { batch: batch / accumulate, maximumTokens };
     const loss = await evaluateLoss(this.device, this.model, this.data.validation, options);
     requireFinite(loss, 'validation loss');
     return loss;
@@ -125,7 +157,9 @@ export class Trainer {
 
   /** Frees what only training needs; the model stays. */
   dispose(): void {
-    for (const x of [this.ids, this.targets, this.recent]) x.dispose();
+    this.replayUpdate?.dispose();
+    this.replayUpdate?.result.dispose();
+    for (const x of [this.ids, this.targets, this.recent, this.share]) x.dispose();
     this.optimizer.dispose();
   }
 }

@@ -3,6 +3,7 @@
 // Shapes: B sequences, T positions, C width, H heads, D = C / H.
 
 import { ConfigError, ShapeError } from '../errors.ts';
+import { checkpoint } from '../nn/checkpoint.ts';
 import type { Initialiser } from '../nn/initialiser.ts';
 import { type Activation, Dropout, Embedding, LayerNorm, MLP, RMSNorm } from '../nn/layers.ts';
 import { Linear } from '../nn/linear.ts';
@@ -35,6 +36,8 @@ export interface TransformerConfig {
   readonly tiedEmbeddings: boolean;
   /** On the embedding, the attention probabilities and both residual branches. */
   readonly dropout: number;
+  /** In training, keep of each layer its input alone and compute the rest again in backward. Default false. */
+  readonly checkpointing?: boolean;
 }
 
 type Norm = RMSNorm | LayerNorm;
@@ -147,7 +150,10 @@ export class Transformer extends Module {
     let h = this.tokens.forward(ids);
     if (this.positions) h = add(h, slice(this.positions.weight, { end: [T] }));
     h = this.dropout.forward(h, training);
-    for (const block of this.blocks) h = block.forward(h, training);
+    for (const block of this.blocks) {
+      const layer = (x: Tensor) => block.forward(x, training);
+      h = training && this.config.checkpointing ? checkpoint(layer, h) : layer(h);
+    }
     h = this.norm.forward(h);
     return this.head ? this.head.forward(h) : linear(h, this.tokens.weight);
   }

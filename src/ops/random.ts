@@ -19,6 +19,10 @@ export interface RandomState {
   readonly tensor: Tensor;
   /** The stream of the next random op of this step. */
   nextStream(): number;
+  /** The stream that `nextStream` will give. */
+  readonly stream: number;
+  /** Runs `fn` with the streams from `from` on, as an earlier run of it had, and goes on where it was. */
+  rewound<T>(from: number, fn: () => T): T;
   /** Begins a step: the numbers of its ops follow from seed and step alone. */
   begin(seed: number | bigint, step: number): void;
 }
@@ -39,6 +43,18 @@ export function randomState(runtime: Runtime): RandomState {
   const state: RandomState = {
     tensor,
     nextStream: () => stream++,
+    get stream() {
+      return stream;
+    },
+    rewound(from, fn) {
+      const here = stream;
+      stream = from;
+      try {
+        return fn();
+      } finally {
+        stream = here;
+      }
+    },
     begin(seed, step) {
       stream = 0;
       tensor.write([...keyOf(seed), step, 0]);
