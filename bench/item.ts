@@ -19,7 +19,7 @@ export type Results = Readonly<Record<string, ArrayLike<number>>>;
 
 /** An item on a device, ready to be called any number of times. */
 export interface Work {
-  /** One call: records its dispatches and gives the tensors that it made, by name; reads nothing back. */
+  /** One call: records its dispatches, and frees what it makes but for its results, by name; reads nothing back. */
   run(): Tensors;
   /** Results that `run` does not give as tensors; they are read after the last call. */
   read?(): Promise<Results>;

@@ -29,18 +29,17 @@ export function opItem({ reference, call, wanted = [], parts = wholeOf, ...given
     direction,
     options,
     quick,
-    start(_device, x) {
-      if (direction === 'forward') return { run: () => named(call(x)) };
+    start(device, x) {
+      if (direction === 'forward') return { run: () => device.scope(() => named(call(x))) };
       const leaves = wanted.map((name) => x[name]!.requireGrad());
-      return {
-        run() {
-          const outputs = named(call(x));
-          const [first] = Object.values(outputs);
-          const gradients = grad(first!, leaves, x.dy ? { dy: x.dy } : {});
-          const entries = wanted.map((name, i) => [`d${name}`, gradients[i]!] as const);
-          return { ...outputs, ...Object.fromEntries(entries) };
-        },
+      const run = () => {
+        const outputs = named(call(x));
+        const [first] = Object.values(outputs);
+        const gradients = grad(first!, leaves, x.dy ? { dy: x.dy } : {});
+        const entries = wanted.map((name, i) => [`d${name}`, gradients[i]!] as const);
+        return { ...outputs, ...Object.fromEntries(entries) };
       };
+      return { run: () => device.scope(run) };
     },
     check: (inputs, results) => checkParts(reference, options, parts(inputs), results),
   };

@@ -157,12 +157,12 @@ class Side implements Candidate {
 
   /** The outputs of the last call stay, to be checked. */
   readonly run = (): void => {
-    const { device, work, kernel, substitute } = this;
+    const { work, kernel, substitute } = this;
+    const { substitutes } = this.device.gpu;
     free(this.last);
-    const { substitutes } = device.gpu;
     if (kernel) substitutes.set(kernel.like, substitute!);
     try {
-      this.last = device.scope(() => work!.run());
+      this.last = work!.run();
     } finally {
       if (kernel) substitutes.delete(kernel.like);
     }
