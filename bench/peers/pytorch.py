@@ -99,7 +99,7 @@ def adamw_call(item, x):
 
 def adamw(parameters, o, lr):
     betas = (o["beta1"], o["beta2"])
-    return torch.optim.AdamW(parameters, lr, betas, o["eps"], o["weightDecay"], foreach=True)
+    return torch.optim.AdamW(parameters, lr, betas, o["eps"], o["weightDecay"])
 
 
 def rope_tables(T, D):

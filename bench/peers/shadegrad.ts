@@ -1,7 +1,6 @@
 // We ourselves, in the form of a peer.
 
 import type { Device } from '../../src/ops/device.ts';
-import { scope } from '../../src/tensor/scope.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import type { HostArrays, Item, Results, Tensors } from '../item.ts';
 import type { Peer, PeerWork } from './peer.ts';
@@ -28,7 +27,7 @@ function start(device: Device, item: Item, inputs: HostArrays): PeerWork {
     async sample(calls) {
       for (let i = 0; i < calls; i++) {
         for (const x of Object.values(last)) x.dispose();
-        last = scope(() => work.run());
+        last = work.run();
       }
       await device.sync();
       return calls;
