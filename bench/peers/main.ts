@@ -93,7 +93,8 @@ function runChild(task: Task): Promise<Ended> {
     });
     child.on('exit', (code, signal) => {
       clearTimeout(timer);
-      const complaint = complaints.join('').trim().split('\n').at(-1);
+      const lines = complaints.join('').trim().split('\n');
+      const complaint = lines.find((line) => /error/i.test(line)) ?? lines.at(-1);
       resolve({ outcome, last, end: end || `crashed (${signal ?? code}): ${complaint}` });
     });
     child.send(task);
