@@ -71,7 +71,7 @@ export async function contest(
     announce(peer.name, 'starts');
     watch.enter(peer.name);
     try {
-      const contestant = await warm(peer, item, inputs, limitSeconds);
+      const contestant = await warm(peer, item, inputs);
       const problem = wrong(item, contestant, contestants[0]);
       const seconds = contestant.milliseconds / 1000;
       if (problem) missing[peer.name] = `wrong: ${problem}${cause(watch, peer)}`;
@@ -111,21 +111,14 @@ export async function contest(
   return { item: item.name, family: item.family, rounds, ours: ours!, peers: others, missing };
 }
 
-/** The first call compiles; the second tells how long one takes, unless that is known to be far too long. */
-async function warm(
-  peer: Peer,
-  item: Item,
-  inputs: HostArrays,
-  limitSeconds: number,
-): Promise<Contestant> {
+/** The first call compiles; the second tells how long one takes. */
+async function warm(peer: Peer, item: Item, inputs: HostArrays): Promise<Contestant> {
   await peer.open();
   const work = await peer.start(item, inputs);
-  let [calls, milliseconds] = await timed(work, 1);
-  if (milliseconds < 2000 * limitSeconds) {
-    const [more, time] = await timed(work, 1);
-    [calls, milliseconds] = [calls + more, time / more];
-  }
-  return { peer, work, calls, milliseconds, results: await work.results() };
+  const [first] = await timed(work, 1);
+  const [calls, time] = await timed(work, 1);
+  const results = await work.results();
+  return { peer, work, calls: first + calls, milliseconds: time / calls, results };
 }
 
 async function timePerCall({ work, milliseconds }: Contestant): Promise<number> {

@@ -20,8 +20,8 @@ const HELP = `npm run bench:peers -- [options]
   --limit <s>       a peer with slower calls is not timed in rounds (20; 5 on SwiftShader)
   --json            JSON on stdout, one object a line`;
 
-/** A child that says nothing for so long is stopped. */
-const SILENCE_MS = 150_000;
+/** A child that says nothing for so long is stopped: jax-js compiles a training step for two minutes. */
+const SILENCE_MS = 300_000;
 
 const { values: options } = parseArgs({
   options: {
