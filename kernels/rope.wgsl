@@ -9,29 +9,40 @@
 
 alias Element = f32;
 const INTERLEAVED: bool = false;
-const RANK: u32 = 8;     // of the leading axes, T included
+const RANK: u32 = 8;       // of the leading axes, T included
+const PAIR_RANK: u32 = 8;  // of the second tensor's
 
 struct Params {
-  pairs: u32,            // of x
-  half: u32,             // D / 2
+  pairs: u32,              // of x
+  half: u32,               // D / 2
   T: u32,
-  rowsPerBatch: u32,     // rows of x that share a row of positions
-  sign: f32,             // -1 turns back
-  offset: i32,           // the position of t = 0, without positions
+  sign: f32,               // -1 turns back
+  offset: i32,             // the position of t = 0, without positions
   positioned: u32,
   positionsStart: u32,
-  positionsStride: u32,  // along the batch; 0: all share one row
+  positionsStride: u32,    // along the batch; 0: all share one row
+  rowsPerBatch: u32,       // rows of x that share a row of positions
   xStart: u32, yStart: u32,
   shape: array<vec4u, 2>,
   xStrides: array<vec4u, 2>,
   yStrides: array<vec4u, 2>,
+  secondPairs: u32,        // the second tensor's likewise; for `pair`
+  secondRowsPerBatch: u32,
+  secondXStart: u32, secondYStart: u32,
+  secondShape: array<vec4u, 2>,
+  secondXStrides: array<vec4u, 2>,
+  secondYStrides: array<vec4u, 2>,
 }
 @group(1) @binding(0) var<uniform> params: Params;
 
 @group(0) @binding(0) var<storage, read> x: array<Element>;
-@group(0) @binding(1) var<storage, read> table: array<vec2f>;      // (4, 256, D / 2): cos, sin of digit 256^k θ_i
-@group(0) @binding(2) var<storage, read> positions: array<i32>;    // (T) or (B, T)
-@group(0) @binding(3) var<storage, read_write> y: array<Element>;
+@group(0) @binding(1) var<storage, read> table: array<vec2f>;        // (4, 256, D / 2): cos, sin of digit 256^k θ_i
+@group(0) @binding(2) var<storage, read> positions: array<i32>;      // (T) or (B, T)
+@group(0) @binding(3) var<storage, read_write> y: array<Element>;    // forward
+
+@group(0) @binding(3) var<storage, read> second_x: array<Element>;   // pair
+@group(0) @binding(4) var<storage, read_write> first_y: array<Element>;
+@group(0) @binding(5) var<storage, read_write> second_y: array<Element>;
 
 /// (cos φ, sin φ) of pair i at position p.
 fn rotation(p: i32, i: u32) -> vec2f {
@@ -46,6 +57,50 @@ fn rotation(p: i32, i: u32) -> vec2f {
   return turn;
 }
 
+/// The rotation of pair i in a row.
+fn turn_of(row: u32, i: u32, rowsPerBatch: u32) -> vec2f {
+  let t = row % params.T;
+  var p = params.offset + i32(t);
+  if (params.positioned != 0u) {
+    p = positions[params.positionsStart + row / rowsPerBatch * params.positionsStride + t];
+  }
+  return rotation(p, i) * vec2f(1f, params.sign);
+}
+
+/// Where the two elements of pair i lie in a row that starts at `start`.
+fn elements(start: u32, i: u32) -> vec2u {
+  return start + select(vec2u(i, i + params.half), vec2u(2u * i, 2u * i + 1u), INTERLEAVED);
+}
+
+fn turned(pair: vec2f, turn: vec2f) -> vec2f {
+  return vec2f(pair.x * turn.x - pair.y * turn.y, pair.x * turn.y + pair.y * turn.x);
+}
+
+/// (start in x, start in y) of a row.
+fn starts(row: u32) -> vec2u {
+  var at = vec2u(params.xStart, params.yStart);
+  var rest = row;
+  for (var axis = RANK - 1u; axis > 0u; axis--) {
+    let size = params.shape[axis / 4u][axis % 4u];
+    at += rest % size * vec2u(params.xStrides[axis / 4u][axis % 4u], params.yStrides[axis / 4u][axis % 4u]);
+    rest /= size;
+  }
+  return at + rest * vec2u(params.xStrides[0][0], params.yStrides[0][0]);
+}
+
+/// The same of the second tensor.
+fn second_starts(row: u32) -> vec2u {
+  var at = vec2u(params.secondXStart, params.secondYStart);
+  var rest = row;
+  for (var axis = PAIR_RANK - 1u; axis > 0u; axis--) {
+    let size = params.secondShape[axis / 4u][axis % 4u];
+    at += rest % size
+      * vec2u(params.secondXStrides[axis / 4u][axis % 4u], params.secondYStrides[axis / 4u][axis % 4u]);
+    rest /= size;
+  }
+  return at + rest * vec2u(params.secondXStrides[0][0], params.secondYStrides[0][0]);
+}
+
 @compute @workgroup_size(64)
 fn forward(
   @builtin(workgroup_id) group: vec3u,
@@ -56,28 +111,40 @@ fn forward(
   if (index >= params.pairs) { return; }
   let i = index % params.half;
   let row = index / params.half;
-  let t = row % params.T;
-  var p = params.offset + i32(t);
-  if (params.positioned != 0u) {
-    p = positions[params.positionsStart + row / params.rowsPerBatch * params.positionsStride + t];
+  let start = starts(row);
+  let source = elements(start.x, i);
+  let goal = elements(start.y, i);
+  let result = turned(vec2f(f32(x[source.x]), f32(x[source.y])), turn_of(row, i, params.rowsPerBatch));
+  y[goal.x] = Element(result.x);
+  y[goal.y] = Element(result.y);
+}
+
+@compute @workgroup_size(64)
+fn pair(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = (group.x + group.y * groups.x) * 64u + lane;
+  if (index >= params.pairs + params.secondPairs) { return; }
+  if (index < params.pairs) {
+    let i = index % params.half;
+    let row = index / params.half;
+    let start = starts(row);
+    let source = elements(start.x, i);
+    let goal = elements(start.y, i);
+    let result = turned(vec2f(f32(x[source.x]), f32(x[source.y])), turn_of(row, i, params.rowsPerBatch));
+    first_y[goal.x] = Element(result.x);
+    first_y[goal.y] = Element(result.y);
+  } else {
+    let i = (index - params.pairs) % params.half;
+    let row = (index - params.pairs) / params.half;
+    let start = second_starts(row);
+    let source = elements(start.x, i);
+    let goal = elements(start.y, i);
+    let values = vec2f(f32(second_x[source.x]), f32(second_x[source.y]));
+    let result = turned(values, turn_of(row, i, params.secondRowsPerBatch));
+    second_y[goal.x] = Element(result.x);
+    second_y[goal.y] = Element(result.y);
   }
-  let turn = rotation(p, i) * vec2f(1f, params.sign);
-  var xAt = params.xStart;
-  var yAt = params.yStart;
-  var rest = row;
-  for (var axis = RANK - 1u; axis > 0u; axis--) {
-    let size = params.shape[axis / 4u][axis % 4u];
-    let at = rest % size;
-    rest /= size;
-    xAt += at * params.xStrides[axis / 4u][axis % 4u];
-    yAt += at * params.yStrides[axis / 4u][axis % 4u];
-  }
-  xAt += rest * params.xStrides[0][0];
-  yAt += rest * params.yStrides[0][0];
-  let a = select(i, 2u * i, INTERLEAVED);
-  let b = select(i + params.half, 2u * i + 1u, INTERLEAVED);
-  let u = f32(x[xAt + a]);
-  let v = f32(x[xAt + b]);
-  y[yAt + a] = Element(u * turn.x - v * turn.y);
-  y[yAt + b] = Element(u * turn.y + v * turn.x);
 }

@@ -45,18 +45,21 @@ export { gather } from './ops/gather.ts';
 export { packHalf, unpackHalf } from './ops/half_pairs.ts';
 // Products, norms, attention
 export { linear } from './ops/linear.ts';
+export { type LinearCrossEntropyOptions, linearCrossEntropy } from './ops/linear_cross_entropy.ts';
 export { loraLinear } from './ops/lora.ts';
 export { type MatmulOptions, matmul } from './ops/matmul.ts';
-export { layerNorm, rmsNorm } from './ops/norm.ts';
+export { addLayerNorm, addRmsNorm, layerNorm, type NormedSum, rmsNorm } from './ops/norm.ts';
+export { type PolicyHead, policyHead } from './ops/policy_head.ts';
 export { ppoLoss, ppoLossFromLogProbs } from './ops/ppo.ts';
 export { bradleyTerryLoss, dpoLoss } from './ops/preference.ts';
 export { dropout } from './ops/random.ts';
 // Reductions and selection
 export { logSumExp, max, mean, min, sum, variance } from './ops/reduce.ts';
-export { rope } from './ops/rope.ts';
+export { rope, ropePair } from './ops/rope.ts';
 export { where } from './ops/select.ts';
 export { concat, pad, stack } from './ops/shape_ops.ts';
 export { logSoftmax, softmax } from './ops/softmax.ts';
+export { swiglu } from './ops/swiglu.ts';
 export { argmax, topK } from './ops/top_k.ts';
 // Elementwise
 export {

@@ -21,7 +21,13 @@ const title = ({ op, name }: OpCase) => `${op}: ${name}`;
 const titled = (some: readonly OpCase[]) => some.map((each) => [title(each), each] as const);
 
 /** They have no composed backward, and say so. */
-const ONCE_ONLY = ['attention', 'crossEntropy', 'ppoLoss', 'ppoLossFromLogProbs'];
+const ONCE_ONLY = [
+  'attention',
+  'crossEntropy',
+  'linearCrossEntropy',
+  'ppoLoss',
+  'ppoLossFromLogProbs',
+];
 
 let device: Device;
 

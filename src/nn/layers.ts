@@ -1,11 +1,11 @@
 // The layers that models are made of besides Linear.
 
 import { ConfigError } from '../errors.ts';
-import { mul } from '../ops/binary.ts';
 import { embedding } from '../ops/embedding.ts';
 import { layerNorm, rmsNorm } from '../ops/norm.ts';
 import { dropout } from '../ops/random.ts';
-import { gelu, silu } from '../ops/unary.ts';
+import { swiglu } from '../ops/swiglu.ts';
+import { gelu } from '../ops/unary.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Initialiser } from './initialiser.ts';
 import { Linear } from './linear.ts';
@@ -113,7 +113,7 @@ export class MLP extends Module {
 
   forward(x: Tensor): Tensor {
     const up = this.up.forward(x);
-    if (this.gate) return this.down.forward(mul(silu(this.gate.forward(x)), up));
+    if (this.gate) return this.down.forward(swiglu(this.gate.forward(x), up));
     return this.down.forward(
       gelu(up, { approximate: this.options.activation === 'gelu' ? 'none' : 'tanh' }),
     );

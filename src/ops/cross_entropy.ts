@@ -7,7 +7,7 @@ import { record } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { full } from './copy.ts';
 import { allocate, expectDType, kernelFile, launch } from './launch.ts';
-import { rowBlocks } from './row_blocks.ts';
+import { type RowBlock, rowBlocks } from './row_blocks.ts';
 import { rowsAlong } from './rows.ts';
 
 const kernel = kernelFile('cross_entropy', source);
@@ -37,9 +37,7 @@ export function crossEntropy(
   expectDType('crossEntropy', 'logits', logits, 'f32', 'f16');
   expectDType('crossEntropy', 'targets', targets, 'i32', 'u32');
   const V = checkShapes(logits, targets);
-  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
-    throw new ConfigError(`crossEntropy: labelSmoothing is ${labelSmoothing}, expected 0 to 1`);
-  }
+  checkSmoothing('crossEntropy', labelSmoothing);
   const settings = { V, ignoreIndex, labelSmoothing };
   const { losses, lse } = rowLosses(logits, targets, settings);
   const { loss, weight } =
@@ -52,47 +50,70 @@ export function crossEntropy(
     output: loss,
     saved: [logits, targets, lse, weight],
     backward: null,
-    fused: (dy, saved) => [gradient(dy, saved, settings)],
+    fused: (dy, [logits, targets, lse, weight]) => [
+      gradient(logits, { targets, lse, dy, weight }, settings),
+    ],
   });
   // The record holds what it needs under handles of its own.
   for (const temporary of [losses, lse, weight]) if (temporary !== loss) temporary.dispose();
   return loss;
 }
 
-interface Settings {
+export interface Settings {
   readonly V: number;
   readonly ignoreIndex: number;
   readonly labelSmoothing: number;
 }
 
+/** Of all rows: one loss each, of the targets' shape, and the two parts of its log-sum-exp, [rows, 2]. */
+export interface RowLosses {
+  readonly losses: Tensor;
+  readonly lse: Tensor;
+}
+
 /** Parameters that only some entry points read. */
 const UNUSED = { rows: 0, firstRow: 0, isMean: 0, dyStride: 0, fault: 0 };
 
-/** One loss a row, of the targets' shape; and the logarithm of each row's Σ exp, [rows, 2]. */
-function rowLosses(logits: Tensor, targets: Tensor, settings: Settings) {
-  const { runtime } = logits;
-  const losses = allocate(runtime, targets.shape, 'f32');
-  const lse = allocate(runtime, [targets.size, 2], 'f32');
-  const dense = runtime.dense(logits);
-  for (const { view, first, count } of rowBlocks(dense)) {
-    const { workgroups, constants } = rowsAlong('crossEntropy', view, 1);
-    launch(kernel, 'rows', {
-      inputs: [view, targets],
-      outputs: [losses, lse],
-      params: { ...UNUSED, ...settings, rows: count, firstRow: first },
-      constants: { Element: logits.dtype, Target: targets.dtype, ...constants },
-      workgroups,
-      flops: 16 * view.size,
-      fault: `crossEntropy: a target is out of range [0, ${settings.V})`,
-    });
-    view.dispose();
+export function allocateLosses(targets: Tensor): RowLosses {
+  return {
+    losses: allocate(targets.runtime, targets.shape, 'f32'),
+    lse: allocate(targets.runtime, [targets.size, 2], 'f32'),
+  };
+}
+
+/** The losses of the rows of one block of logits. */
+export function blockLosses(
+  op: string,
+  { view: logits, first, count }: RowBlock,
+  targets: Tensor,
+  { losses, lse }: RowLosses,
+  settings: Settings,
+): void {
+  const { workgroups, constants } = rowsAlong(op, logits, 1);
+  launch(kernel, 'rows', {
+    inputs: [logits, targets],
+    outputs: [losses, lse],
+    params: { ...UNUSED, ...settings, rows: count, firstRow: first },
+    constants: { Element: logits.dtype, Target: targets.dtype, ...constants },
+    workgroups,
+    flops: 16 * logits.size,
+    fault: `${op}: a target is out of range [0, ${settings.V})`,
+  });
+}
+
+function rowLosses(logits: Tensor, targets: Tensor, settings: Settings): RowLosses {
+  const found = allocateLosses(targets);
+  const dense = logits.runtime.dense(logits);
+  for (const block of rowBlocks(dense)) {
+    blockLosses('crossEntropy', block, targets, found, settings);
+    block.view.dispose();
   }
   if (dense !== logits) dense.dispose();
-  return { losses, lse };
+  return found;
 }
 
 /** The mean or the sum of the losses, a scalar; and what each was multiplied with, [1]. */
-function weightedSum(losses: Tensor, targets: Tensor, settings: Settings, isMean: boolean) {
+export function weightedSum(losses: Tensor, targets: Tensor, settings: Settings, isMean: boolean) {
   const { runtime } = losses;
   const weight = allocate(runtime, [1], 'f32');
   if (losses.size === 0) return { loss: full(runtime, [], 0, 'f32'), weight };
@@ -108,32 +129,50 @@ function weightedSum(losses: Tensor, targets: Tensor, settings: Settings, isMean
   return { loss, weight };
 }
 
-/** dlogits, by recomputing the softmax from the logits. */
-function gradient(
-  dy: Tensor,
-  saved: readonly [Tensor, Tensor, Tensor, Tensor],
+export interface Upstream {
+  readonly targets: Tensor;
+  readonly lse: Tensor;
+  /** Of the loss: a scalar, or one a row. */
+  readonly dy: Tensor;
+  /** [1] */
+  readonly weight: Tensor;
+}
+
+/** dlogits of the rows of one block, by computing their softmax anew. */
+export function blockGradient(
+  dlogits: Tensor,
+  { view: logits, first, count }: RowBlock,
+  { targets, lse, dy, weight }: Upstream,
   settings: Settings,
-): Tensor {
-  const [logits, targets, lse, weight] = saved;
+): void {
+  const { workgroups, constants } = rowsAlong('crossEntropy', logits, 1);
+  launch(kernel, 'backward', {
+    inputs: [logits, targets, lse, dy, weight],
+    outputs: [dlogits],
+    params: { ...UNUSED, ...settings, rows: count, firstRow: first, dyStride: dy.size > 1 ? 1 : 0 },
+    constants: { Element: logits.dtype, Target: targets.dtype, ...constants },
+    workgroups,
+    flops: 16 * logits.size,
+  });
+}
+
+function gradient(logits: Tensor, upstream: Upstream, settings: Settings): Tensor {
   const dlogits = allocate(logits.runtime, logits.shape, logits.dtype);
   const dense = logits.runtime.dense(logits);
   const blocks = rowBlocks(dense);
-  const dyStride = dy.rank === 0 ? 0 : 1;
-  for (const [i, { view, first, count }] of rowBlocks(dlogits).entries()) {
-    const { workgroups, constants } = rowsAlong('crossEntropy', view, 1);
-    launch(kernel, 'backward', {
-      inputs: [blocks[i]!.view, targets, lse, dy, weight],
-      outputs: [view],
-      params: { ...UNUSED, ...settings, rows: count, firstRow: first, dyStride },
-      constants: { Element: logits.dtype, Target: targets.dtype, ...constants },
-      workgroups,
-      flops: 16 * view.size,
-    });
+  for (const [i, { view }] of rowBlocks(dlogits).entries()) {
+    blockGradient(view, blocks[i]!, upstream, settings);
     view.dispose();
     blocks[i]!.view.dispose();
   }
   if (dense !== logits) dense.dispose();
   return dlogits;
+}
+
+/** @throws ConfigError unless the share is from 0 to 1. */
+export function checkSmoothing(op: string, labelSmoothing: number): void {
+  if (labelSmoothing >= 0 && labelSmoothing <= 1) return;
+  throw new ConfigError(`${op}: labelSmoothing is ${labelSmoothing}, expected 0 to 1`);
 }
 
 /** @returns V. */

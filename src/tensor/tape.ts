@@ -225,7 +225,7 @@ function flow(
       if (!gradient) continue;
       pending.delete(node);
       const taken: Tensor[] = [];
-      const take = takeFrom(pending, node, taken);
+      const take = takeFrom(pending, node, taken, inner?.wanted);
       const parts = tidy(() =>
         ownHandles(differentiate(node, gradient, createGraph, take), gradient),
       );
@@ -244,11 +244,16 @@ function flow(
   });
 }
 
-/** Hands out what waits for the node's inputs, and notes it in `taken`. */
-function takeFrom(pending: Map<Node, Tensor>, node: Node, taken: Tensor[]): Take {
+/** Hands out what waits for the node's inputs, unless a caller asked for it, and notes it in `taken`. */
+function takeFrom(
+  pending: Map<Node, Tensor>,
+  node: Node,
+  taken: Tensor[],
+  wanted?: ReadonlySet<Tensor | Node>,
+): Take {
   return (input) => {
     const edge = node.edges[input];
-    if (!edge || 'leaf' in edge) return null;
+    if (!edge || 'leaf' in edge || wanted?.has(edge.node)) return null;
     const waiting = pending.get(edge.node);
     if (!waiting) return null;
     pending.delete(edge.node);

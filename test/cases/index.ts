@@ -4,6 +4,7 @@ import type { ErrorCase, OpCase } from '../reference/case.ts';
 import attention, { errors as attentionErrors, large as attentionLarge } from './attention.ts';
 import binary, { errors as binaryErrors, large as binaryLarge } from './binary.ts';
 import embedding, { errors as embeddingErrors, large as embeddingLarge } from './embedding.ts';
+import fused, { errors as fusedErrors, large as fusedLarge } from './fused.ts';
 import matmul, { errors as matmulErrors, large as matmulLarge } from './matmul.ts';
 import norm, { errors as normErrors, large as normLarge } from './norm.ts';
 import reduce, { errors as reduceErrors, large as reduceLarge } from './reduce.ts';
@@ -30,4 +31,5 @@ export const families: Readonly<Record<string, Family>> = {
   attention: { cases: attention, errors: attentionErrors, large: attentionLarge },
   shape: { cases: shape, errors: shapeErrors, large: shapeLarge },
   rl: { cases: rl, errors: rlErrors, large: rlLarge },
+  fused: { cases: fused, errors: fusedErrors, large: fusedLarge },
 };

@@ -4,6 +4,7 @@ import * as attention from './attention.ts';
 import * as binary from './binary.ts';
 import type { OpReference } from './case.ts';
 import * as embedding from './embedding.ts';
+import * as fused from './fused.ts';
 import * as matmul from './matmul.ts';
 import * as norm from './norm.ts';
 import * as reduce from './reduce.ts';
@@ -23,6 +24,7 @@ const families = [
   attention,
   shape,
   rl,
+  fused,
 ] as const;
 
 const isReference = (value: unknown): value is OpReference =>

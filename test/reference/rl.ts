@@ -169,7 +169,7 @@ export const ppoLossFromLogProbs: OpReference<FromLogProbs, PpoOptions, PpoOutpu
 type FromLogits = Batch & { logits: Ref; values: Ref; actions: Ref; actionMask?: Ref };
 
 /** log π over the allowed actions of each row (-inf for the others) and the entropy, from logits [N, A]. */
-function categorical(logits: Ref, actionMask: Ref | undefined) {
+export function categorical(logits: Ref, actionMask: Ref | undefined) {
   const [N, A] = logits.shape as [number, number];
   const logPolicy = zeros(logits.shape);
   const entropy = zeros([N]);
@@ -188,7 +188,7 @@ function categorical(logits: Ref, actionMask: Ref | undefined) {
 }
 
 /** log π of the actions taken */
-function chosen(logPolicy: Ref, actions: Ref, A: number): Ref {
+export function chosen(logPolicy: Ref, actions: Ref, A: number): Ref {
   return map(actions, (action, n) => logPolicy.data[n * A + action]!);
 }
 
