@@ -30,19 +30,24 @@ const COPY_FORMS = [
   { THREADS: 8, PER_THREAD: 64 },
 ];
 
-/** Larger than caches: those of the largest GPUs hold about 50 MB. */
-const COPY_BYTES = 64 * 2 ** 20;
-/** A software adapter takes a few ms for these. */
-const FMA_GROUPS = { software: 256, hardware: 16_384 };
+/** A copy is larger than caches, of which the largest GPUs have about 50 MB; CPUs take some ms for the work. */
+const SIZES = {
+  software: { copyBytes: 32 * 2 ** 20, fmaGroups: 128 },
+  hardware: { copyBytes: 64 * 2 ** 20, fmaGroups: 16_384 },
+};
 
-/** Times the forms; a few rounds tell them apart. */
+/** Times the forms; a few short rounds tell them apart. */
 export async function findCeilings(
   device: Device,
   options: MeasureOptions = {},
 ): Promise<CeilingForms> {
   const forms = await makeForms(device);
   const fastest = async (candidates: readonly Ceiling[]) => {
-    const times = await measureInterleaved(device, candidates, { rounds: 3, ...options });
+    const times = await measureInterleaved(device, candidates, {
+      rounds: 3,
+      minMilliseconds: 5,
+      ...options,
+    });
     const rate = (i: number) => candidates[i]!.work / times[i]!.microseconds;
     return candidates.reduce((best, each, i) => (rate(i) > rate(best.i) ? { each, i } : best), {
       each: candidates[0]!,
@@ -70,23 +75,29 @@ async function makeForms(device: Device) {
     device.kernel(fmaSource, { name: 'fma' }),
     device.kernel(copySource, { name: 'copy' }),
   ]);
-  const groups = FMA_GROUPS[device.adapter.software ? 'software' : 'hardware'];
-  const sums = device.zeros([64 * groups]);
-  const [x, y] = [device.zeros([COPY_BYTES / 4]), device.zeros([COPY_BYTES / 4])];
+  const { copyBytes, fmaGroups } = SIZES[device.adapter.software ? 'software' : 'hardware'];
+  const sums = device.zeros([64 * fmaGroups]);
+  const [x, y] = [device.zeros([copyBytes / 4]), device.zeros([copyBytes / 4])];
   return {
     fma: FMA_FORMS.map((chains) => ({
       name: `chains_${chains}`,
-      work: 2 * chains * FMA_ITERATIONS * 64 * groups,
+      work: 2 * chains * FMA_ITERATIONS * 64 * fmaGroups,
       run: () => {
         const params = { x: 0.5, b: 0.25 };
         const constants = { ITERATIONS: FMA_ITERATIONS };
         const outputs = [sums];
-        fma.run(`chains_${chains}`, { inputs: [], outputs, params, workgroups: groups, constants });
+        fma.run(`chains_${chains}`, {
+          inputs: [],
+          outputs,
+          params,
+          workgroups: fmaGroups,
+          constants,
+        });
       },
     })),
     copy: COPY_FORMS.map((constants) => ({
       name: Object.values(constants).join(' x '),
-      work: 2 * COPY_BYTES,
+      work: 2 * copyBytes,
       run: () => copyAll(copy, x, y, constants),
     })),
     dispose() {

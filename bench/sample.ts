@@ -6,12 +6,13 @@ import type { OpReference } from '../test/reference/case.ts';
 import { expectClose, type Tolerance } from '../test/reference/close.ts';
 import type { HostArray, HostArrays, Results, Verdict } from './item.ts';
 
-/** A smaller problem, and where its outputs lie in the item's: the index of the first element, by name. */
+/** A smaller problem of the same op, some of whose outputs are ranges of the item's. */
 export interface Part {
   readonly inputs: Readonly<Record<string, Ref>>;
   /** The upstream gradient of `out`; for forward+backward. */
   readonly dout?: Ref;
-  readonly starts: Readonly<Record<string, number>>;
+  /** Where the outputs that are compared begin in the item's. Absent: the part is the whole. */
+  readonly starts?: Readonly<Record<string, number>>;
 }
 
 /** f32 values are exact in float64. */
@@ -22,7 +23,7 @@ export function refOf({ shape, data }: HostArray): Ref {
 /** The item as its only part. `dy` is the upstream gradient, by convention of the items. */
 export function wholeOf({ dy, ...inputs }: HostArrays): Part[] {
   const refs = Object.fromEntries(Object.entries(inputs).map(([name, x]) => [name, refOf(x)]));
-  return [{ inputs: refs, ...(dy && { dout: refOf(dy) }), starts: {} }];
+  return [{ inputs: refs, ...(dy && { dout: refOf(dy) }) }];
 }
 
 /** `count` rows from `first` of an array seen as a matrix whose rows are the last `axes` axes. */
@@ -40,7 +41,7 @@ export function sampledRows(total: number, count: number): { first: number; rows
   return [0, middle, total - count].map((first) => ({ first, rows: count }));
 }
 
-/** Compares what the parts cover of each result; the first value that is off ends it. */
+/** All values must be finite, and those that the parts cover near float64's; the first that is not ends it. */
 export function checkParts(
   reference: OpReference,
   options: Readonly<Record<string, unknown>>,
@@ -49,11 +50,13 @@ export function checkParts(
 ): Verdict {
   let compared = 0;
   try {
+    for (const [name, values] of Object.entries(results)) requireFinite(name, values);
     for (const part of parts) {
       for (const { name, want, tolerance } of expected(reference, options, part)) {
+        if (part.starts && !(name in part.starts)) continue;
         const all = results[name];
         if (!all) throw new Error(`${name} is missing`);
-        const start = part.starts[name] ?? 0;
+        const start = part.starts?.[name] ?? 0;
         const got = Float64Array.from({ length: want.length }, (_, i) => all[start + i]!);
         expectClose(got, want, tolerance, name);
         compared += want.length;
@@ -63,6 +66,12 @@ export function checkParts(
     return { correct: false, compared, problem: (error as Error).message };
   }
   return { correct: true, compared };
+}
+
+function requireFinite(name: string, values: ArrayLike<number>): void {
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) throw new Error(`${name}[${i}]: got ${values[i]}`);
+  }
 }
 
 interface Expected {

@@ -22,7 +22,7 @@ export function columnsFor(
     { title: 'p10, p90', width: 11, text: spread },
     { title: 'GFLOP/s', width: 8, text: ({ gflops }) => figure(gflops) },
     { title: 'GB/s', width: 8, text: ({ gbps }) => figure(gbps) },
-    { title: 'of peak', width: 10, text: percent },
+    { title: 'of peak', width: 11, text: percent },
     { title: 'memory', width: 9, text: ({ memoryBytes }) => size(memoryBytes) },
     { title: 'compile', width: 8, text: (r) => duration(1000 * r.compileMilliseconds) },
     ...extra,

@@ -12,7 +12,6 @@ import type { Part } from '../sample.ts';
 function attentionItem(T: number, both: boolean, { B = 4, H = 4, D = 32, quick = false } = {}) {
   const pairs = (B * H * T * (T + 1)) / 2;
   const shape = [B, H, T, D];
-  const names = both ? ['out', 'dq', 'dk', 'dv'] : ['out'];
   return opItem({
     name: `attention causal B${B} H${H} T${T} D${D}${both ? ' fwd+bwd' : ''}`,
     family: 'attention',
@@ -30,20 +29,31 @@ function attentionItem(T: number, both: boolean, { B = 4, H = 4, D = 32, quick =
     reference: reference.attention,
     call: ({ q, k, v }) => attention(q!, k!, v!, { causal: true }),
     wanted: ['q', 'k', 'v'],
-    parts: (inputs) => lastHead(inputs, T * D, names),
+    parts: sample,
   });
 }
 
-/** All of the last head: a gradient of an early key depends on every later query. */
-function lastHead({ dy, ...inputs }: HostArrays, size: number, names: readonly string[]): Part[] {
-  const start = inputs.q!.data.length - size;
-  const head = ({ shape, data }: HostArray) => ({
-    shape: [1, 1, ...shape.slice(2)],
-    data: Float64Array.from(data.subarray(start)),
-  });
-  const refs = Object.fromEntries(Object.entries(inputs).map(([name, x]) => [name, head(x)]));
-  const starts = Object.fromEntries(names.map((name) => [name, start]));
-  return [{ inputs: refs, ...(dy && { dout: head(dy) }), starts }];
+const FIRST = 64; // positions compared at the other end
+
+/**
+ * All of the last head, as a gradient of an early key depends on every later query; of the first head the first
+ * positions, whose outputs depend on nothing after them, and so do the gradients of their queries.
+ */
+function sample({ dy, ...inputs }: HostArrays): Part[] {
+  const [, , T, D] = inputs.q!.shape as [number, number, number, number];
+  const last = inputs.q!.data.length - T * D;
+  const part = (start: number, length: number, names: readonly string[]): Part => {
+    const take = ({ data }: HostArray) => ({
+      shape: [1, 1, length, D],
+      data: Float64Array.from(data.subarray(start, start + length * D)),
+    });
+    return {
+      inputs: Object.fromEntries(Object.entries(inputs).map(([name, x]) => [name, take(x)])),
+      ...(dy && { dout: take(dy) }),
+      starts: Object.fromEntries(names.map((name) => [name, start])),
+    };
+  };
+  return [part(last, T, ['out', 'dq', 'dk', 'dv']), part(0, Math.min(T, FIRST), ['out', 'dq'])];
 }
 
 export const attentionItems: readonly Item[] = [false, true].flatMap((both) => [

@@ -91,7 +91,7 @@ function ppoCall({ logits, values, ...batch }: Tensors): Tensors {
 /** The upstream gradient of the loss is 1. */
 function wholeLoss(inputs: HostArrays): Part[] {
   const refs = Object.fromEntries(Object.entries(inputs).map(([name, x]) => [name, refOf(x)]));
-  return [{ inputs: refs, dout: { shape: [], data: Float64Array.of(1) }, starts: {} }];
+  return [{ inputs: refs, dout: { shape: [], data: Float64Array.of(1) } }];
 }
 
 export const gaeItems: readonly Item[] = [

@@ -110,7 +110,7 @@ function crossEntropyItem(R: number, V: number, direction: RowDirection, quick =
 function wholeLoss({ logits, targets }: HostArrays, both: boolean): Part[] {
   const one = { shape: [], data: Float64Array.of(1) };
   const inputs = { logits: refOf(logits!), targets: refOf(targets!) };
-  return [{ inputs, ...(both && { dout: one }), starts: {} }];
+  return [{ inputs, ...(both && { dout: one }) }];
 }
 
 export const softmaxItems: readonly Item[] = DIRECTIONS.flatMap((direction) => [

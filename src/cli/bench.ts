@@ -36,7 +36,7 @@ const HELP = `
 Families: ${families.join(', ')}.
 
 Each item is called until 20 ms are full, at least ten times over, in turns with the adapter's two ceilings: multiply-adds
-in registers (fma) and a copy of 64 MiB (copy). "of peak" is the share of the one that is nearer; caches can lift it over
+in registers (fma) and a copy that is larger than caches (copy). "of peak" is the share of the one that is nearer; caches can lift it over
 100 %. The last results are compared with float64, on a sample where all would take too long; a wrong item ends the command
 with code 1. "compile" is what the first call takes longer than the second; drivers keep compiled kernels on disk.
 

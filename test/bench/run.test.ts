@@ -1,0 +1,177 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CeilingForms, findCeilings } from '../../bench/ceilings.ts';
+import type { HostArrays, Item, Results } from '../../bench/item.ts';
+import { items } from '../../bench/items/index.ts';
+import { type BenchResult, benchItem } from '../../bench/run.ts';
+import { runSuite, userKernel } from '../../bench/suite.ts';
+import { Device } from '../../src/ops/device.ts';
+import { mapValues } from '../ops/in_graph.ts';
+import { DOUBLED_WGSL, doubled } from './doubled.ts';
+
+const FAST = { rounds: 2, minMilliseconds: 0.5 };
+
+const gae = items.find(({ name }) => name === 'gae 32x16')!;
+const open = () => Device.open({ announce: null });
+
+let ceilings: CeilingForms;
+
+beforeAll(async () => {
+  const device = await open();
+  ceilings = await findCeilings(device, { rounds: 1, minMilliseconds: 0.5 });
+  device.destroy();
+});
+
+async function run(item: Item, source?: string, like = 'doubled'): Promise<BenchResult[]> {
+  const device = await open();
+  try {
+    const kernel = source === undefined ? {} : { kernel: userKernel('mine.wgsl', source, like) };
+    return await benchItem(device, item, { ...FAST, ceilings, ...kernel });
+  } finally {
+    device.destroy();
+  }
+}
+
+describe('items', () => {
+  it('have names of their own, and work to do', () => {
+    expect(new Set(items.map(({ name }) => name)).size).toBe(items.length);
+    for (const { flops, bytes } of items) {
+      expect(flops).toBeGreaterThan(0);
+      expect(bytes).toBeGreaterThan(0);
+    }
+  });
+
+  it('have inputs that are the same each time', () => {
+    expect(gae.inputs()).toEqual(gae.inputs());
+  });
+
+  const small = items.filter(({ quick }) => quick);
+  let device: Device;
+  beforeAll(async () => {
+    device = await open();
+  });
+  afterAll(() => device.destroy());
+
+  /** What an invalid dispatch leaves; a small error at one end; what overflows. */
+  const slips: [string, (values: Float64Array) => void][] = [
+    ['zeros', (values) => values.fill(0)],
+    ['a last value that is off by 1 %', (values) => void (values[values.length - 1]! *= 1.01)],
+    ['NaN', (values) => void (values[0] = Number.NaN)],
+  ];
+
+  it.each(small.map((item) => [item.name, item] as const))(
+    '%s is right, and would not be with a slip',
+    async (_, item) => {
+      const inputs = item.inputs();
+      const results = await resultsOf(device, item, inputs);
+      const verdict = item.check(inputs, results, 1);
+      expect(verdict).toEqual({ correct: true, compared: verdict.compared });
+      expect(verdict.compared).toBeGreaterThan(1);
+      if (item.family === 'training') return; // its check is another one, tested below
+      for (const [name, slip] of slips) {
+        const wrong = item.check(inputs, mapValues(results, changed(slip)), 1);
+        expect(wrong.correct, name).toBe(false);
+        expect(wrong.problem, name).toMatch(/got/);
+      }
+    },
+  );
+
+  it('training is wrong when it does not learn, or starts elsewhere', () => {
+    const training = items.find(({ name }) => name === 'training step tiny')!;
+    const verdict = (first: number, last: number) =>
+      training.check({}, { losses: [first, last], vocabularySize: [50] }, 20).correct;
+    expect(verdict(Math.log(50), 3)).toBe(true);
+    expect(verdict(Math.log(50), Math.log(50))).toBe(false);
+    expect(verdict(3, 2)).toBe(false);
+    expect(verdict(Number.NaN, 2)).toBe(false);
+  });
+});
+
+const changed = (slip: (values: Float64Array) => void) => (values: ArrayLike<number>) => {
+  const copy = Float64Array.from(values);
+  slip(copy);
+  return copy;
+};
+
+/** Of one call. */
+async function resultsOf(device: Device, item: Item, inputs: HostArrays): Promise<Results> {
+  const tensors = mapValues(inputs, ({ data, ...options }) => device.tensor(data, options));
+  const work = item.start(device, tensors);
+  const outputs = work.run();
+  const read = { ...(await work.read?.()) };
+  for (const [name, tensor] of Object.entries(outputs)) read[name] = await tensor.data();
+  work.dispose?.();
+  for (const tensor of [...Object.values(outputs), ...Object.values(tensors)]) tensor.dispose();
+  return read;
+}
+
+it('a result has the figures that follow from its time, and the ceilings beside it', async () => {
+  const [result] = await run(gae);
+  expect(result).toMatchObject({ name: gae.name, variant: 'built-in', correct: true, rounds: 2 });
+  expect(result!.microseconds).toBeGreaterThan(0);
+  expect(result!.gflops).toBeCloseTo(gae.flops / result!.microseconds! / 1e3, 9);
+  expect(result!.gbps).toBeCloseTo(gae.bytes / result!.microseconds! / 1e3, 9);
+  expect(result!.percentOfFma).toBeGreaterThan(0);
+  expect(result!.percentOfCopy).toBeGreaterThan(result!.percentOfFma!); // it is bound by memory
+  expect(result!.percentOfPeak).toBe(result!.percentOfCopy);
+  expect(result!.memoryBytes).toBe(2 * 4 * 32 * 16); // advantages and returns
+  expect(result!.p10).toBeLessThanOrEqual(result!.p90!);
+});
+
+describe('a kernel from outside', () => {
+  it('runs beside the built-in one', async () => {
+    const [builtIn, mine] = await run(doubled, DOUBLED_WGSL);
+    expect(builtIn).toMatchObject({ variant: 'built-in', correct: true });
+    expect(mine).toMatchObject({ variant: 'mine.wgsl', correct: true });
+    expect(builtIn).not.toHaveProperty('speedup');
+    expect(mine!.speedup).toBeGreaterThan(0);
+  });
+
+  it('is told as wrong when it is', async () => {
+    const [builtIn, mine] = await run(doubled, DOUBLED_WGSL.replace('FACTOR * x', 'FACTOR + x'));
+    expect(builtIn!.correct).toBe(true);
+    expect(mine).toMatchObject({ correct: false, problem: 'y[0]: got 3' });
+  });
+
+  it('with a syntax error is refused with file, line and the compiler’s message', async () => {
+    const kernel = userKernel(
+      'mine.wgsl',
+      DOUBLED_WGSL.replace('FACTOR *', 'FACTOR * *'),
+      'doubled',
+    );
+    const message = /^mine\.wgsl:9:\d+ .*\n.*y\[id\.x\] = FACTOR \* \* x\[id\.x\].*\n +\^$/;
+    await expect(runSuite([doubled], { open, kernel, ...FAST })).rejects.toThrow(message);
+  });
+
+  it('without the entry point or the constant that is launched is refused', async () => {
+    const renamed = (name: string) => run(doubled, DOUBLED_WGSL.replaceAll(name, 'other'));
+    await expect(renamed('scale')).rejects.toThrow(
+      'mine.wgsl: no entry point "scale"; it has other',
+    );
+    await expect(renamed('FACTOR')).rejects.toThrow('mine.wgsl: no constant "FACTOR" to replace');
+  });
+
+  it('that nothing launches is refused', async () => {
+    await expect(run(doubled, DOUBLED_WGSL, 'matmul')).rejects.toThrow(
+      'mine.wgsl: "doubled 1000" launches nothing of kernels/matmul.wgsl on this adapter',
+    );
+  });
+
+  it('without an entry point, or for a name that is none, is refused before anything runs', () => {
+    expect(() => userKernel('mine.wgsl', 'fn nothing() {}', 'matmul')).toThrow(
+      'mine.wgsl: no @compute entry point found',
+    );
+    expect(() => userKernel('mine.wgsl', DOUBLED_WGSL, '../matmul')).toThrow(
+      'bench: --like "../matmul" is no name of a file in kernels/',
+    );
+  });
+});
+
+it('an item that the adapter cannot run says why, and has no speed', async () => {
+  const device = await Device.open({ announce: null, limits: { maxBufferSize: 2 ** 20 } });
+  const rewards = { shape: [512, 1024], dtype: 'f32', data: new Float32Array(2 ** 19) } as const;
+  const huge = { ...gae, inputs: () => ({ ...gae.inputs(), rewards }) };
+  const [result] = await benchItem(device, huge, { ...FAST, ceilings });
+  expect(result).toMatchObject({ correct: false, microseconds: null, percentOfPeak: null });
+  expect(result!.problem).toMatch(/maxBufferSize/);
+  device.destroy();
+});
