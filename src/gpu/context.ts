@@ -105,6 +105,8 @@ export class Context {
   private recorder: Recorder | null = null;
   /** What adapters have in common that decides between kernels before anything is measured. */
   readonly adapterKind: AdapterKind;
+  /** The fewest threads that a subgroup has; 0: there are none. */
+  readonly subgroupMinSize: number;
 
   private constructor(
     private readonly device: GPUDevice,
@@ -115,6 +117,7 @@ export class Context {
     readonly limits: Limits,
   ) {
     this.adapterKind = kindOf(adapter);
+    this.subgroupMinSize = features.has('subgroups') ? (device.adapterInfo.subgroupMinSize ?? 4) : 0;
     this.pipelines = new PipelineCache(device, limits);
     this.pool = new BufferPool(
       device,
