@@ -55,6 +55,8 @@ export interface Item {
   readonly bytes: number;
   /** Small enough for `--quick`. */
   readonly quick: boolean;
+  /** What the adapter must have; software adapters would take minutes for items that want hardware. */
+  readonly requires?: 'hardware' | 'shader-f16';
   /** The same values at each call of the function. */
   inputs(): HostArrays;
   /** Uploads were made; makes what calls share. A gradient's name is that of its input after a 'd'. */

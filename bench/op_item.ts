@@ -7,7 +7,7 @@ import type { HostArrays, Item, Tensors } from './item.ts';
 import { checkParts, type Part, wholeOf } from './sample.ts';
 
 type Given = Pick<Item, 'name' | 'family' | 'shape' | 'flops' | 'bytes' | 'inputs'> &
-  Partial<Pick<Item, 'quick' | 'direction' | 'options'>>;
+  Partial<Pick<Item, 'quick' | 'direction' | 'options' | 'dtype' | 'requires'>>;
 
 export interface OpItem extends Given {
   /** The op's float64 mathematics. */
@@ -23,9 +23,9 @@ export interface OpItem extends Given {
 export function opItem({ reference, call, wanted = [], parts = wholeOf, ...given }: OpItem): Item {
   const { direction = 'forward', options = {}, quick = false } = given;
   return {
+    dtype: 'f32',
     ...given,
     op: reference.op,
-    dtype: 'f32',
     direction,
     options,
     quick,

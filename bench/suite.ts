@@ -22,8 +22,10 @@ export interface SuiteOptions {
   readonly wall?: boolean;
   /** A kernel file from outside, measured beside the built-in one. */
   readonly kernel?: UserKernel;
-  /** Told once, before the first item. */
-  readonly onStart?: (adapter: BenchAdapter) => void;
+  /** Run items that want hardware on a software adapter, too. Default false. */
+  readonly slow?: boolean;
+  /** Told once, before the first item: which items are run, and which are left out. */
+  readonly onStart?: (adapter: BenchAdapter, run: readonly Item[], left: readonly Item[]) => void;
   /** Told before each item. */
   readonly onItem?: (item: Item, index: number) => void;
   readonly onResult?: (result: BenchResult) => void;
@@ -44,7 +46,17 @@ export interface SuiteResult {
 /** @throws KernelError for a kernel from outside that does not compile; what an item cannot do is told in its result. */
 export async function runSuite(
   items: readonly Item[],
-  { open, kernel, wallClock, wall = false, onStart, onItem, onResult, ...options }: SuiteOptions,
+  {
+    open,
+    kernel,
+    wallClock,
+    wall = false,
+    slow = false,
+    onStart,
+    onItem,
+    onResult,
+    ...options
+  }: SuiteOptions,
 ): Promise<SuiteResult> {
   const first = await open();
   const clock =
@@ -54,10 +66,15 @@ export async function runSuite(
   const { notice: _, ...summary } = first.adapter;
   const adapter = { ...summary, features: [...first.features], clock: clock.source, ceilings };
   first.destroy();
-  onStart?.(adapter);
+  const run = items.filter((item) => suits(item, adapter, slow));
+  onStart?.(
+    adapter,
+    run,
+    items.filter((item) => !run.includes(item)),
+  );
 
   const results: BenchResult[] = [];
-  for (const [index, item] of items.entries()) {
+  for (const [index, item] of run.entries()) {
     onItem?.(item, index);
     const device = await open();
     try {
@@ -74,6 +91,11 @@ export async function runSuite(
     }
   }
   return { adapter, results };
+}
+
+function suits({ requires }: Item, { software, features }: BenchAdapter, slow: boolean): boolean {
+  if (requires === 'hardware') return slow || !software;
+  return requires === undefined || features.includes(requires);
 }
 
 /**

@@ -4,11 +4,12 @@ import type { Item } from '../item.ts';
 import { adamwItems } from './adamw.ts';
 import { attentionItems } from './attention.ts';
 import { embeddingItems } from './embedding.ts';
-import { matmulItems } from './matmul.ts';
+import { halfMatmulItems, matmulItems } from './matmul.ts';
 import { gaeItems, ppoItems } from './rl.ts';
 import { crossEntropyItems, normItems, softmaxItems } from './rows.ts';
 import { trainingItems } from './training.ts';
 
+/** Those that the peers run, too. */
 export const items: readonly Item[] = [
   ...matmulItems,
   ...softmaxItems,
@@ -21,5 +22,8 @@ export const items: readonly Item[] = [
   ...ppoItems,
   ...trainingItems,
 ];
+
+/** With those that only we can run. */
+export const allItems: readonly Item[] = [...items, ...halfMatmulItems];
 
 export const families: readonly string[] = [...new Set(items.map(({ family }) => family))];

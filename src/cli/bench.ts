@@ -6,7 +6,7 @@ import plotScript from 'uplot/dist/uPlot.iife.min.js' with { type: 'text' };
 import plotStyle from 'uplot/dist/uPlot.min.css' with { type: 'text' };
 import { type Baseline, comparisonColumn, readBaseline } from '../../bench/compare.ts';
 import type { Item } from '../../bench/item.ts';
-import { families, items } from '../../bench/items/index.ts';
+import { allItems, families } from '../../bench/items/index.ts';
 import { benchReport } from '../../bench/report.ts';
 import type { BenchResult, UserKernel } from '../../bench/run.ts';
 import { selectItems } from '../../bench/select.ts';
@@ -74,14 +74,15 @@ async function bench(family: string | undefined, flags: BenchFlags): Promise<voi
   const rounds = readRounds(flags.rounds);
   const kernel = await readUserKernel(flags);
   const ofKernel = kernel?.like.replaceAll('_', '-');
-  const selected = selectItems(items, { ...flags, family: family ?? ofKernel });
+  const selected = selectItems(allItems, { ...flags, family: family ?? ofKernel });
   const baseline = flags.compare ? readBaseline(flags.compare, await text(flags.compare)) : null;
   const toggles = flags.toggles?.split(',') ?? [];
-  const output = flags.json ? jsonOutput() : tableOutput(selected, toggles, baseline, kernel);
+  const output = flags.json ? jsonOutput() : tableOutput(toggles, baseline, kernel);
   const result = await runSuite(selected, {
     open: () => Device.open({ adapter: flags.adapter, toggles, announce: null }),
     rounds,
     wall: flags.wall ?? false,
+    slow: flags.shape !== undefined,
     wallClock: benchmarkClock,
     ...(kernel && { kernel }),
     ...output,
@@ -119,7 +120,7 @@ function versions() {
 }
 
 interface Output {
-  readonly onStart: (adapter: BenchAdapter) => void;
+  readonly onStart: (adapter: BenchAdapter, run: readonly Item[], left: readonly Item[]) => void;
   readonly onItem: (item: Item, index: number) => void;
   readonly onResult: (result: BenchResult) => void;
   readonly finish: (result: SuiteResult) => void;
@@ -137,21 +138,23 @@ function jsonOutput(): Output {
 }
 
 function tableOutput(
-  selected: readonly Item[],
   toggles: readonly string[],
   baseline: Baseline | null,
   kernel: UserKernel | undefined,
 ): Output {
   const extra: Column[] = baseline ? [comparisonColumn(baseline)] : [];
   if (kernel) extra.push(SPEEDUP);
-  const columns = columnsFor(selected, extra);
-  const progress = progressLine(selected.length);
+  const progress = progressLine();
+  let columns: readonly Column[] = [];
   return {
-    onStart(adapter) {
+    onStart(adapter, run, left) {
+      columns = columnsFor(run, extra);
+      progress.begin(run.length);
       console.log(`${describeAdapter(adapter, versions(), toggles)}\n`);
       if (baseline?.adapter && baseline.adapter !== adapter.name) {
         console.log(`compared with results of another adapter: ${baseline.adapter}\n`);
       }
+      if (left.length > 0) console.log(`${leftOut(left)}\n`);
       console.log(headOf(columns));
     },
     onItem: progress.show,
@@ -170,9 +173,13 @@ const SPEEDUP: Column = {
 };
 
 /** On a terminal, what is running, until its result takes the line's place. */
-function progressLine(total: number) {
+function progressLine() {
   const { stderr } = process;
+  let total = 0;
   return {
+    begin(items: number) {
+      total = items;
+    },
     show(item: Item, index: number) {
       const line = `${index + 1}/${total}  ${item.name}`;
       stderr.write(stderr.isTTY ? `\r\x1b[K${line}` : `${line}\n`);
@@ -182,6 +189,14 @@ function progressLine(total: number) {
     },
   };
 }
+
+const REASONS = {
+  hardware: 'software adapters take minutes; --shape runs it anyway',
+  'shader-f16': 'the adapter has no shader-f16',
+};
+
+const leftOut = (items: readonly Item[]) =>
+  items.map(({ name, requires }) => `left out: ${name} (${REASONS[requires!]})`).join('\n');
 
 /** The ceilings' range over the items says how steady the machine was. */
 function conclusion(results: readonly BenchResult[]): string {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CeilingForms, findCeilings } from '../../bench/ceilings.ts';
 import type { HostArrays, Item, Results } from '../../bench/item.ts';
-import { items } from '../../bench/items/index.ts';
+import { allItems, items } from '../../bench/items/index.ts';
 import { type BenchResult, benchItem } from '../../bench/run.ts';
 import { runSuite, userKernel } from '../../bench/suite.ts';
 import { Device } from '../../src/ops/device.ts';
@@ -33,8 +33,8 @@ async function run(item: Item, source?: string, like = 'doubled'): Promise<Bench
 
 describe('items', () => {
   it('have names of their own, and work to do', () => {
-    expect(new Set(items.map(({ name }) => name)).size).toBe(items.length);
-    for (const { flops, bytes } of items) {
+    expect(new Set(allItems.map(({ name }) => name)).size).toBe(allItems.length);
+    for (const { flops, bytes } of allItems) {
       expect(flops).toBeGreaterThan(0);
       expect(bytes).toBeGreaterThan(0);
     }
@@ -44,7 +44,7 @@ describe('items', () => {
     expect(gae.inputs()).toEqual(gae.inputs());
   });
 
-  const small = items.filter(({ quick }) => quick);
+  const small = allItems.filter(({ quick }) => quick);
   let device: Device;
   beforeAll(async () => {
     device = await open();
@@ -61,6 +61,7 @@ describe('items', () => {
   it.each(small.map((item) => [item.name, item] as const))(
     '%s is right, and would not be with a slip',
     async (_, item) => {
+      if (item.requires === 'shader-f16' && !device.features.has('shader-f16')) return;
       const inputs = item.inputs();
       const results = await resultsOf(device, item, inputs);
       const verdict = item.check(inputs, results, 1);
@@ -164,6 +165,23 @@ describe('a kernel from outside', () => {
       'bench: --like "../matmul" is no name of a file in kernels/',
     );
   });
+});
+
+it('items that the adapter does not suit are left out, and named', async () => {
+  const item = (name: string, requires: Item['requires']) => ({ ...doubled, name, requires });
+  const given = [item('hard', 'hardware'), item('half', 'shader-f16'), doubled];
+  const seen: string[][] = [];
+  const onStart = (_: unknown, ...groups: (readonly Item[])[]) => {
+    seen.push(...groups.map((group) => group.map(({ name }) => name)));
+  };
+  const { adapter, results } = await runSuite(given as Item[], { open, ...FAST, onStart });
+  const fits = (name: string) =>
+    name === 'hard'
+      ? !adapter.software
+      : name !== 'half' || adapter.features.includes('shader-f16');
+  const names = ['hard', 'half', doubled.name];
+  expect(seen).toEqual([names.filter(fits), names.filter((name) => !fits(name))]);
+  expect(results.map(({ name }) => name)).toEqual(seen[0]);
 });
 
 it('an item that the adapter cannot run says why, and has no speed', async () => {
