@@ -57,7 +57,7 @@ export { dropout } from './ops/random.ts';
 export { logSumExp, max, mean, min, sum, variance } from './ops/reduce.ts';
 export { rope, ropePair } from './ops/rope.ts';
 export { where } from './ops/select.ts';
-export { concat, pad, stack } from './ops/shape_ops.ts';
+export { concat, pad, split, stack } from './ops/shape_ops.ts';
 export { logSoftmax, softmax } from './ops/softmax.ts';
 export { swiglu } from './ops/swiglu.ts';
 export { argmax, topK } from './ops/top_k.ts';

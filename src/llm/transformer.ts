@@ -11,7 +11,8 @@ import { Module } from '../nn/module.ts';
 import { attention } from '../ops/attention.ts';
 import { add } from '../ops/binary.ts';
 import { linear } from '../ops/linear.ts';
-import { rope } from '../ops/rope.ts';
+import { ropePair } from '../ops/rope.ts';
+import { split } from '../ops/shape_ops.ts';
 import { permute, reshape, slice } from '../ops/view.ts';
 import { format } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -44,9 +45,8 @@ type Norm = RMSNorm | LayerNorm;
 
 /** Multi-head self-attention, causal: [B, T, C] -> [B, T, C]. */
 export class SelfAttention extends Module {
-  readonly query: Linear;
-  readonly key: Linear;
-  readonly value: Linear;
+  /** Queries, keys and values in one product: (heads + 2 keyValueHeads) D outputs, in this order. */
+  readonly qkv: Linear;
   readonly output: Linear;
 
   constructor(
@@ -56,21 +56,20 @@ export class SelfAttention extends Module {
   ) {
     super();
     const { width, heads, keyValueHeads, bias } = config;
-    const keyWidth = (width / heads) * keyValueHeads;
-    this.query = new Linear(init, width, width, { bias });
-    this.key = new Linear(init, width, keyWidth, { bias });
-    this.value = new Linear(init, width, keyWidth, { bias });
+    const packedWidth = (width / heads) * (heads + 2 * keyValueHeads);
+    this.qkv = new Linear(init, width, packedWidth, { bias });
     this.output = new Linear(init, width, width, { bias, std: outputStd });
   }
 
   forward(x: Tensor, training: boolean): Tensor {
     const { heads, keyValueHeads, positions } = this.config;
-    const q = splitHeads(this.query.forward(x), heads);
-    const k = splitHeads(this.key.forward(x), keyValueHeads);
-    const v = splitHeads(this.value.forward(x), keyValueHeads);
-    const rotated = positions === 'rope' ? [rope(q), rope(k)] : [q, k];
+    const [B, T, C] = x.shape as [number, number, number];
+    const packed = reshape(this.qkv.forward(x), [B, T, heads + 2 * keyValueHeads, C / heads]);
+    const parts = split(packed, [heads, keyValueHeads, keyValueHeads], { axis: 2 });
+    const [q, k, v] = parts.map((part) => permute(part, [0, 2, 1, 3])) as [Tensor, Tensor, Tensor];
+    const turned = positions === 'rope' ? ropePair(q, k) : { q, k };
     const dropout = training ? this.config.dropout : 0;
-    const mixed = attention(rotated[0]!, rotated[1]!, v, { causal: true, dropout });
+    const mixed = attention(turned.q, turned.k, v, { causal: true, dropout });
     return this.output.forward(reshape(permute(mixed, [0, 2, 1, 3]), x.shape));
   }
 }
@@ -157,12 +156,6 @@ export class Transformer extends Module {
     h = this.norm.forward(h);
     return this.head ? this.head.forward(h) : linear(h, this.tokens.weight);
   }
-}
-
-/** [B, T, heads * D] -> [B, heads, T, D], a view. */
-function splitHeads(x: Tensor, heads: number): Tensor {
-  const [B, T, C] = x.shape as [number, number, number];
-  return permute(reshape(x, [B, T, heads, C / heads]), [0, 2, 1, 3]);
 }
 
 function makeNorm(init: Initialiser, { norm, width, bias }: TransformerConfig): Norm {

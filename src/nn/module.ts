@@ -6,7 +6,7 @@ import { Tensor } from '../tensor/tensor.ts';
 
 /** A part of a model. Fields that are tensors, modules or lists of modules make up its parameters, by name. */
 export abstract class Module {
-  /** All tensors by dotted name, frozen ones included, in the order of the fields: `blocks.0.attention.query.weight`. */
+  /** All tensors by dotted name, frozen ones included, in the order of the fields: `blocks.0.attention.qkv.weight`. */
   namedTensors(prefix = ''): Map<string, Tensor> {
     const found = new Map<string, Tensor>();
     for (const [field, value] of Object.entries(this)) visit(`${prefix}${field}`, value, found);

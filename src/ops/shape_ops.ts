@@ -1,10 +1,10 @@
-// Joining and padding. Each input is copied once, by strides, to its place.
+// Joining, splitting and padding. Each input is copied once, by strides, to its place; the parts of a split are views.
 
 import { ShapeError } from '../errors.ts';
-import { format, resolveAxis, sameShape } from '../tensor/shape.ts';
-import { record } from '../tensor/tape.ts';
+import { format, resolveAxis, type Shape, sameShape } from '../tensor/shape.ts';
+import { noGrad, record } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { copyInto, fill, writeAt } from './copy.ts';
+import { copyInto, fill, full, writeAt } from './copy.ts';
 import { allocate, expectDType } from './launch.ts';
 import { reshape, slice } from './view.ts';
 
@@ -36,14 +36,56 @@ export function concat(list: readonly Tensor[], { axis = 0 }: { axis?: number } 
     inputs: list,
     output,
     saved: [],
-    backward: (dy) =>
-      sizes.map((size, i) => {
-        const start = dy.shape.map((_, k) => (k === along ? starts[i]! : 0));
-        return slice(dy, {
-          start,
-          end: dy.shape.map((n, k) => (k === along ? starts[i]! + size : n)),
-        });
-      }),
+    backward: (dy) => rangesOf(dy.shape, sizes, along).map((range) => slice(dy, range)),
+  });
+}
+
+/**
+ * Parts of the given sizes along an axis, which they add up to: views. Their gradients are joined, not padded and added.
+ * @throws ShapeError when the sizes do not add up.
+ */
+export function split(
+  x: Tensor,
+  sizes: readonly number[],
+  { axis = 0 }: { axis?: number } = {},
+): Tensor[] {
+  const along = resolveAxis('split', axis, x.rank);
+  if (sizes.length === 0 || sizes.reduce((a, b) => a + b, 0) !== x.shape[along]) {
+    throw new ShapeError(
+      `split: the sizes ${format(sizes)} do not add up to axis ${along} of ${format(x.shape)}`,
+    );
+  }
+  const ranges = rangesOf(x.shape, sizes, along);
+  const rest = ranges.slice(1).map((range) => slice(x, range));
+  const { start, end } = ranges[0]!;
+  const first = noGrad(() => slice(x, { start, end }));
+  // The other parts are inputs so that their gradients, which wait when the first one's arrives, are joined to it.
+  record({
+    name: 'split',
+    inputs: [x, ...rest],
+    output: first,
+    saved: [],
+    backward: (dy) => [
+      pad(dy, { before: start, after: x.shape.map((size, i) => size - end[i]!) }),
+      ...rest.map(() => null),
+    ],
+    fused: (dy, _saved, take) => {
+      const others = rest.map((part, i) => take(i + 1) ?? full(x.runtime, part.shape, 0, x.dtype));
+      return [concat([dy, ...others], { axis: along }), ...rest.map(() => null)];
+    },
+  });
+  return [first, ...rest];
+}
+
+/** Where parts of the given sizes along an axis begin and end. */
+function rangesOf(shape: Shape, sizes: readonly number[], along: number) {
+  const at = (value: number, other: (size: number) => number) =>
+    shape.map((size, i) => (i === along ? value : other(size)));
+  let end = 0;
+  return sizes.map((size) => {
+    const start = end;
+    end += size;
+    return { start: at(start, () => 0), end: at(end, (whole) => whole) };
   });
 }
 
