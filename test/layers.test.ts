@@ -27,6 +27,7 @@ const NODE_FILES = [
   'src/gpu/vulkan_linux.ts',
   'src/gpu/swiftshader.ts',
   'src/gpu/archive.ts',
+  'src/gpu/store_node.ts',
   'src/io/folder_node.ts',
 ];
 

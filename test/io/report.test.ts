@@ -186,7 +186,9 @@ describe('the data of a plot', () => {
     const { series } = await dataOf([
       { label: 'a', x: [3, 1, 2, Number.NaN], y: [0.1 + 0.2, Number.POSITIVE_INFINITY, 5, 6] },
     ]);
-    expect(series).toEqual([{ x: [1, 2, 3], y: [null, 5, 0.3], faint: false, color: 0 }]);
+    expect(series).toEqual([
+      { x: [1, 2, 3], y: [null, 5, 0.3], faint: false, loose: false, color: 0 },
+    ]);
   });
 
   it('has no point at x <= 0 on a logarithmic axis, and no line that is not finite', async () => {
@@ -195,6 +197,17 @@ describe('the data of a plot', () => {
     const plot = await dataOf([curve], { logX: true, lines });
     expect(plot.series[0]!.x).toEqual([1, 2]);
     expect(plot.lines).toEqual([]);
+  });
+
+  it('has gaps at y <= 0 on a logarithmic axis, and no line there', async () => {
+    const curve = { label: 'a', x: [1, 2, 3], y: [0, -1, 3], points: true };
+    const lines = [
+      { label: 'a', y: 0 },
+      { label: 'b', y: 2 },
+    ];
+    const plot = await dataOf([curve], { logY: true, lines });
+    expect(plot.series[0]).toMatchObject({ x: [1, 2, 3], y: [null, null, 3], loose: true });
+    expect(plot.lines.map(({ y }) => y)).toEqual([2]);
   });
 
   it('gives a faint curve the colour of its mean', async () => {
