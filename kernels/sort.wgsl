@@ -103,7 +103,11 @@ fn scatter(
   block_digits[lane] = digit;
   workgroupBarrier();
   if (i >= params.size) { return; }
-  var place = places[digit * params.blocks + block];
-  for (var j = 0u; j < lane; j++) { place += select(0u, 1u, block_digits[j] == digit); }
-  sorted[place] = pair;
+  var equal = vec4u(0);   // of the digits in front, four at a time
+  for (var j = 0u; j < lane; j += 4u) {
+    let digits = vec4u(block_digits[j], block_digits[j + 1u], block_digits[j + 2u], block_digits[j + 3u]);
+    let in_front = vec4u(j) + vec4u(0, 1, 2, 3) < vec4u(lane);
+    equal += select(vec4u(0), vec4u(1), (digits == vec4u(digit)) & in_front);
+  }
+  sorted[places[digit * params.blocks + block] + equal.x + equal.y + equal.z + equal.w] = pair;
 }

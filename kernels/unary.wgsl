@@ -1,7 +1,7 @@
 // Elementwise functions of one tensor, and their gradients.
 //   forward    y[i]  = f(x[i])
 //   backward   dx[i] = dy[i] * f'(x[i])
-// OP names the function; the compiler folds the switch. Each thread owns one element.
+// OP names the function; the compiler folds the switch. A thread owns 4 elements, a workgroup's width apart.
 
 alias Element = f32;
 
@@ -21,6 +21,9 @@ const ERF = 12u;
 const CLAMP = 13u;      // to [a, b]
 const NEG = 14u;
 const OP: u32 = RELU;
+
+const WIDTH = 64u;
+const PER_THREAD = 4u;
 
 struct Params { size: u32, a: f32, b: f32 }
 @group(1) @binding(0) var<uniform> params: Params;
@@ -78,22 +81,24 @@ fn df(x: f32) -> f32 {
   }
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WIDTH)
 fn forward(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.x + group.y * groups.x) * 64u + lane;
-  if (i < params.size) { y[i] = Element(f(f32(x[i]))); }
+  let first = (group.x + group.y * groups.x) * (WIDTH * PER_THREAD) + lane;
+  let end = min(first + WIDTH * PER_THREAD, params.size);
+  for (var i = first; i < end; i += WIDTH) { y[i] = Element(f(f32(x[i]))); }
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WIDTH)
 fn backward(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.x + group.y * groups.x) * 64u + lane;
-  if (i < params.size) { dx[i] = Element(f32(dy[i]) * df(f32(x[i]))); }
+  let first = (group.x + group.y * groups.x) * (WIDTH * PER_THREAD) + lane;
+  let end = min(first + WIDTH * PER_THREAD, params.size);
+  for (var i = first; i < end; i += WIDTH) { dx[i] = Element(f32(dy[i]) * df(f32(x[i]))); }
 }

@@ -7,7 +7,15 @@ import { record } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { full } from './copy.ts';
 import { unpackHalf } from './half_pairs.ts';
-import { allocate, expectDType, expectShape, groupsFor, kernelFile, launch } from './launch.ts';
+import {
+  allocate,
+  expectDType,
+  expectShape,
+  groupsFor,
+  kernelFile,
+  lanesFor,
+  launch,
+} from './launch.ts';
 import { rowBlocks } from './row_blocks.ts';
 import { sortedPairs } from './sort.ts';
 
@@ -35,8 +43,8 @@ export function embedding(weight: Tensor, ids: Tensor): Tensor {
       inputs: [view, ids],
       outputs: [output],
       params: { size: output.size, D, V, T: ids.size, firstRow: first, rows: count },
-      constants: { Element: weight.dtype, Id: ids.dtype },
-      workgroups: groupsFor(output.size),
+      constants: { Element: weight.dtype, Id: ids.dtype, LANES: lanesFor(weight.runtime) },
+      workgroups: D > 0 ? ids.size : 0,
       fault: `embedding: an id is out of range [0, ${V})`,
     });
     view.dispose();
@@ -72,8 +80,8 @@ export function scatterRows(y: Tensor, ids: Tensor, V: number): Tensor {
       inputs: [y, pairs],
       outputs: [view],
       params: { size: view.size, D, V, T: ids.size, firstRow: first, rows: count, fault: 0 },
-      constants: { Element: y.dtype },
-      workgroups: groupsFor(view.size),
+      constants: { Element: y.dtype, LANES: lanesFor(y.runtime) },
+      workgroups: count,
       flops: view.size + y.size,
     });
     view.dispose();

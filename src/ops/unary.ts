@@ -6,9 +6,11 @@ import { record } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add, div, greater, greaterEqual, less, lessEqual, mul, sub } from './binary.ts';
 import { cast } from './copy.ts';
-import { allocate, expectDType, groupsFor, kernelFile, launch } from './launch.ts';
+import { allocate, expectDType, kernelFile, launch } from './launch.ts';
 
 const kernel = kernelFile('unary', source);
+
+const GROUP_ELEMENTS = 256; // of a workgroup
 
 type Derivative = (dy: Tensor, x: Tensor, y: Tensor) => Tensor;
 
@@ -34,7 +36,7 @@ function unary(
       outputs: [output],
       params,
       constants,
-      workgroups: groupsFor(x.size),
+      workgroups: Math.ceil(x.size / GROUP_ELEMENTS),
     });
     return output;
   };
