@@ -2,12 +2,13 @@
 
 import { describe, expect, it } from 'vitest';
 import math from '../kernels/lib/math.wgsl';
+import matrix from '../kernels/lib/matrix.wgsl';
 import random from '../kernels/lib/random.wgsl';
 import reduce from '../kernels/lib/reduce.wgsl';
 import rows from '../kernels/lib/rows.wgsl';
 import { stripComments } from '../src/gpu/wgsl.ts';
 
-const LIBRARIES = { math, random, reduce, rows };
+const LIBRARIES = { math, matrix, random, reduce, rows };
 
 /** The value of `const name: f32 = …;` as a float64. */
 function constant(text: string, name: string): number {

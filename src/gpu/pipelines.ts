@@ -4,6 +4,7 @@
 // of the uniform arena. Layouts are explicit, from the numbers of inputs and outputs: dynamic offsets exclude 'auto'.
 
 import math from '../../kernels/lib/math.wgsl' with { type: 'text' };
+import matrix from '../../kernels/lib/matrix.wgsl' with { type: 'text' };
 import random from '../../kernels/lib/random.wgsl' with { type: 'text' };
 import reduce from '../../kernels/lib/reduce.wgsl' with { type: 'text' };
 import rows from '../../kernels/lib/rows.wgsl' with { type: 'text' };
@@ -12,7 +13,7 @@ import type { Block } from './buffers.ts';
 import { type Constants, type KernelFile, specialise } from './wgsl.ts';
 
 /** The library files that every kernel may call. They follow the kernel's own text: its line numbers stay. */
-export const LIBRARY = [math, reduce, rows, random].join('\n');
+export const LIBRARY = [math, reduce, rows, random, matrix].join('\n');
 
 /** Which kernel: a file, an entry point, and the constants replaced in it. */
 export interface KernelChoice {

@@ -3,37 +3,129 @@
 import { DTypeError, ShapeError } from '../errors.ts';
 import { BYTES } from '../tensor/dtype.ts';
 import { format, sizeOf } from '../tensor/shape.ts';
-import { record, untaped } from '../tensor/tape.ts';
+import { needsGrad, record, untaped } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add } from './binary.ts';
 import { unpackHalf } from './half_pairs.ts';
 import { allocate, expectDType, expectShape } from './launch.ts';
-import { matmul, multiplyInto } from './matmul.ts';
+import { matmul } from './matmul.ts';
+import { type Activation, multiplyInto } from './multiply.ts';
+import { sumTo } from './reduce.ts';
 import { concat } from './shape_ops.ts';
+import { gelu, relu, silu } from './unary.ts';
 import { reshape, slice, transpose } from './view.ts';
 
+export interface LinearOptions {
+  /** Applied to the sum of product and bias. Default: none. */
+  readonly activation?: Activation;
+  /** [..., out]: added last, as a residual stream is. Default: none. */
+  readonly residual?: Tensor;
+}
+
+const ACTIVATIONS: Readonly<Record<Activation, (x: Tensor) => Tensor>> = {
+  relu,
+  gelu,
+  geluTanh: (x) => gelu(x, { approximate: 'tanh' }),
+  silu,
+};
+
 /**
- * y = x weightᵀ + bias: x [..., in], weight [out, in], bias [out] -> [..., out].
+ * y = activation(x weightᵀ + bias) + residual: x [..., in], weight [out, in], bias [out] -> [..., out]; one kernel where
+ * all of it fits the adapter's bindings.
  * A frozen weight may be half precision in pairs, u32 [out, in / 2] (`packHalf`). What exceeds the adapter's binding
  * limit, of the weight or of y, is multiplied in blocks.
  * @throws ShapeError or DTypeError when the arguments do not fit.
  */
-export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+export function linear(
+  x: Tensor,
+  weight: Tensor,
+  bias?: Tensor,
+  { activation, residual }: LinearOptions = {},
+): Tensor {
+  checkArguments(x, weight, bias, residual);
+  const fits = weight.dtype !== 'u32' && fitsAtOnce(x, weight);
+  // The activation's gradient needs what went into it: then it is an op of its own.
+  const inKernel = activation && !needsGrad([x, weight, ...(bias ? [bias] : [])]);
+  if (fits && (inKernel || !activation)) return fused(x, weight, bias, { activation, residual });
+  const affine = fits ? fused(x, weight, bias, {}) : inBlocks(x, weight, bias);
+  const y = activation ? ACTIVATIONS[activation](affine) : affine;
+  return residual ? add(y, residual) : y;
+}
+
+function checkArguments(x: Tensor, weight: Tensor, bias?: Tensor, residual?: Tensor): void {
   expectDType('linear', 'x', x, 'f32', 'f16');
-  if (weight.dtype === 'u32') return linearOfPairs(x, weight, bias);
-  if (weight.dtype !== x.dtype) {
+  if (weight.dtype !== x.dtype && weight.dtype !== 'u32') {
     throw new DTypeError(`linear: x is ${x.dtype} and weight ${weight.dtype}; cast() one of them`);
   }
-  const [outputs, inputs] = weight.shape;
+  const inputs = weight.dtype === 'u32' ? 2 * weight.shape[1]! : weight.shape[1];
   if (weight.rank !== 2 || x.rank === 0 || x.shape.at(-1) !== inputs) {
     throw new ShapeError(
       `linear: x is ${format(x.shape)} and weight ${format(weight.shape)}; expected [..., in] and [out, in]`,
     );
   }
-  if (bias) expectShape('linear', 'bias', bias, [outputs!]);
+  const outputs = weight.shape[0]!;
+  if (bias) expectShape('linear', 'bias', bias, [outputs]);
+  if (residual) expectShape('linear', 'residual', residual, [...x.shape.slice(0, -1), outputs]);
+  if (bias) expectDType('linear', 'bias', bias, x.dtype);
+  if (residual) expectDType('linear', 'residual', residual, x.dtype);
+}
+
+/** Whether one launch can do it: nothing empty, and no operand beyond what the adapter binds. */
+function fitsAtOnce(x: Tensor, weight: Tensor): boolean {
+  const [N, K] = weight.shape as [number, number];
+  const width = BYTES[x.dtype];
+  const rows = sizeOf(x.shape.slice(0, -1));
+  const limit = x.runtime.gpu.limits.maxStorageBufferBindingSize - 256; // a binding starts on 256 bytes
+  return K > 0 && Math.max(N * K, rows * K, rows * N) * width <= limit;
+}
+
+/** y = activation(x weightᵀ + bias) + residual in one kernel. No gradient passes the activation. */
+function fused(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | undefined,
+  { activation, residual }: LinearOptions,
+): Tensor {
+  const [N, K] = weight.shape as [number, number];
+  const M = sizeOf(x.shape.slice(0, -1));
+  const y = untaped(() => {
+    const y = allocate(x.runtime, [M, N], x.dtype);
+    multiplyInto(y, reshape(x, [M, K]), transpose(weight), {
+      bias: bias && x.runtime.dense(bias),
+      activation,
+      residual: residual && reshape(x.runtime.dense(residual), [M, N]),
+    });
+    return reshape(y, [...x.shape.slice(0, -1), N]);
+  });
+  const given = [x, weight, bias, residual].filter((each) => each !== undefined);
+  const wanted = [x, weight, bias, residual].map(
+    (each) => each !== undefined && each.edge !== null,
+  );
+  return record({
+    name: 'linear',
+    inputs: given,
+    output: y,
+    saved: [x, weight],
+    // dx = dy W     dW = dyᵀ x     dbias = Σ_rows dy     dresidual = dy
+    backward: (dy, [x, weight]) => {
+      const g = reshape(dy, [M, N]);
+      const gradients = [
+        wanted[0] ? reshape(matmul(g, weight), x.shape) : null,
+        wanted[1] ? matmul(g, reshape(x, [M, K]), { transposeA: true }) : null,
+        ...(bias ? [wanted[2] ? sumTo(dy, bias.shape) : null] : []),
+        ...(residual ? [wanted[3] ? dy : null] : []),
+      ];
+      return gradients;
+    },
+  });
+}
+
+/** What is beyond a binding, or packed, or empty. */
+function inBlocks(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  if (weight.dtype === 'u32') return linearOfPairs(x, weight, bias);
+  const [outputs, inputs] = weight.shape as [number, number];
   const leading = x.shape.slice(0, -1);
-  const rows = reshape(x, [sizeOf(leading), inputs!]);
-  const y = reshape(product(rows, weight), [...leading, outputs!]);
+  const y = reshape(product(reshape(x, [sizeOf(leading), inputs]), weight), [...leading, outputs]);
   return bias ? add(y, bias) : y;
 }
 

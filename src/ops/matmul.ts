@@ -1,28 +1,15 @@
-// Matrix products. Transposes and batches are strides; only columns of b that lie apart are gathered first.
+// Matrix products. Transposes and batches are strides of the kernels' operands.
 
-import source from '../../kernels/matmul.wgsl' with { type: 'text' };
 import { DTypeError, ShapeError } from '../errors.ts';
-import {
-  broadcastShapes,
-  broadcastStrides,
-  collapse,
-  format,
-  type Shape,
-  sizeOf,
-} from '../tensor/shape.ts';
+import { broadcastShapes, format } from '../tensor/shape.ts';
 import { record, untaped } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { denseCopy, fill } from './copy.ts';
-import { allocate, bindingStart, expectDType, kernelFile, launch } from './launch.ts';
+import { allocate, expectDType } from './launch.ts';
+import { multiplyInto } from './multiply.ts';
 import { sumTo } from './reduce.ts';
 import { transpose } from './view.ts';
 
-const kernel = kernelFile('matmul', source);
-
-// The kernel's constants: a workgroup owns 8 rows and 8 columns per thread.
-const ROWS = 8;
-const THREADS = 8;
-const COLUMNS = 8 * THREADS;
+export { multiplyInto };
 
 export interface MatmulOptions {
   /** a is [..., K, M]. */
@@ -71,82 +58,6 @@ function multiply(a: Tensor, b: Tensor): Tensor {
   const y = allocate(a.runtime, [...batch, a.shape.at(-2)!, b.shape.at(-1)!], a.dtype);
   multiplyInto(y, a, b);
   return y;
-}
-
-/** Writes a b into y, whose columns are adjacent. Outside the tape. */
-export function multiplyInto(y: Tensor, a: Tensor, b: Tensor): void {
-  const [M, N] = y.shape.slice(-2) as [number, number];
-  const K = a.shape.at(-1)!;
-  if (y.size === 0) return;
-  if (K === 0) {
-    fill(y, 0);
-    return;
-  }
-  const [, bColumn] = b.strides.slice(-2) as [number, number];
-  // Gathering b costs K N, the product M N K.
-  const gather = bColumn !== 1 && N > 1 && M >= 2 * ROWS;
-  const right = gather ? denseCopy(b) : b;
-  const batchShape = y.shape.slice(0, -2);
-  const batch = batchStrides(batchShape, [a, right, y]);
-  const rowStrides = [a, right, y].map((x) => x.strides.slice(-2) as [number, number]);
-  const [aStrides, bStrides, yStrides] = rowStrides as [
-    [number, number],
-    [number, number],
-    [number, number],
-  ];
-  const aligned = [
-    N,
-    bStrides[0],
-    yStrides[0],
-    bindingStart(right),
-    bindingStart(y),
-    ...batch.strides[1]!,
-    ...batch.strides[2]!,
-  ];
-  const vectorised = (bStrides[1] === 1 || N === 1) && aligned.every((stride) => stride % 4 === 0);
-  const [tilesM, tilesN] = [Math.ceil(M / ROWS), Math.ceil(N / COLUMNS)];
-  const batches = sizeOf(batchShape);
-  launch(kernel, vectorised ? 'vectorised' : 'general', {
-    inputs: [a, right],
-    outputs: [y],
-    params: {
-      M,
-      N,
-      K,
-      tilesM,
-      tilesN,
-      batches,
-      starts: [bindingStart(a), bindingStart(right), bindingStart(y)],
-      aStrides,
-      bStrides,
-      yStride: yStrides[0],
-      batchShape: batch.shape,
-      aBatch: batch.strides[0]!,
-      bBatch: batch.strides[1]!,
-      yBatch: batch.strides[2]!,
-    },
-    constants: { Element: a.dtype },
-    workgroups: batches * tilesM * tilesN,
-    flops: 2 * batches * M * N * K,
-    strided: true,
-  });
-  if (gather) right.dispose();
-}
-
-/** The batch axes, merged to at most four and aligned at the back; missing ones have size 1. */
-function batchStrides(shape: Shape, operands: readonly Tensor[]) {
-  const strides = operands.map((x) =>
-    broadcastStrides(x.shape.slice(0, -2), x.strides.slice(0, -2), shape),
-  );
-  const merged = collapse(shape, strides);
-  if (merged.shape.length > 4)
-    throw new ShapeError(`matmul: the batch axes ${format(shape)} do not merge to 4 or fewer`);
-  const front = 4 - merged.shape.length;
-  const padded = (list: readonly number[], value: number) => [
-    ...new Array<number>(front).fill(value),
-    ...list,
-  ];
-  return { shape: padded(merged.shape, 1), strides: merged.strides.map((s) => padded(s, 0)) };
 }
 
 function checkOperands(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): void {

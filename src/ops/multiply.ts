@@ -1,0 +1,280 @@
+// How a matrix product is launched: which variant of the kernels, in one pass or with a long inner axis split, and what
+// the kernel does with the sums before it stores them. Outside the tape; `matmul` and `linear` are the ops.
+
+import tiles from '../../kernels/matmul.wgsl' with { type: 'text' };
+import broadcast from '../../kernels/matmul_broadcast.wgsl' with { type: 'text' };
+import fewRows from '../../kernels/matmul_rows.wgsl' with { type: 'text' };
+import split from '../../kernels/matmul_split.wgsl' with { type: 'text' };
+import { ShapeError } from '../errors.ts';
+import type { Constants, KernelFile } from '../gpu/wgsl.ts';
+import { broadcastStrides, collapse, format, type Shape, sizeOf } from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { denseCopy, fill } from './copy.ts';
+import { allocate, bindingStart, groupsFor, kernelFile, launch } from './launch.ts';
+import { type Family, sizeClass, variantFor } from './variants.ts';
+
+const kernels = {
+  tiles: kernelFile('matmul', tiles),
+  broadcast: kernelFile('matmul_broadcast', broadcast),
+  rows: kernelFile('matmul_rows', fewRows),
+  split: kernelFile('matmul_split', split),
+};
+
+export type Activation = 'relu' | 'gelu' | 'geluTanh' | 'silu';
+
+const ACTIVATIONS: Readonly<Record<Activation, string>> = {
+  relu: 'ACTIVATION_RELU',
+  gelu: 'ACTIVATION_GELU',
+  geluTanh: 'ACTIVATION_GELU_TANH',
+  silu: 'ACTIVATION_SILU',
+};
+
+/** y = activation(a b + bias) + residual, as the kernel stores it. */
+export interface Epilogue {
+  /** [N], its elements adjacent */
+  readonly bias?: Tensor | undefined;
+  readonly activation?: Activation | undefined;
+  /** As y, with y's strides; not y itself. */
+  readonly residual?: Tensor | undefined;
+}
+
+type Variant = 'broadcast' | 'rows' | 'tiles128' | 'tiles';
+
+/** The most rows that are few. */
+const FEW = 8;
+
+// On CPUs 16 x 64 per SIMD group without workgroup memory, on GPUs tiles in it; the larger ones need a large y to keep
+// all of a GPU busy.
+const VARIANTS: Family<Variant> = {
+  name: 'matmul',
+  variants: ['broadcast', 'rows', 'tiles128', 'tiles'],
+  shipped: (kind, shapeClass) => {
+    const [M, N] = sizesOf(shapeClass);
+    if (kind === 'cpu') return N <= 2 ? 'rows' : 'broadcast';
+    if (M <= FEW) return 'rows';
+    return M >= 1024 && N >= 1024 ? 'tiles128' : 'tiles';
+  },
+};
+
+// Split where one pass has too few tiles for the adapter and each of them is long.
+const SPLITTING: Family<'split' | 'whole'> = {
+  name: 'matmulSplit',
+  variants: ['split', 'whole'],
+  shipped: (kind, shapeClass) => {
+    const [M, N, K] = sizesOf(shapeClass);
+    const tiles = (M * N) / (kind === 'cpu' ? 16 * 64 : 64 * 64);
+    return tiles <= (kind === 'cpu' ? 1 : 32) && K >= 2048 ? 'split' : 'whole';
+  },
+};
+
+/** The inner axis of each part of a split product, at least. */
+const PART = 256;
+const MAX_PARTS = 32;
+
+/** Shapes share what is measured within a factor of two per size: classes of M, N, K, and the batch. */
+const shapeClassOf = (...sizes: number[]) => sizes.map(sizeClass).join(' ');
+
+/** The largest sizes of the class. */
+const sizesOf = (shapeClass: string) =>
+  shapeClass.split(' ').map((each) => 2 ** (Number(each) - 1)) as [number, number, number, number];
+
+/** Writes activation(a b + bias) + residual into y, whose columns are adjacent. */
+export function multiplyInto(y: Tensor, a: Tensor, b: Tensor, epilogue: Epilogue = {}): void {
+  const [M, N] = y.shape.slice(-2) as [number, number];
+  const K = a.shape.at(-1)!;
+  if (y.size === 0) return;
+  if (K === 0 && Object.values(epilogue).every((each) => each === undefined)) {
+    fill(y, 0);
+    return;
+  }
+  const { runtime } = y;
+  const canSplit = () => y.rank === 2 && y.dtype === 'f32' && K >= 2 * PART;
+  const way = variantFor(
+    runtime,
+    SPLITTING,
+    shapeClassOf(M, N, K),
+    (w) => w === 'whole' || canSplit(),
+  );
+  if (way === 'split') multiplySplit(y, a, b, epilogue);
+  else multiplyWhole(y, a, b, epilogue);
+}
+
+/** Two passes: products of parts of the inner axis, then their sums in order. */
+function multiplySplit(y: Tensor, a: Tensor, b: Tensor, epilogue: Epilogue): void {
+  const [M, N] = y.shape as [number, number];
+  const K = a.shape[1]!;
+  const parts = Math.min(MAX_PARTS, Math.floor(K / PART));
+  const width = Math.ceil(K / parts);
+  const even = Math.floor(K / width); // the last part may be narrower
+  const rest = K - even * width;
+  const count = even + (rest > 0 ? 1 : 0);
+  using partial = allocate(y.runtime, [count, M, N], 'f32');
+  const [am, ak] = a.strides as [number, number];
+  const [bk, bn] = b.strides as [number, number];
+  const multiplyParts = (first: number, matrices: number, width: number, partWidth: number) => {
+    using into = partial.alias([matrices, M, N], partial.strides, first * M * N);
+    const skip = first * partWidth;
+    using left = a.alias([matrices, M, width], [partWidth * ak, am, ak], a.offset + skip * ak);
+    using right = b.alias([matrices, width, N], [partWidth * bk, bk, bn], b.offset + skip * bk);
+    multiplyWhole(into, left, right, {});
+  };
+  multiplyParts(0, even, width, width);
+  if (rest > 0) multiplyParts(even, 1, rest, width);
+  const { bias, residual } = epilogue;
+  using nothing = partial.alias([1], [1], 0);
+  launch(kernels.split, 'sum_parts', {
+    inputs: [partial, bias ?? nothing, residual ?? nothing],
+    outputs: [y],
+    params: {
+      size: M * N,
+      N,
+      parts: count,
+      yStart: bindingStart(y),
+      yStride: y.strides[0]!,
+      biasStart: bias ? bindingStart(bias) : 0,
+      residualStart: residual ? bindingStart(residual) : 0,
+    },
+    constants: { Element: y.dtype, ...switches(epilogue) },
+    workgroups: groupsFor(M * N),
+    flops: count * M * N,
+    strided: true,
+  });
+}
+
+/** One pass. */
+function multiplyWhole(y: Tensor, a: Tensor, b: Tensor, epilogue: Epilogue): void {
+  const [M, N] = y.shape.slice(-2) as [number, number];
+  const K = a.shape.at(-1)!;
+  const { gpu } = y.runtime;
+  const batch = sizeOf(y.shape.slice(0, -2));
+  const variant = variantFor(
+    y.runtime,
+    VARIANTS,
+    shapeClassOf(M, N, K, batch),
+    (each) => each !== 'broadcast' || gpu.features.has('subgroups'),
+  );
+  // Gathering b costs K N, the product M N K.
+  const gather = variant === 'broadcast' && b.strides.at(-1) !== 1 && N > 1 && M >= FEW * 4;
+  const right = gather ? denseCopy(b) : b;
+  launchVariant(variant, y, a, right, epilogue);
+  if (gather) right.dispose();
+}
+
+function launchVariant(
+  variant: Variant,
+  y: Tensor,
+  a: Tensor,
+  b: Tensor,
+  epilogue: Epilogue,
+): void {
+  const [M, N] = y.shape.slice(-2) as [number, number];
+  const K = a.shape.at(-1)!;
+  const batchShape = y.shape.slice(0, -2);
+  const batch = batchStrides(batchShape, [a, b, y]);
+  const batches = sizeOf(batchShape);
+  const aStrides = a.strides.slice(-2) as [number, number];
+  const bStrides = b.strides.slice(-2) as [number, number];
+  const { bias, residual } = epilogue;
+  const { file, entry, constants, tile } = kernelFor(variant, y, a, b, batch.strides[1]!);
+  const [tilesM, tilesN] = [Math.ceil(M / tile[0]), Math.ceil(N / tile[1])];
+  // A binding is there whether its tensor is or not; the switches are off then, and this is never read.
+  using nothing = a.alias([1], [1], a.offset);
+  launch(file, entry, {
+    inputs: [a, b, bias ?? nothing, residual ?? nothing],
+    outputs: [y],
+    params: {
+      M,
+      N,
+      K,
+      tilesM,
+      tilesN,
+      batches,
+      biasStart: bias ? bindingStart(bias) : 0,
+      yStride: y.strides.at(-2)!,
+      starts: [a, b, y, residual ?? nothing].map(bindingStart),
+      aStrides,
+      bStrides,
+      batchShape: batch.shape,
+      aBatch: batch.strides[0]!,
+      bBatch: batch.strides[1]!,
+      yBatch: batch.strides[2]!,
+    },
+    constants: { Element: a.dtype, ...constants, ...switches(epilogue) },
+    workgroups: batches * tilesM * tilesN,
+    flops: 2 * batches * M * N * K,
+    strided: true,
+  });
+}
+
+interface Kernel {
+  readonly file: KernelFile;
+  readonly entry: string;
+  readonly constants: Constants;
+  /** Rows and columns of y that a workgroup owns. */
+  readonly tile: readonly [number, number];
+}
+
+function kernelFor(
+  variant: Variant,
+  y: Tensor,
+  a: Tensor,
+  b: Tensor,
+  bBatch: readonly number[],
+): Kernel {
+  const [am, ak] = a.strides.slice(-2) as [number, number];
+  const [bk, bn] = b.strides.slice(-2) as [number, number];
+  switch (variant) {
+    case 'broadcast': {
+      const N = y.shape.at(-1)!;
+      const aligned = [N, bk, bindingStart(b), ...bBatch].every((stride) => stride % 4 === 0);
+      const entry = aligned && bn === 1 ? 'vectorised' : 'general';
+      return { file: kernels.broadcast, entry, constants: {}, tile: [16, 64] };
+    }
+    case 'rows': {
+      // Neighbours read what is adjacent in b. On a CPU a workgroup is one SIMD group, in which barriers are cheap.
+      const threads = y.runtime.gpu.adapterKind === 'cpu' ? 8 : 64;
+      const SHARERS = bk < bn ? Math.min(threads, 16) : 1;
+      const COLUMNS = threads / SHARERS;
+      return {
+        file: kernels.rows,
+        entry: 'few_rows',
+        constants: { SHARERS, COLUMNS },
+        tile: [4, COLUMNS],
+      };
+    }
+    default: {
+      const blocks = variant === 'tiles128' ? 2 : 1;
+      const constants = {
+        BLOCKS_M: blocks,
+        BLOCKS_N: blocks,
+        TILE_K: 16 / blocks, // both sizes then fit 16 KiB of workgroup memory
+        A_ALONG_K: String(ak < am),
+        B_ALONG_K: String(bk < bn),
+        UNROLLED: String(y.runtime.gpu.adapterKind !== 'cpu'),
+      };
+      return { file: kernels.tiles, entry: 'tiles', constants, tile: [64 * blocks, 64 * blocks] };
+    }
+  }
+}
+
+const switches = ({ bias, activation, residual }: Epilogue): Constants => ({
+  ...(bias && { BIAS: 'true' }),
+  ...(activation && { ACTIVATION: ACTIVATIONS[activation] }),
+  ...(residual && { RESIDUAL: 'true' }),
+});
+
+/** The batch axes, merged to at most four and aligned at the back; missing ones have size 1. */
+function batchStrides(shape: Shape, operands: readonly Tensor[]) {
+  const strides = operands.map((x) =>
+    broadcastStrides(x.shape.slice(0, -2), x.strides.slice(0, -2), shape),
+  );
+  const merged = collapse(shape, strides);
+  if (merged.shape.length > 4)
+    throw new ShapeError(`matmul: the batch axes ${format(shape)} do not merge to 4 or fewer`);
+  const front = 4 - merged.shape.length;
+  const padded = (list: readonly number[], value: number) => [
+    ...new Array<number>(front).fill(value),
+    ...list,
+  ];
+  return { shape: padded(merged.shape, 1), strides: merged.strides.map((s) => padded(s, 0)) };
+}

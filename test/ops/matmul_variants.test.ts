@@ -1,0 +1,125 @@
+// Every variant of the matrix product, pinned, over the cases of the family: forward, and backward in a graph.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as index from '../../src/index.ts';
+import { cast } from '../../src/ops/copy.ts';
+import { Device } from '../../src/ops/device.ts';
+import { matmul } from '../../src/ops/matmul.ts';
+import { transpose } from '../../src/ops/view.ts';
+import type { Tensor } from '../../src/tensor/tensor.ts';
+import { families } from '../cases/index.ts';
+import { maxAbs, type Ref } from '../reference/array.ts';
+import type { Api, OpCase } from '../reference/case.ts';
+import { expectClose } from '../reference/close.ts';
+import { matmul as reference } from '../reference/matmul.ts';
+import { run } from './in_graph.ts';
+
+const api = index as unknown as Api<Tensor>;
+const VARIANTS = ['broadcast', 'rows', 'tiles', 'tiles128'];
+
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open();
+});
+afterAll(() => device.destroy());
+
+const pin = (variant: string, way = 'whole') =>
+  device.gpu.choices.pin({ matmul: { '*': variant }, matmulSplit: { '*': way } });
+
+async function check(label: string, each: OpCase, layout: 'dense' | 'view') {
+  const { outputs, grads, atLeaf } = await run(device, api, each, layout);
+  for (const [name, { data }] of Object.entries(each.outputs)) {
+    expectClose(outputs[name]!.data, data, each.tolerance, `${label}, ${name}`);
+  }
+  for (const [name, gradient] of Object.entries(each.grads ?? {})) {
+    const want = atLeaf[name]!(gradient).data;
+    expectClose(grads[name]!.data, want, each.gradTolerances[name]!, `${label}, d${name}`);
+  }
+}
+
+const cases = families.matmul!.cases.map((each) => [`${each.op}: ${each.name}`, each] as const);
+
+describe.each(VARIANTS)('%s', (variant) => {
+  it.each(cases)('%s', async (label, each) => {
+    pin(variant);
+    await check(label, each, 'dense');
+    await check(label, each, 'view');
+    expect(Object.values(device.gpu.choices.used.matmul ?? {})).toContain(variant);
+  });
+});
+
+describe('a grid of at most 5 x 5 workgroups', () => {
+  let small: Device;
+  beforeAll(async () => {
+    small = await Device.open({ limits: { maxComputeWorkgroupsPerDimension: 5 } });
+  });
+  afterAll(() => small.destroy());
+
+  it.each(VARIANTS)('%s folds', async (variant) => {
+    small.gpu.choices.pin({ matmul: { '*': variant }, matmulSplit: { '*': 'whole' } });
+    const a = small.randn([9, 2, 3], { seed: 1 });
+    const b = small.randn([9, 3, 2], { seed: 2 });
+    const want = reference.forward({ a: await refOf(a), b: await refOf(b) }, {}).out;
+    expectClose(await matmul(a, b).data(), want.data, { rtol: 1e-5, atol: 1e-5 }, variant);
+  });
+});
+
+/** a [M, K] and b [K, N], stored as the flags say, in float64 and on the device. */
+function operands(M: number, N: number, K: number, flags: { a: boolean; b: boolean }) {
+  const stored = (rows: number, columns: number, swapped: boolean, seed: number) =>
+    device.randn(swapped ? [columns, rows] : [rows, columns], { seed });
+  return { a: stored(M, K, flags.a, 1), b: stored(K, N, flags.b, 2) };
+}
+
+const refOf = async (x: Tensor): Promise<Ref> => ({
+  shape: x.shape,
+  data: Float64Array.from(await x.data()),
+});
+
+const TRANSPOSES = [
+  { transposeA: false, transposeB: false },
+  { transposeA: false, transposeB: true },
+  { transposeA: true, transposeB: false },
+  { transposeA: true, transposeB: true },
+];
+
+describe.each(VARIANTS)('%s, larger than its tiles', (variant) => {
+  it.each(TRANSPOSES)('%j', async (flags) => {
+    pin(variant);
+    const { a, b } = operands(133, 197, 83, { a: flags.transposeA, b: flags.transposeB });
+    const want = reference.forward({ a: await refOf(a), b: await refOf(b) }, flags).out;
+    const y = await matmul(a, b, flags).data();
+    expectClose(y, want.data, { rtol: 1e-5, atol: 1e-4 }, 'y');
+  });
+
+  it.each(TRANSPOSES)('%j, f16', async (flags) => {
+    if (!device.features.has('shader-f16')) {
+      expect(() => device.zeros([1], { dtype: 'f16' })).toThrow('shader-f16');
+      return;
+    }
+    pin(variant);
+    const { a, b } = operands(37, 69, 41, { a: flags.transposeA, b: flags.transposeB });
+    const [a16, b16] = [cast(a, 'f16'), cast(b, 'f16')];
+    const want = reference.forward({ a: await refOf(a16), b: await refOf(b16) }, flags).out;
+    const y = await matmul(a16, b16, flags).data();
+    expectClose(y, want.data, { rtol: 1e-3, atol: 1e-3 }, 'y'); // summed in f32, rounded once
+  });
+});
+
+describe('a long inner axis', () => {
+  it.each(TRANSPOSES)(
+    '%j: split, it gives what one pass gives, and the same bits again',
+    async (flags) => {
+      const { a, b } = operands(5, 33, 3001, { a: flags.transposeA, b: flags.transposeB });
+      const product = () => matmul(a, b, flags).data();
+      pin('tiles', 'split');
+      const [first, again] = [await product(), await product()];
+      expect(Object.values(device.gpu.choices.used.matmulSplit!)).toContain('split');
+      pin('tiles');
+      const whole = await product();
+      expect(again).toEqual(first);
+      const want = { shape: [5, 33], data: Float64Array.from(whole) };
+      expectClose(first, want.data, { rtol: 1e-5, atol: 1e-6 * maxAbs(want) }, 'y');
+    },
+  );
+});
