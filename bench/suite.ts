@@ -90,6 +90,11 @@ export async function runSuite(
       device.destroy();
     }
   }
+  if (kernel && results.length === 0) {
+    throw new KernelError(
+      `${kernel.file.name}: none of the ${run.length} items launches anything of kernels/${kernel.like}.wgsl on this adapter`,
+    );
+  }
   return { adapter, results };
 }
 

@@ -15,6 +15,7 @@ import { type Column, columnsFor, describeAdapter, headOf, lineOf } from '../../
 import { benchmarkClock } from '../../bench/wall_clock.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { ConfigError } from '../errors.ts';
+import type { ChoiceTable } from '../gpu/choices.ts';
 import { Device } from '../ops/device.ts';
 
 interface BenchFlags {
@@ -23,6 +24,7 @@ interface BenchFlags {
   readonly quick?: boolean;
   readonly rounds: string;
   readonly wall?: boolean;
+  readonly pin?: readonly string[];
   readonly kernel?: string;
   readonly like?: string;
   readonly compare?: string;
@@ -41,11 +43,12 @@ in registers (fma) and a copy that is larger than caches (copy). "of peak" is th
 with code 1. "compile" is what the first call takes longer than the second; drivers keep compiled kernels on disk.
 
 A kernel of your own: start from a copy of a file in kernels/ and keep the entry points, bindings, constants and struct
-Params that src/ops/<file>.ts launches it with. Every item of the family then runs both files in turns.
+Params that src/ops/<file>.ts launches it with. Every item that launches the file then runs both in turns.
   shadegrad bench --kernel my.wgsl --like matmul --shape 512x512x512
 
 Examples:
   shadegrad bench --quick                            every family at a small shape
+  shadegrad bench matmul --pin matmul=tiles          one variant of the family; the last column says what was taken
   shadegrad bench softmax --json > before.json
   shadegrad bench softmax --compare before.json --report softmax.html`;
 
@@ -59,6 +62,7 @@ export function addBench(program: Command): void {
     .option('--quick', 'only small items')
     .option('--rounds <n>', 'samples per item', '10')
     .option('--wall', 'wall time, through the package benchmark, even where there is GPU time')
+    .option('--pin <family=variant...>', 'take these variants of kernels, whatever was tuned')
     .option('--kernel <file>', 'measure and check a WGSL file of your own beside the built-in one')
     .option('--like <name>', 'with --kernel: the file of kernels/ whose place it takes')
     .option('--compare <file>', 'show how much faster than an earlier --json')
@@ -73,13 +77,17 @@ export function addBench(program: Command): void {
 async function bench(family: string | undefined, flags: BenchFlags): Promise<void> {
   const rounds = readRounds(flags.rounds);
   const kernel = await readUserKernel(flags);
-  const ofKernel = kernel?.like.replaceAll('_', '-');
-  const selected = selectItems(allItems, { ...flags, family: family ?? ofKernel });
+  const selected = selectItems(allItems, { ...flags, family: family ?? familyOf(kernel) });
   const baseline = flags.compare ? readBaseline(flags.compare, await text(flags.compare)) : null;
   const toggles = flags.toggles?.split(',') ?? [];
+  const pins = readPins(flags.pin);
   const output = flags.json ? jsonOutput() : tableOutput(toggles, baseline, kernel);
   const result = await runSuite(selected, {
-    open: () => Device.open({ adapter: flags.adapter, toggles, announce: null }),
+    async open() {
+      const device = await Device.open({ adapter: flags.adapter, toggles, announce: null });
+      device.gpu.choices.pin(pins);
+      return device;
+    },
     rounds,
     wall: flags.wall ?? false,
     slow: flags.shape !== undefined,
@@ -99,6 +107,22 @@ function readRounds(given: string): number {
   const rounds = Number(given);
   if (Number.isInteger(rounds) && rounds > 0) return rounds;
   throw new ConfigError(`bench: --rounds is ${given}, expected a whole number above 0`);
+}
+
+/** `matmul=tiles` for all classes of shapes. */
+function readPins(given: readonly string[] = []): ChoiceTable {
+  const pairs = given.map((text) => {
+    const [, family, variant] = /^([\w-]+)=([\w-]+)$/.exec(text) ?? [];
+    if (family && variant) return [family, { '*': variant }] as const;
+    throw new ConfigError(`bench: --pin "${text}" is malformed; expected family=variant`);
+  });
+  return Object.fromEntries(pairs);
+}
+
+/** The family whose files begin with its name; undefined where the name says nothing, and all items are tried. */
+function familyOf(kernel: UserKernel | undefined): string | undefined {
+  const name = kernel?.like.replaceAll('_', '-');
+  return families.find((family) => name === family || name?.startsWith(`${family}-`));
 }
 
 async function readUserKernel({ kernel, like }: BenchFlags): Promise<UserKernel | undefined> {

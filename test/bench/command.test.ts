@@ -197,6 +197,10 @@ describe('the command', () => {
   it.each([
     [['bench', 'sofmax'], /^ConfigError: bench: no family "sofmax"/],
     [['bench', '--rounds', '0'], /^ConfigError: bench: --rounds is 0/],
+    [
+      ['bench', '--pin', 'tiles'],
+      /^ConfigError: bench: --pin "tiles" is malformed; expected family=/,
+    ],
     [['bench', '--kernel', 'x.wgsl'], /^ConfigError: bench: --kernel and --like go together/],
     [['bench', '--kernel', 'no.wgsl', '--like', 'gae'], /^ENOENT.*no\.wgsl/],
     [['bench', 'gae', '--compare', 'no.json'], /^ENOENT.*no\.json/],

@@ -152,8 +152,10 @@ describe('a kernel from outside', () => {
   });
 
   it('that nothing launches is refused', async () => {
-    await expect(run(doubled, DOUBLED_WGSL, 'matmul')).rejects.toThrow(
-      'mine.wgsl: "doubled 1000" launches nothing of kernels/matmul.wgsl on this adapter',
+    expect(await run(doubled, DOUBLED_WGSL, 'matmul')).toEqual([]);
+    const kernel = userKernel('mine.wgsl', DOUBLED_WGSL, 'matmul');
+    await expect(runSuite([doubled], { open, kernel, ...FAST })).rejects.toThrow(
+      'mine.wgsl: none of the 1 items launches anything of kernels/matmul.wgsl on this adapter',
     );
   });
 
