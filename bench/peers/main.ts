@@ -2,7 +2,7 @@
 // The table goes to stdout, progress to stderr, and the results to bench/results/peers-<adapter>.json.
 
 import { fork } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -18,6 +18,7 @@ const HELP = `npm run bench:peers -- [options]
   --peer <name>     only this peer; may be repeated
   --rounds <n>      interleaved rounds (10; 3 on SwiftShader)
   --limit <s>       a peer with slower calls is not timed in rounds (20; 5 on SwiftShader)
+  --table           the table of all that was measured and kept; runs nothing
   --json            JSON on stdout, one object a line`;
 
 /** A child that says nothing for so long is stopped: jax-js compiles a training step for two minutes. */
@@ -29,6 +30,7 @@ const { values: options } = parseArgs({
     peer: { type: 'string', multiple: true, default: [] },
     rounds: { type: 'string' },
     limit: { type: 'string' },
+    table: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -118,20 +120,36 @@ function compared({ name, quick }: Item): boolean {
   return (!quick || name === 'gae 128x64') && !name.includes('4096x4096x4096');
 }
 
+interface Kept {
+  readonly command: string;
+  readonly adapter: AdapterReport;
+  readonly node: string;
+  readonly results: readonly ItemResult[];
+}
+
+const FOLDER = 'bench/results';
+
 /** Keeps what other runs measured on the adapter: a run may be of a few items. */
-function save(results: readonly ItemResult[], adapter: AdapterReport): string {
+function keep(result: ItemResult, adapter: AdapterReport): void {
   const short = /swiftshader|llvmpipe/.exec(adapter.name.toLowerCase())?.[0];
   const slug = short ?? adapter.name.toLowerCase().replace(/[^a-z0-9]+/g, '-');
-  const path = join('bench/results', `peers-${slug}.json`);
-  const earlier: ItemResult[] = existsSync(path)
-    ? JSON.parse(readFileSync(path, 'utf8')).results
-    : [];
-  const byName = new Map([...earlier, ...results].map((result) => [result.item, result]));
-  const ordered = items.flatMap(({ name }) => byName.get(name) ?? []);
-  const command = 'npm run bench:peers';
-  const content = { command, adapter, node: process.version, results: ordered };
+  const path = join(FOLDER, `peers-${slug}.json`);
+  const earlier = existsSync(path) ? read(path).results : [];
+  const byName = new Map([...earlier, result].map((each) => [each.item, each]));
+  const results = items.flatMap(({ name }) => byName.get(name) ?? []);
+  const content: Kept = { command: 'npm run bench:peers', adapter, node: process.version, results };
   writeFileSync(path, `${JSON.stringify(content, null, 1)}\n`);
-  return path;
+}
+
+function read(path: string): Kept {
+  return JSON.parse(readFileSync(path, 'utf8'));
+}
+
+function showKept(): void {
+  const files = readdirSync(FOLDER).filter((name) => name.startsWith('peers-'));
+  for (const { results, adapter } of files.map((name) => read(join(FOLDER, name)))) {
+    console.log(table(results, adapter));
+  }
 }
 
 async function main(): Promise<void> {
@@ -139,6 +157,7 @@ async function main(): Promise<void> {
     console.log(HELP);
     return;
   }
+  if (options.table) return showKept();
   const outcomes: Outcome[] = [];
   for (const item of chosen()) {
     const begin = performance.now();
@@ -150,7 +169,7 @@ async function main(): Promise<void> {
       continue;
     }
     outcomes.push(outcome);
-    save([outcome.result], outcome.adapter);
+    keep(outcome.result, outcome.adapter);
     if (options.json) console.log(JSON.stringify(outcome.result));
     console.error(`${item.name} (${seconds} s)`);
   }
