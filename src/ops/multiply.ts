@@ -5,6 +5,7 @@ import tiles from '../../kernels/matmul.wgsl' with { type: 'text' };
 import broadcast from '../../kernels/matmul_broadcast.wgsl' with { type: 'text' };
 import fewRows from '../../kernels/matmul_rows.wgsl' with { type: 'text' };
 import split from '../../kernels/matmul_split.wgsl' with { type: 'text' };
+import transposing from '../../kernels/transpose.wgsl' with { type: 'text' };
 import { ShapeError } from '../errors.ts';
 import type { Constants, KernelFile } from '../gpu/wgsl.ts';
 import { broadcastStrides, collapse, format, type Shape, sizeOf } from '../tensor/shape.ts';
@@ -18,6 +19,7 @@ const kernels = {
   broadcast: kernelFile('matmul_broadcast', broadcast),
   rows: kernelFile('matmul_rows', fewRows),
   split: kernelFile('matmul_split', split),
+  transpose: kernelFile('transpose', transposing),
 };
 
 export type Activation = 'relu' | 'gelu' | 'geluTanh' | 'silu';
@@ -151,13 +153,32 @@ function multiplyWhole(y: Tensor, a: Tensor, b: Tensor, epilogue: Epilogue): voi
     y.runtime,
     VARIANTS,
     shapeClassOf(M, N, K, batch),
-    (each) => each !== 'broadcast' || gpu.features.has('subgroups'),
+    (each) => each !== 'broadcast' || gpu.subgroupMinSize >= 4,
   );
   // Gathering b costs K N, the product M N K.
   const gather = variant === 'broadcast' && b.strides.at(-1) !== 1 && N > 1 && M >= FEW * 4;
-  const right = gather ? denseCopy(b) : b;
+  const right = gather ? gathered(b) : b;
   launchVariant(variant, y, a, right, epilogue);
   if (gather) right.dispose();
+}
+
+/** A copy whose columns are adjacent: of a transposed matrix in blocks. */
+function gathered(b: Tensor): Tensor {
+  const [K, N] = b.shape as [number, number];
+  const [bk, bn] = b.strides as [number, number];
+  const inBlocks =
+    b.rank === 2 && bk === 1 && [K, N, bn, bindingStart(b)].every((n) => n % 4 === 0);
+  if (!inBlocks) return denseCopy(b);
+  const dense = allocate(b.runtime, b.shape, b.dtype);
+  launch(kernels.transpose, 'transpose_blocks', {
+    inputs: [b],
+    outputs: [dense],
+    params: { rows: N, columns: K, xStart: bindingStart(b), xStride: bn },
+    constants: { Element: b.dtype },
+    workgroups: groupsFor((K * N) / 16),
+    strided: true,
+  });
+  return dense;
 }
 
 function launchVariant(
