@@ -2,7 +2,8 @@
 // The table goes to stdout, progress to stderr, and the results to bench/results/peers-<adapter>.json.
 
 import { fork } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -74,8 +75,11 @@ interface Ended {
 
 function runChild(task: Task): Promise<Ended> {
   return new Promise((resolve) => {
+    // What a child leaves behind when it is stopped goes with this folder.
+    const folder = mkdtempSync(join(tmpdir(), 'shadegrad-peers-'));
     const child = fork(join(dirname(fileURLToPath(import.meta.url)), 'child.mjs'), {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      env: { ...process.env, TMPDIR: folder },
     });
     let [last, end] = [OURS, ''];
     let outcome: Outcome | null = null;
@@ -95,6 +99,7 @@ function runChild(task: Task): Promise<Ended> {
     });
     child.on('exit', (code, signal) => {
       clearTimeout(timer);
+      rmSync(folder, { recursive: true, force: true });
       const lines = complaints.join('').trim().split('\n');
       const complaint = lines.find((line) => /error/i.test(line)) ?? lines.at(-1);
       resolve({ outcome, last, end: end || `crashed (${signal ?? code}): ${complaint}` });
