@@ -40,18 +40,11 @@ fn exp_safe(x: f32) -> f32 {
   return select(select(scaled, LARGEST, x > 88.72283f), 0.0, x < -87.33654f);
 }
 
-/// e^x of four x <= 0, as exp_safe gives it with less work; exactly 0 below -87.336, for -infinity too.
+/// e^x of four x <= 0, where the absolute error counts: weights beside a largest one of 1. WGSL's exp may be off by
+/// 3 + 2|x| ULP, which e^x outweighs: 2.1e-7 at most, at a third of exp_safe's work. Exactly 0 below -87.336, for
+/// -infinity too.
 fn exp_nonpositive(x: vec4f) -> vec4f {
-  let bounded = max(x, vec4f(-87.33654f));
-  let n = round(bounded * 1.4426950408889634f);
-  let r = (bounded - n * LN2_HIGH) - n * LN2_LOW;
-  var p = 0.00138146104f * r + 0.00836871006f;
-  p = p * r + 0.041668389f;
-  p = p * r + 0.166665211f;
-  p = p * r + 0.49999994f;
-  let power = 1.0 + (r + r * r * p);
-  let scaled = bitcast<vec4f>(bitcast<vec4i>(power) + (vec4i(n) << vec4u(23u)));
-  return select(scaled, vec4f(0), x < vec4f(-87.33654f));
+  return select(exp(x), vec4f(0), x < vec4f(-87.33654f));
 }
 
 /// ln(1 + f) for 1/sqrt(2) <= 1 + f <= 2. Relative error 1.2e-7.
