@@ -47,9 +47,9 @@ const FEW = 8;
 
 // On CPUs 16 x 64 per SIMD group without workgroup memory, on GPUs tiles in it; the larger ones need a large y to keep
 // all of a GPU busy.
-const VARIANTS: Family<Variant> = {
+export const MATMUL: Family<Variant> = {
   name: 'matmul',
-  variants: ['broadcast', 'rows', 'tiles128', 'tiles'],
+  variants: ['broadcast', 'tiles', 'tiles128', 'rows'], // without subgroups the second stands in
   shipped: (kind, shapeClass) => {
     const [M, N] = sizesOf(shapeClass);
     if (kind === 'cpu') return N <= 2 ? 'rows' : 'broadcast';
@@ -59,7 +59,7 @@ const VARIANTS: Family<Variant> = {
 };
 
 // Split where one pass has too few tiles for the adapter and each of them is long.
-const SPLITTING: Family<'split' | 'whole'> = {
+export const MATMUL_SPLIT: Family<'split' | 'whole'> = {
   name: 'matmulSplit',
   variants: ['split', 'whole'],
   shipped: (kind, shapeClass) => {
@@ -80,12 +80,12 @@ const shapeClassOf = (...sizes: number[]) => sizes.map(sizeClass).join(' ');
 const sizesOf = (shapeClass: string) =>
   shapeClass.split(' ').map((each) => 2 ** (Number(each) - 1)) as [number, number, number, number];
 
-/** Writes activation(a b + bias) + residual into y, whose columns are adjacent. */
+/** Writes activation(a b + bias) + residual into y, whose columns are adjacent; an inner axis of 0 takes no epilogue. */
 export function multiplyInto(y: Tensor, a: Tensor, b: Tensor, epilogue: Epilogue = {}): void {
   const [M, N] = y.shape.slice(-2) as [number, number];
   const K = a.shape.at(-1)!;
   if (y.size === 0) return;
-  if (K === 0 && Object.values(epilogue).every((each) => each === undefined)) {
+  if (K === 0) {
     fill(y, 0);
     return;
   }
@@ -93,7 +93,7 @@ export function multiplyInto(y: Tensor, a: Tensor, b: Tensor, epilogue: Epilogue
   const canSplit = () => y.rank === 2 && y.dtype === 'f32' && K >= 2 * PART;
   const way = variantFor(
     runtime,
-    SPLITTING,
+    MATMUL_SPLIT,
     shapeClassOf(M, N, K),
     (w) => w === 'whole' || canSplit(),
   );
@@ -151,7 +151,7 @@ function multiplyWhole(y: Tensor, a: Tensor, b: Tensor, epilogue: Epilogue): voi
   const batch = sizeOf(y.shape.slice(0, -2));
   const variant = variantFor(
     y.runtime,
-    VARIANTS,
+    MATMUL,
     shapeClassOf(M, N, K, batch),
     (each) => each !== 'broadcast' || gpu.subgroupMinSize >= 4,
   );
