@@ -16,15 +16,14 @@
 // B H = 48, T = 64, D = 32 on lavapipe). The last axis is dense and read as vec4; `…At` are the strides along batch,
 // head and time, and the start, in vec4f.
 
-const THREADS: u32 = 8;        // of a workgroup, side by side along the rows
+const THREADS: u32 = 8;        // of a workgroup, each with its ROWS
+const MASKED: bool = false;    // `keys` has a mask
 const DROPOUT: bool = false;
 const OF_VALUES: bool = false; // dkv computes dv, else dk
 
-const ROWS = 4u;               // per thread, THREADS apart
+const ROWS = 4u;               // per thread, side by side: a block of dropout's random words serves four keys
 const COLUMNS4 = 8u;           // vec4f columns per thread
-const FOUR = vec4u(0u, 1u, 2u, 3u);
 const NEVER = 0xffffffffu;
-const EXP_MIN = -87f;          // e^-87 is the last power that is not subnormal
 
 struct Params {
   jobs: u32,        // workgroups that have work
@@ -36,7 +35,7 @@ struct Params {
   chunks: u32,      // of columns
   scale: f32,
   causal: u32,      // query i sees keys up to i + Tk - Tq
-  maskAt: i32,      // where in `keys` the mask (B, Tk) begins: 0 hides a key; -1: there is none
+  maskAt: i32,      // where in `keys` the mask (B, Tk) begins: 0 hides a key
   lengthsAt: i32,   // where the lengths (B) begin: keys from there on are hidden; -1: there are none
   stream: u32, p: f32,   // dropout
   qAt: vec4u, kAt: vec4u, vAt: vec4u,
@@ -62,25 +61,14 @@ struct Params {
 @group(0) @binding(2) var<storage, read> lseSaved: array<f32>;
 @group(0) @binding(3) var<storage, read_write> statsMade: array<vec2f>;
 
-struct Job { batch: u32, head: u32, row: u32, column: u32 }
-
-/// The rows of a workgroup start at `row`, its columns at `column`.
-fn job_of(index: u32, rows: u32) -> Job {
-  let head = index / (params.chunks * params.tiles);
-  let tile = index / params.chunks % params.tiles;
-  return Job(head / params.heads, head % params.heads, tile * rows, index % params.chunks * COLUMNS4);
-}
-
-fn start(at: vec4u, batch: u32, head: u32) -> u32 {
-  return at.w + batch * at.x + head * at.y;
-}
-
 /// The thread's four rows. Those past the end are computed as the last one and not stored.
 fn rows_of(job: Job, lane: u32) -> vec4u {
-  return vec4u(job.row + lane) + THREADS * FOUR;
+  return vec4u(job.row + ROWS * lane) + FOUR;
 }
 
+/// How many keys of a sequence there are.
 fn length_of(batch: u32) -> i32 {
+  if (params.lengthsAt < 0) { return i32(params.Tk); }
   return keys[u32(params.lengthsAt) + batch];
 }
 
@@ -88,41 +76,26 @@ fn hidden(batch: u32, j: u32) -> bool {
   return keys[u32(params.maskAt) + batch * params.Tk + j] == 0;
 }
 
-/// Query i sees no key from this index on.
-fn keys_end(batch: u32, i: u32) -> u32 {
-  var end = i32(params.Tk);
-  if (params.causal != 0u) { end = max(0, min(end, i32(i + 1u + params.Tk) - i32(params.Tq))); }
-  if (params.lengthsAt >= 0) { end = clamp(length_of(batch), 0, end); }
-  return u32(end);
-}
-
-fn keys_ends(batch: u32, i: vec4u) -> vec4u {
-  return vec4u(keys_end(batch, i.x), keys_end(batch, i.y), keys_end(batch, i.z), keys_end(batch, i.w));
-}
-
 /// Key j is seen by no query before this index; NEVER where it is hidden.
 fn queries_begin(batch: u32, j: u32) -> u32 {
-  if (params.maskAt >= 0 && hidden(batch, j)) { return NEVER; }
-  if (params.lengthsAt >= 0 && i32(j) >= length_of(batch)) { return NEVER; }
-  return select(0u, u32(max(0, i32(j + params.Tq) - i32(params.Tk))), params.causal != 0u);
+  if (MASKED && hidden(batch, j)) { return NEVER; }
+  if (i32(j) >= length_of(batch)) { return NEVER; }
+  return queries_start(j, params.Tq, params.Tk, params.causal);
 }
 
 fn open_keys(batch: u32, j: vec4u) -> vec4<bool> {
-  if (params.maskAt < 0) { return vec4<bool>(true); }
+  if (!MASKED) { return vec4<bool>(true); }
   return !vec4<bool>(hidden(batch, j.x), hidden(batch, j.y), hidden(batch, j.z), hidden(batch, j.w));
 }
 
-/// M of one query and keys j to j + 3, j a multiple of 4: a Philox block per query and four keys.
+/// M of one query and keys j to j + 3, j a multiple of 4.
 fn kept(query: u32, j: u32) -> vec4f {
-  let words = philox(vec4u(j / 4u, state[2], params.stream, query + 1u), vec2u(state[0], state[1]));
-  let u = vec4f(words >> vec4u(8u)) * 0x1p-24f;
-  return select(vec4f(1f / (1f - params.p)), vec4f(), u < vec4f(params.p));
+  return kept_keys(query, j, params.stream, params.p, vec2u(state[0], state[1]), state[2]);
 }
 
-/// M of four queries and key j.
-fn kept_key(query: vec4u, j: u32) -> vec4f {
-  let at = j % 4u;
-  return vec4f(kept(query.x, j)[at], kept(query.y, j)[at], kept(query.z, j)[at], kept(query.w, j)[at]);
+/// M of four queries (columns) and keys j to j + 3 (rows), j a multiple of 4.
+fn kept_by(query: vec4u, j: u32) -> mat4x4f {
+  return mat4x4f(kept(query.x, j), kept(query.y, j), kept(query.z, j), kept(query.w, j));
 }
 
 /// Four more keys of a row: their weights relative to the new maximum, and the factor that brings earlier sums to it.
@@ -130,17 +103,12 @@ struct Step { p: vec4f, top: f32, rescale: f32 }
 fn absorb(s: vec4f, seen: vec4<bool>, before: f32) -> Step {
   let visible = select(vec4f(LOWEST), s, seen);
   let top = max(before, max(max(visible.x, visible.y), max(visible.z, visible.w)));
-  return Step(weight(s, seen, vec4f(top)), top, exp(max(before - top, EXP_MIN)));
-}
-
-/// exp(s - top) where seen, else 0.
-fn weight(s: vec4f, seen: vec4<bool>, top: vec4f) -> vec4f {
-  return select(vec4f(), exp(clamp(s - top, vec4f(EXP_MIN), vec4f())), seen);
+  return Step(score_weight(s, seen, vec4f(top)), top, exp(max(before - top, EXP_MIN)));
 }
 
 /// Four entries of dS; of M ∘ P for dv.
 fn gradient_weight(s: vec4f, dp: vec4f, m: vec4f, seen: vec4<bool>, rowLse: vec4f, rowDelta: vec4f) -> vec4f {
-  return weight(s * params.scale, seen, rowLse) * select(m * dp - rowDelta, m, vec4<bool>(OF_VALUES));
+  return score_weight(s * params.scale, seen, rowLse) * select(m * dp - rowDelta, m, vec4<bool>(OF_VALUES));
 }
 
 // Four rows' vec4f as the columns of a matrix, or 16 columns of one row.
@@ -152,11 +120,6 @@ fn dO4(at: vec4u) -> mat4x4f { return mat4x4f(dO[at.x], dO[at.y], dO[at.z], dO[a
 fn upstream_or_q(at: vec4u) -> mat4x4f {
   if (OF_VALUES) { return dO4(at); }
   return q4(at);
-}
-
-/// Indices of four vec4f columns; those past the end repeat the last one.
-fn columns_at(column: u32) -> vec4u {
-  return min(vec4u(column) + FOUR, vec4u(params.D4 - 1u));
 }
 
 /// Stores eight columns of a row, as many as exist.
@@ -179,16 +142,17 @@ fn forward(
 ) {
   let index = group.x + group.y * groups.x;
   if (index >= params.jobs) { return; }
-  let job = job_of(index, THREADS * ROWS);
+  let job = job_of(index, params.heads, params.tiles, THREADS * ROWS, params.chunks, COLUMNS4);
   let rows = rows_of(job, lane);
   let i = min(rows, vec4u(params.Tq - 1u));
   let query = (job.batch * params.heads + job.head) * params.Tq + i;
-  let qRow = start(params.qAt, job.batch, job.head) + i * params.qAt.z;
-  let kHead = start(params.kAt, job.batch, job.head / params.group);
-  let vHead = start(params.vAt, job.batch, job.head / params.group);
-  let ends = keys_ends(job.batch, i);
-  let end = keys_end(job.batch, min(job.row + THREADS * ROWS, params.Tq) - 1u);
-  let left = columns_at(job.column); let right = columns_at(job.column + 4u);
+  let qRow = head_start(params.qAt, job.batch, job.head) + i * params.qAt.z;
+  let kHead = head_start(params.kAt, job.batch, job.head / params.group);
+  let vHead = head_start(params.vAt, job.batch, job.head / params.group);
+  let ends = keys_ends(i, params.Tq, params.Tk, params.causal, length_of(job.batch));
+  let last = min(job.row + THREADS * ROWS, params.Tq) - 1u;
+  let end = keys_end(last, params.Tq, params.Tk, params.causal, length_of(job.batch));
+  let left = columns_at(job.column, params.D4); let right = columns_at(job.column + 4u, params.D4);
   var a0 = mat4x4f(); var a1 = mat4x4f(); var a2 = mat4x4f(); var a3 = mat4x4f();
   var b0 = mat4x4f(); var b1 = mat4x4f(); var b2 = mat4x4f(); var b3 = mat4x4f();
   var top = vec4f(LOWEST); var total = vec4f();
@@ -230,7 +194,7 @@ fn forward(
   let inverse = select(vec4f(), 1f / total, some);
   let logSum = vec4f(log_safe(total.x), log_safe(total.y), log_safe(total.z), log_safe(total.w));
   let rowLse = select(vec4f(), top + logSum, some);
-  let oRow = start(params.oAt, job.batch, job.head) + i * params.oAt.z;
+  let oRow = head_start(params.oAt, job.batch, job.head) + i * params.oAt.z;
   let c = job.column;
   if (rows.x < params.Tq) { store_o(oRow.x, c, a0 * inverse.x, b0 * inverse.x); lse[query.x] = rowLse.x; }
   if (rows.y < params.Tq) { store_o(oRow.y, c, a1 * inverse.y, b1 * inverse.y); lse[query.y] = rowLse.y; }
@@ -249,8 +213,8 @@ fn delta(
   let i = query % params.Tq;
   let head = query / params.Tq % params.heads;
   let batch = query / params.Tq / params.heads;
-  let oRow = start(params.oAt, batch, head) + i * params.oAt.z;
-  let dORow = start(params.dOAt, batch, head) + i * params.dOAt.z;
+  let oRow = head_start(params.oAt, batch, head) + i * params.oAt.z;
+  let dORow = head_start(params.dOAt, batch, head) + i * params.dOAt.z;
   var sum = 0f;
   for (var d = 0u; d < params.D4; d++) { sum += dot(oSaved[oRow + d], dOGiven[dORow + d]); }
   statsMade[query] = vec2f(lseSaved[query], sum);
@@ -264,18 +228,19 @@ fn dq(
 ) {
   let index = group.x + group.y * groups.x;
   if (index >= params.jobs) { return; }
-  let job = job_of(index, THREADS * ROWS);
+  let job = job_of(index, params.heads, params.tiles, THREADS * ROWS, params.chunks, COLUMNS4);
   let rows = rows_of(job, lane);
   let i = min(rows, vec4u(params.Tq - 1u));
   let query = (job.batch * params.heads + job.head) * params.Tq + i;
-  let qRow = start(params.qAt, job.batch, job.head) + i * params.qAt.z;
-  let dORow = start(params.dOAt, job.batch, job.head) + i * params.dOAt.z;
-  let kHead = start(params.kAt, job.batch, job.head / params.group);
-  let vHead = start(params.vAt, job.batch, job.head / params.group);
+  let qRow = head_start(params.qAt, job.batch, job.head) + i * params.qAt.z;
+  let dORow = head_start(params.dOAt, job.batch, job.head) + i * params.dOAt.z;
+  let kHead = head_start(params.kAt, job.batch, job.head / params.group);
+  let vHead = head_start(params.vAt, job.batch, job.head / params.group);
   let st = transpose(mat4x2f(stats[query.x], stats[query.y], stats[query.z], stats[query.w]));
-  let ends = keys_ends(job.batch, i);
-  let end = keys_end(job.batch, min(job.row + THREADS * ROWS, params.Tq) - 1u);
-  let left = columns_at(job.column); let right = columns_at(job.column + 4u);
+  let ends = keys_ends(i, params.Tq, params.Tk, params.causal, length_of(job.batch));
+  let last = min(job.row + THREADS * ROWS, params.Tq) - 1u;
+  let end = keys_end(last, params.Tq, params.Tk, params.causal, length_of(job.batch));
+  let left = columns_at(job.column, params.D4); let right = columns_at(job.column + 4u, params.D4);
   var a0 = mat4x4f(); var a1 = mat4x4f(); var a2 = mat4x4f(); var a3 = mat4x4f();
   var b0 = mat4x4f(); var b1 = mat4x4f(); var b2 = mat4x4f(); var b3 = mat4x4f();
   for (var j = 0u; j < end; j += 4u) {
@@ -312,18 +277,12 @@ fn dq(
       ds0 = ds0.yzwx; ds1 = ds1.yzwx; ds2 = ds2.yzwx; ds3 = ds3.yzwx; kRow = kRow.yzwx;
     }
   }
-  let dxRow = start(params.dxAt, job.batch, job.head) + i * params.dxAt.z;
+  let dxRow = head_start(params.dxAt, job.batch, job.head) + i * params.dxAt.z;
   let c = job.column;
   if (rows.x < params.Tq) { store_dx(dxRow.x, c, a0, b0); }
   if (rows.y < params.Tq) { store_dx(dxRow.y, c, a1, b1); }
   if (rows.z < params.Tq) { store_dx(dxRow.z, c, a2, b2); }
   if (rows.w < params.Tq) { store_dx(dxRow.w, c, a3, b3); }
-}
-
-/// The first query, rounded down to a multiple of 4, that sees key j or a later one.
-fn first_query(j: u32) -> u32 {
-  if (params.causal == 0u) { return 0u; }
-  return u32(max(0, i32(j + params.Tq) - i32(params.Tk))) / 4u * 4u;
 }
 
 @compute @workgroup_size(THREADS)
@@ -334,21 +293,21 @@ fn dkv(
 ) {
   let index = group.x + group.y * groups.x;
   if (index >= params.jobs) { return; }
-  let job = job_of(index, THREADS * ROWS);
+  let job = job_of(index, params.heads, params.tiles, THREADS * ROWS, params.chunks, COLUMNS4);
   let rows = rows_of(job, lane);
   let j = min(rows, vec4u(params.Tk - 1u));
-  let kRow = start(params.kAt, job.batch, job.head) + j * params.kAt.z;
-  let vRow = start(params.vAt, job.batch, job.head) + j * params.vAt.z;
+  let kRow = head_start(params.kAt, job.batch, job.head) + j * params.kAt.z;
+  let vRow = head_start(params.vAt, job.batch, job.head) + j * params.vAt.z;
   let begins = vec4u(
     queries_begin(job.batch, j.x), queries_begin(job.batch, j.y),
     queries_begin(job.batch, j.z), queries_begin(job.batch, j.w));
-  let begin = first_query(job.row);
-  let left = columns_at(job.column); let right = columns_at(job.column + 4u);
+  let begin = queries_start(job.row, params.Tq, params.Tk, params.causal) / 4u * 4u;
+  let left = columns_at(job.column, params.D4); let right = columns_at(job.column + 4u, params.D4);
   var a0 = mat4x4f(); var a1 = mat4x4f(); var a2 = mat4x4f(); var a3 = mat4x4f();
   var b0 = mat4x4f(); var b1 = mat4x4f(); var b2 = mat4x4f(); var b3 = mat4x4f();
   for (var h = job.head * params.group; h < (job.head + 1u) * params.group; h++) {
-    let qHead = start(params.qAt, job.batch, h);
-    let dOHead = start(params.dOAt, job.batch, h);
+    let qHead = head_start(params.qAt, job.batch, h);
+    let dOHead = head_start(params.dOAt, job.batch, h);
     let firstQuery = (job.batch * params.heads * params.group + h) * params.Tq;
     for (var i = begin; i < params.Tq; i += 4u) {
       let id = vec4u(i) + FOUR;
@@ -374,7 +333,8 @@ fn dkv(
       let exists = id < vec4u(params.Tq);
       var m0 = vec4f(1f); var m1 = vec4f(1f); var m2 = vec4f(1f); var m3 = vec4f(1f);
       if (DROPOUT) {
-        m0 = kept_key(query, j.x); m1 = kept_key(query, j.y); m2 = kept_key(query, j.z); m3 = kept_key(query, j.w);
+        let m = transpose(kept_by(query, j.x));
+        m0 = m[0]; m1 = m[1]; m2 = m[2]; m3 = m[3];
       }
       var w0 = gradient_weight(s0, dp0, m0, exists & (id >= vec4u(begins.x)), st[0], st[1]);
       var w1 = gradient_weight(s1, dp1, m1, exists & (id >= vec4u(begins.y)), st[0], st[1]);
@@ -390,7 +350,7 @@ fn dkv(
       }
     }
   }
-  let dxRow = start(params.dxAt, job.batch, job.head) + j * params.dxAt.z;
+  let dxRow = head_start(params.dxAt, job.batch, job.head) + j * params.dxAt.z;
   let c = job.column;
   if (rows.x < params.Tk) { store_dx(dxRow.x, c, a0, b0); }
   if (rows.y < params.Tk) { store_dx(dxRow.y, c, a1, b1); }

@@ -26,20 +26,12 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> o: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> lse: array<f32>;
 
-const EXP_MIN = -87f;   // e^-87 is the last power that is not subnormal
-
 var<workgroup> weights: array<f32, LANES>;
 
-fn start(at: vec4u, batch: u32, head: u32) -> u32 {
-  return at.w + batch * at.x + head * at.y;
-}
-
-/// Query i sees no key from this index on.
-fn keys_end(batch: u32, i: u32) -> u32 {
-  var end = i32(params.Tk);
-  if (params.causal != 0u) { end = max(0, min(end, i32(i + 1u + params.Tk) - i32(params.Tq))); }
-  if (params.lengthsAt >= 0) { end = clamp(keys[u32(params.lengthsAt) + batch], 0, end); }
-  return u32(end);
+/// How many keys of a sequence there are.
+fn length_of(batch: u32) -> i32 {
+  if (params.lengthsAt < 0) { return i32(params.Tk); }
+  return keys[u32(params.lengthsAt) + batch];
 }
 
 fn hidden(batch: u32, j: u32) -> bool {
@@ -57,10 +49,10 @@ fn forward(
   let i = query % params.Tq;
   let head = query / params.Tq % params.heads;
   let batch = query / params.Tq / params.heads;
-  let qRow = start(params.qAt, batch, head) + i * params.qAt.z;
-  let kHead = start(params.kAt, batch, head / params.group);
-  let vColumn = start(params.vAt, batch, head / params.group) + min(lane, params.D4 - 1u);
-  let end = keys_end(batch, i);
+  let qRow = head_start(params.qAt, batch, head) + i * params.qAt.z;
+  let kHead = head_start(params.kAt, batch, head / params.group);
+  let vColumn = head_start(params.vAt, batch, head / params.group) + min(lane, params.D4 - 1u);
+  let end = keys_end(i, params.Tq, params.Tk, params.causal, length_of(batch));
   var x = vec4f();
   var top = LOWEST;
   var total = 0f;
@@ -86,7 +78,7 @@ fn forward(
     }
     workgroupBarrier();  // before the next keys overwrite `weights`
   }
-  let oRow = start(params.oAt, batch, head) + i * params.oAt.z;
+  let oRow = head_start(params.oAt, batch, head) + i * params.oAt.z;
   if (lane < params.D4) { o[oRow + lane] = select(vec4f(), x / total, total > 0f); }
   if (lane == 0u) { lse[query] = select(0f, top + log_safe(total), total > 0f); }
 }

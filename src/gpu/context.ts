@@ -117,7 +117,9 @@ export class Context {
     readonly limits: Limits,
   ) {
     this.adapterKind = kindOf(adapter);
-    this.subgroupMinSize = features.has('subgroups') ? (device.adapterInfo.subgroupMinSize ?? 4) : 0;
+    this.subgroupMinSize = features.has('subgroups')
+      ? (device.adapterInfo.subgroupMinSize ?? 4)
+      : 0;
     this.pipelines = new PipelineCache(device, limits);
     this.pool = new BufferPool(
       device,
