@@ -9,7 +9,11 @@ import type { HostArray, HostArrays, Item } from '../item.ts';
 import { opItem } from '../op_item.ts';
 import type { Part } from '../sample.ts';
 
-function attentionItem(T: number, both: boolean, { B = 4, H = 4, D = 32, quick = false } = {}) {
+export function attentionItem(
+  T: number,
+  both: boolean,
+  { B = 4, H = 4, D = 32, quick = false } = {},
+) {
   const pairs = (B * H * T * (T + 1)) / 2;
   const shape = [B, H, T, D];
   return opItem({

@@ -14,14 +14,14 @@ type Kind = 'NN' | 'NT' | 'TN';
 
 const ROWS = 8; // compared from each end and the middle
 
-interface ProductOptions extends Partial<Pick<Item, 'quick' | 'requires'>> {
+export interface ProductOptions extends Partial<Pick<Item, 'quick' | 'requires'>> {
   /** Matrices; 0, the default: no batch axis. */
   readonly batch?: number;
   /** Of the operands and the result; sums are f32. Default f32. */
   readonly dtype?: Item['dtype'];
 }
 
-function product(
+export function product(
   kind: Kind,
   [M, K, N]: readonly [number, number, number],
   { batch = 0, dtype = 'f32', ...given }: ProductOptions = {},

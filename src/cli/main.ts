@@ -8,6 +8,7 @@ import { addBench } from './bench.ts';
 import { addDemos } from './demos.ts';
 import { addInfo } from './info.ts';
 import { addTrain } from './train.ts';
+import { addTune } from './tune.ts';
 
 const program = new Command('shadegrad')
   .description(
@@ -17,7 +18,7 @@ const program = new Command('shadegrad')
   .showHelpAfterError('(shadegrad --help lists the commands)')
   .enablePositionalOptions();
 
-for (const add of [addTrain, addBench, addInfo, addDemos]) add(program);
+for (const add of [addTrain, addBench, addTune, addInfo, addDemos]) add(program);
 for (const command of program.commands)
   command.showHelpAfterError(`(shadegrad ${command.name()} --help lists the options)`);
 

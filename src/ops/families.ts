@@ -1,0 +1,6 @@
+// The families whose variants the tuner chooses from.
+
+import { MATMUL, MATMUL_SPLIT } from './multiply.ts';
+import type { Family } from './variants.ts';
+
+export const FAMILIES: readonly Family<string>[] = [MATMUL, MATMUL_SPLIT];
