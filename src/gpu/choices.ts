@@ -27,9 +27,18 @@ export class Choices {
     else this.taken.set(family, new Map([[shapeClass, variant]]));
   }
 
-  /** What has been taken so far: for a run's config and checkpoints. */
+  /** What has been taken so far. */
   get used(): ChoiceTable {
     return tableOf(this.taken);
+  }
+
+  /** What was measured and what has been taken: with it, `setMeasured` makes another device choose alike. */
+  get table(): ChoiceTable {
+    const all = mapOf(tableOf(this.measured));
+    for (const [family, classes] of this.taken) {
+      all.set(family, new Map([...(all.get(family) ?? []), ...classes]));
+    }
+    return tableOf(all);
   }
 
   /** What the launches of `fn` take. */
@@ -49,10 +58,18 @@ export class Choices {
     this.pinned = mapOf(table);
   }
 
-  /** Takes these where nothing is pinned: the tuner's results. */
+  /** Takes these where nothing is pinned: the tuner's results, or a resumed run's. */
   setMeasured(table: ChoiceTable): void {
     this.measured = mapOf(table);
   }
+}
+
+/** Whether data from outside is a table. */
+export function isChoiceTable(value: unknown): value is ChoiceTable {
+  const isObject = (x: unknown) => typeof x === 'object' && x !== null && !Array.isArray(x);
+  const isClasses = (x: unknown) =>
+    isObject(x) && Object.values(x as object).every((name) => typeof name === 'string');
+  return isObject(value) && Object.values(value as object).every(isClasses);
 }
 
 const mapOf = (table: ChoiceTable) =>

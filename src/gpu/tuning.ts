@@ -2,7 +2,7 @@
 // What cannot be read is ignored: the shipped choices serve until the tuner runs again.
 
 import { platform } from '#platform';
-import type { ChoiceTable } from './choices.ts';
+import { type ChoiceTable, isChoiceTable } from './choices.ts';
 
 /** Raised when variants change their meaning: older measurements are then forgotten. */
 const VERSION = 1;
@@ -18,7 +18,9 @@ export async function readTuning(adapter: TunedAdapter): Promise<ChoiceTable | n
   if (text === null) return null;
   try {
     const { version, driver, choices } = JSON.parse(text);
-    return version === VERSION && driver === adapter.driver && isTable(choices) ? choices : null;
+    return version === VERSION && driver === adapter.driver && isChoiceTable(choices)
+      ? choices
+      : null;
   } catch {
     return null;
   }
@@ -34,15 +36,4 @@ export function writeTuning(adapter: TunedAdapter, choices: ChoiceTable): Promis
 function fileName({ name, driver }: TunedAdapter): string {
   const plain = `${name} ${driver}`.toLowerCase().replace(/[^a-z0-9]+/g, '-');
   return `tuning-${platform.name}-${plain.slice(0, 160)}.json`;
-}
-
-function isTable(value: unknown): value is ChoiceTable {
-  const isObject = (x: unknown) => typeof x === 'object' && x !== null && !Array.isArray(x);
-  const isText = (x: unknown) => typeof x === 'string';
-  return (
-    isObject(value) &&
-    Object.values(value as object).every(
-      (classes) => isObject(classes) && Object.values(classes).every(isText),
-    )
-  );
 }

@@ -1,6 +1,7 @@
 // The folder of a training run: config.json, metrics.jsonl, checkpoints/, samples.txt, report.html.
 
 import { CheckpointError } from '../errors.ts';
+import { isChoiceTable } from '../gpu/choices.ts';
 import { type Checkpoint, loadCheckpoint, saveCheckpoint } from '../io/checkpoint.ts';
 import type { Folder } from '../io/folder.ts';
 import type { HostTensor } from '../io/host_tensor.ts';
@@ -84,16 +85,22 @@ export async function openRun(folder: Folder, options: RunOptions): Promise<Run>
       `${folder.location} holds a run already; continue it with --resume, or choose another --out`,
     );
   }
+  if (checkpoint) chooseAsBefore(device, checkpoint.state.kernels);
   // A run that was killed leaves metrics of steps after its last checkpoint, or before its first.
   await truncateMetrics(folder, checkpoint?.step ?? 0);
-  const description = {
-    settings,
-    data: data.name,
-    dataFile: data.file,
-    tokenizer: data.tokenizer.toJSON(),
-    adapter: device.adapter,
+  const describe = () => {
+    const description = {
+      settings,
+      data: data.name,
+      dataFile: data.file,
+      tokenizer: data.tokenizer.toJSON(),
+      adapter: device.adapter,
+      kernels: kernelsOf(device),
+    };
+    const text = `${JSON.stringify(description, null, 2)}\n`;
+    return folder.write(CONFIG, new TextEncoder().encode(text));
   };
-  await folder.write(CONFIG, new TextEncoder().encode(`${JSON.stringify(description, null, 2)}\n`));
+  await describe();
   const metrics = new MetricsLog(folder);
 
   return {
@@ -115,10 +122,12 @@ export async function openRun(folder: Folder, options: RunOptions): Promise<Run>
     },
     async save({ step, tensors, evaluations, best }) {
       await metrics.flush();
-      await saveCheckpoint(folder, { step, tensors, state: { evaluations }, config }, { best });
+      const state = { evaluations, kernels: kernelsOf(device) };
+      await saveCheckpoint(folder, { step, tensors, state, config }, { best });
     },
     async finish(result) {
       await metrics.flush();
+      await describe(); // now with all kernels that it took
       const samples = result.samples
         .map((sample, i) => `--- sample ${i + 1}\n${sample}\n`)
         .join('\n');
@@ -128,6 +137,19 @@ export async function openRun(folder: Folder, options: RunOptions): Promise<Run>
       await folder.write('report.html', new TextEncoder().encode(report));
     },
   };
+}
+
+/** Which variants of the kernels this adapter takes. */
+function kernelsOf({ adapter, gpu }: Device): object {
+  return { adapter: adapter.name, driver: adapter.driver, choices: gpu.choices.table };
+}
+
+/** Other variants round otherwise: on the same adapter a resumed run takes those that it began with. */
+function chooseAsBefore({ adapter, gpu }: Device, kernels: unknown): void {
+  if (typeof kernels !== 'object' || kernels === null) return;
+  const { adapter: name, driver, choices } = kernels as Record<string, unknown>;
+  const same = name === adapter.name && driver === adapter.driver;
+  if (same && isChoiceTable(choices)) gpu.choices.setMeasured(choices);
 }
 
 /** Without what changes only when a run reports and what it shows: a resumed run may have these otherwise. */
