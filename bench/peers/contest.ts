@@ -6,6 +6,7 @@ import type { Peer, PeerWork } from './peer.ts';
 import { OURS } from './shadegrad.ts';
 
 export interface ContestOptions {
+  readonly commit: string;
   readonly rounds: number;
   /** A peer with slower calls is not timed in rounds. */
   readonly limitSeconds: number;
@@ -25,6 +26,8 @@ export interface Timed {
 export interface ItemResult {
   readonly item: string;
   readonly family: string;
+  /** Of our code: results of several runs are kept side by side. */
+  readonly commit: string;
   readonly rounds: number;
   readonly ours: Timed;
   readonly peers: readonly Timed[];
@@ -57,7 +60,7 @@ export async function contest(
   inputs: HostArrays,
   peers: readonly Peer[],
   watch: Watch,
-  { rounds: wanted, limitSeconds }: ContestOptions,
+  { commit, rounds: wanted, limitSeconds }: ContestOptions,
   announce: (peer: string, what: string) => void,
 ): Promise<ItemResult> {
   const missing: Record<string, string> = {};
@@ -108,7 +111,15 @@ export async function contest(
     };
   });
   const [ours, ...others] = found;
-  return { item: item.name, family: item.family, rounds, ours: ours!, peers: others, missing };
+  return {
+    item: item.name,
+    family: item.family,
+    commit,
+    rounds,
+    ours: ours!,
+    peers: others,
+    missing,
+  };
 }
 
 /** The first call compiles; the second tells how long one takes. */

@@ -1,7 +1,7 @@
 // npm run bench:peers [-- options]: our items and the same work in other libraries, interleaved, on the same adapter.
 // The table goes to stdout, progress to stderr, and the results to bench/results/peers-<adapter>.json.
 
-import { fork } from 'node:child_process';
+import { fork, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -38,7 +38,16 @@ const { values: options } = parseArgs({
 });
 
 const swiftShader = process.env.SHADEGRAD_ADAPTER?.toLowerCase() === 'swiftshader';
+const commit = currentCommit();
 const version: string = JSON.parse(readFileSync('package.json', 'utf8')).version;
+
+/** Empty where there is no repository. A '+' tells that files were changed since. */
+function currentCommit(): string {
+  const git = (...args: string[]) => spawnSync('git', args, { encoding: 'utf8' });
+  const { status, stdout } = git('rev-parse', '--short', 'HEAD');
+  const changed = git('diff', '--quiet', 'HEAD', '--', 'src', 'kernels').status === 1;
+  return status === 0 ? stdout.trim() + (changed ? '+' : '') : '';
+}
 
 interface Outcome {
   readonly result: ItemResult;
@@ -52,6 +61,7 @@ async function outcomeOf(item: Item): Promise<Outcome | string> {
     const task: Task = {
       item: item.name,
       version,
+      commit,
       excluded,
       peers: options.peer,
       rounds: Number(options.rounds ?? (swiftShader ? 3 : 10)),
