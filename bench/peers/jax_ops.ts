@@ -2,7 +2,7 @@
 
 import type { HostArrays, Item } from '../item.ts';
 import { held, type JAX, type JaxArray, type JaxArrays, type JaxSteps, uploadJax } from './jax.ts';
-import { doublings, option } from './peer.ts';
+import { doublings, option, scoreParts } from './peer.ts';
 
 type Compose = (jax: JAX, item: Item) => (x: JaxArrays) => JaxArrays;
 
@@ -36,9 +36,15 @@ export const jaxOps: Readonly<Record<string, Compose>> = {
     (jax) =>
     ({ logits, targets }) => ({ out: jaxCrossEntropy(jax, logits!, targets!) }),
 
-  attention:
-    (jax) =>
-    ({ q, k, v }) => ({ out: jaxAttention(jax, q!, k!, v!) }),
+  attention: (jax, { shape }) => {
+    const parts = scoreParts(shape);
+    return ({ q, k, v }) => {
+      if (parts === 1) return { out: jaxAttention(jax, q!, k!, v!) };
+      const [qs, ks, vs] = [q!, k!, v!].map((x) => jax.numpy.split(x, parts, 0));
+      const mixed = qs!.map((part, i) => jaxAttention(jax, part, ks![i]!, vs![i]!));
+      return { out: jax.numpy.concatenate(mixed, 0) };
+    };
+  },
 
   embedding:
     ({ numpy: np }) =>

@@ -84,10 +84,7 @@ function transformer(jax: JAX, settings: TrainSettings) {
     const norm = (x: JaxArray, name: string) => nn.standardize(x).mul(take(name));
 
     const attention = (x: JaxArray, name: string) => {
-      const [q, k, v] = ['query', 'key', 'value'].map((part) =>
-        split(linear(x.ref, `${name}.${part}`)),
-      );
-      x.dispose();
+      const [q, k, v] = np.split(linear(x, `${name}.qkv`), 3, -1).map(split);
       const mixed = jaxAttention(jax, rotated(q!), rotated(k!), v!);
       const joined = np.transpose(mixed, [0, 2, 1, 3]).reshape([B * T, C]);
       return linear(joined, `${name}.output`);

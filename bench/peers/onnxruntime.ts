@@ -5,7 +5,7 @@
 import type { InferenceSession } from 'onnxruntime-node';
 import type { HostArrays, Item } from '../item.ts';
 import { OnnxGraph } from './onnx.ts';
-import { doublings, option, type Peer } from './peer.ts';
+import { doublings, option, type Peer, scoreParts } from './peer.ts';
 
 /** Values of a graph by the item's names: of the inputs, and of the outputs. */
 type Values = Readonly<Record<string, string>>;
@@ -110,13 +110,22 @@ const compositions: Readonly<Record<string, Compose>> = {
   },
 
   attention(graph, { shape }, { q, k, v }) {
-    const [T, D] = [shape.T!, shape.D!];
-    const mask = Float32Array.from({ length: T * T }, (_, i) => (i % T <= i / T ? 0 : -1e9));
-    const transposed = graph.op('Transpose', [k!], { perm: [0, 1, 3, 2] });
-    const scores = graph.op('MatMul', [q!, transposed]);
-    const scaled = graph.op('Mul', [scores, graph.scalar(1 / Math.sqrt(D))]);
-    const masked = graph.op('Add', [scaled, graph.constant(mask, [T, T])]);
-    return { out: graph.op('MatMul', [graph.op('Softmax', [masked], { axis: -1 }), v!]) };
+    const [T, D, rows] = [shape.T!, shape.D!, shape.B! / scoreParts(shape)];
+    const visible = Float32Array.from({ length: T * T }, (_, i) => (i % T <= i / T ? 0 : -1e9));
+    const mask = graph.constant(visible, [T, T]);
+    const scale = graph.scalar(1 / Math.sqrt(D));
+    const attend = (q: string, k: string, v: string) => {
+      const scores = graph.op('MatMul', [q, graph.op('Transpose', [k], { perm: [0, 1, 3, 2] })]);
+      const masked = graph.op('Add', [graph.op('Mul', [scores, scale]), mask]);
+      return graph.op('MatMul', [graph.op('Softmax', [masked], { axis: -1 }), v]);
+    };
+    if (rows === shape.B) return { out: attend(q!, k!, v!) };
+    const mixed = Array.from({ length: scoreParts(shape) }, (_, i) => {
+      const [first, end] = [graph.integers(i * rows), graph.integers((i + 1) * rows)];
+      const part = (x: string) => graph.op('Slice', [x, first, end, graph.integers(0)]);
+      return attend(part(q!), part(k!), part(v!));
+    });
+    return { out: graph.op('Concat', mixed, { axis: 0 }) };
   },
 
   // By doubling, as the other peers.

@@ -48,6 +48,12 @@ export function option({ options, name }: Item, key: string): number {
   return value;
 }
 
+/** Into how many parts to cut the batch of an attention, whose scores are [B, H, T, T]: a binding holds 128 MiB. */
+export function scoreParts({ B, H, T }: Item['shape']): number {
+  const fitting = Math.floor(2 ** 27 / (4 * H! * T! * T!));
+  return Math.ceil(B! / Math.max(1, fitting));
+}
+
 /** 1, 2, 4, … below `size`: the distances of a scan by doubling (Hillis and Steele 1986). */
 export function doublings(size: number): number[] {
   return Array.from({ length: Math.ceil(Math.log2(size)) }, (_, i) => 2 ** i);

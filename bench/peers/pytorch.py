@@ -130,7 +130,7 @@ def transformer(settings, p):
         for i in range(settings["layers"]):
             block = f"blocks.{i}"
             x = norm(h, block + ".attentionNorm")
-            q, k, v = (split(linear(x, f"{block}.attention.{n}")) for n in ("query", "key", "value"))
+            q, k, v = (split(part) for part in linear(x, block + ".attention.qkv").chunk(3, -1))
             mixed = attention(rotated(q), rotated(k), v).transpose(1, 2).reshape(B, T, C)
             h = h + linear(mixed, block + ".attention.output")
             up = linear(norm(h, block + ".mlpNorm"), block + ".mlp.up")

@@ -2,7 +2,7 @@
 
 import type { Tensor, Variable } from '@tensorflow/tfjs';
 import type { Item } from '../item.ts';
-import { doublings, option } from './peer.ts';
+import { doublings, option, scoreParts } from './peer.ts';
 import type { TF, TFSteps, TFTensors } from './tfjs.ts';
 
 type Compose = (tf: TF, item: Item) => (x: TFTensors) => TFTensors;
@@ -41,7 +41,12 @@ export const tfjsOps: Readonly<Record<string, Compose>> = {
 
   attention: (tf, { shape }) => {
     const attend = tfjsAttention(tf, shape.T!, shape.D!);
-    return ({ q, k, v }) => ({ out: attend(q!, k!, v!) });
+    const parts = scoreParts(shape);
+    return ({ q, k, v }) => {
+      if (parts === 1) return { out: attend(q!, k!, v!) };
+      const [qs, ks, vs] = [q!, k!, v!].map((x) => tf.split(x, parts));
+      return { out: tf.concat(qs!.map((part, i) => attend(part, ks![i]!, vs![i]!))) };
+    };
   },
 
   embedding:

@@ -69,7 +69,7 @@ function transformer(tf: TF, settings: TrainSettings, variables: readonly Variab
   const gelu = (x: Tensor) => x.mul(0.5).mul(tf.erf(x.mul(Math.SQRT1_2)).add(1));
 
   const attention = (x: Tensor, name: string) => {
-    const [q, k, v] = ['query', 'key', 'value'].map((part) => split(linear(x, `${name}.${part}`)));
+    const [q, k, v] = tf.split(linear(x, `${name}.qkv`), 3, -1).map(split);
     const mixed = attend(rotated(q!), rotated(k!), v!);
     return linear(mixed.transpose([0, 2, 1, 3]).reshape([B * T, C]), `${name}.output`);
   };
