@@ -1,7 +1,7 @@
 // Stochastic gradient descent on a slab of parameters, as PyTorch computes it. Element by element:
 //   plain      p ← p - lr g                      g = scale dp
 //   momentum   u ← μ u + g;  p ← p - lr u
-// A thread owns four neighbouring elements. What changes from step to step is read from memory, for replay.
+// A thread owns vectors of four neighbours. What changes from step to step is read from memory, for replay.
 
 struct Params {
   quads: u32,       // elements / 4
@@ -23,24 +23,25 @@ fn take_gradient(i: u32) -> vec4f {
   return g;
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(SPAN_THREADS)
 fn plain(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.x + group.y * groups.x) * 64u + lane;
-  if (i < params.quads) { p[i] -= lr * take_gradient(i); }
+  let span = span_of(group, groups, lane, params.quads);
+  for (var i = span.first; i < span.end; i += SPAN_THREADS) { p[i] -= lr * take_gradient(i); }
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(SPAN_THREADS)
 fn momentum(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.x + group.y * groups.x) * 64u + lane;
-  if (i >= params.quads) { return; }
-  u[i] = params.momentum * u[i] + take_gradient(i);
-  p[i] -= lr * u[i];
+  let span = span_of(group, groups, lane, params.quads);
+  for (var i = span.first; i < span.end; i += SPAN_THREADS) {
+    u[i] = params.momentum * u[i] + take_gradient(i);
+    p[i] -= lr * u[i];
+  }
 }

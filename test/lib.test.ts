@@ -1,6 +1,7 @@
 // What can be said of kernels/lib without a GPU.
 
 import { describe, expect, it } from 'vitest';
+import elements from '../kernels/lib/elements.wgsl';
 import math from '../kernels/lib/math.wgsl';
 import matrix from '../kernels/lib/matrix.wgsl';
 import random from '../kernels/lib/random.wgsl';
@@ -8,7 +9,7 @@ import reduce from '../kernels/lib/reduce.wgsl';
 import rows from '../kernels/lib/rows.wgsl';
 import { stripComments } from '../src/gpu/wgsl.ts';
 
-const LIBRARIES = { math, matrix, random, reduce, rows };
+const LIBRARIES = { elements, math, matrix, random, reduce, rows };
 
 /** The value of `const name: f32 = …;` as a float64. */
 function constant(text: string, name: string): number {

@@ -4,6 +4,7 @@
 // of the uniform arena. Layouts are explicit, from the numbers of inputs and outputs: dynamic offsets exclude 'auto'.
 
 import attention from '../../kernels/lib/attention.wgsl' with { type: 'text' };
+import elements from '../../kernels/lib/elements.wgsl' with { type: 'text' };
 import math from '../../kernels/lib/math.wgsl' with { type: 'text' };
 import matrix from '../../kernels/lib/matrix.wgsl' with { type: 'text' };
 import random from '../../kernels/lib/random.wgsl' with { type: 'text' };
@@ -14,7 +15,7 @@ import type { Block } from './buffers.ts';
 import { type Constants, type KernelFile, specialise } from './wgsl.ts';
 
 /** The library files that every kernel may call. They follow the kernel's own text: its line numbers stay. */
-export const LIBRARY = [math, reduce, rows, random, matrix, attention].join('\n');
+export const LIBRARY = [math, reduce, rows, elements, random, matrix, attention].join('\n');
 
 /** Which kernel: a file, an entry point, and the constants replaced in it. */
 export interface KernelChoice {

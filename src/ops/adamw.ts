@@ -2,7 +2,8 @@
 
 import source from '../../kernels/adamw.wgsl' with { type: 'text' };
 import type { Tensor } from '../tensor/tensor.ts';
-import { groupsFor, kernelFile, launch } from './launch.ts';
+import { spansOf } from './elements.ts';
+import { kernelFile, launch } from './launch.ts';
 import { eachRange } from './ranges.ts';
 
 const kernel = kernelFile('adamw', source);
@@ -46,7 +47,7 @@ export function adamwStep(
         complement2: 1 - beta2,
         zeroGrad: Number(zeroGrad),
       },
-      workgroups: groupsFor(quads),
+      ...spansOf(outputs[0]!.runtime, quads),
       flops: 16 * 4 * quads,
     });
   });

@@ -2,7 +2,8 @@
 
 import source from '../../kernels/sgd.wgsl' with { type: 'text' };
 import type { Tensor } from '../tensor/tensor.ts';
-import { groupsFor, kernelFile, launch } from './launch.ts';
+import { spansOf } from './elements.ts';
+import { kernelFile, launch } from './launch.ts';
 import { eachRange } from './ranges.ts';
 
 const kernel = kernelFile('sgd', source);
@@ -34,7 +35,7 @@ export function sgdStep(slab: SgdSlab, { stepState, clip, momentum, zeroGrad }: 
       inputs: [stepState, clip],
       outputs,
       params: { quads, momentum, zeroGrad: Number(zeroGrad) },
-      workgroups: groupsFor(quads),
+      ...spansOf(outputs[0]!.runtime, quads),
       flops: 5 * 4 * quads,
     });
   });
