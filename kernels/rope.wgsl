@@ -5,16 +5,19 @@
 //
 // WGSL's sin is good to 2^-11 only, so the angles come from a table that the host makes in float64. A position is
 // read as four digits of base 256, p = Σ_k digit_k 256^k (the highest one signed), and the rotations of its digits
-// are multiplied: any i32 works, with a table of 1024 rows. One thread per pair.
+// are multiplied: any i32 works, with a table of 1024 rows. A thread owns up to four neighbouring pairs of a row, since
+// finding the row costs more than turning a pair.
 
 alias Element = f32;
 const INTERLEAVED: bool = false;
 const RANK: u32 = 8;       // of the leading axes, T included
 const PAIR_RANK: u32 = 8;  // of the second tensor's
+const PAIRS: u32 = 4;      // of a thread
 
 struct Params {
-  pairs: u32,              // of x
+  parts: u32,              // threads of x
   half: u32,               // D / 2
+  rowParts: u32,           // threads of a row
   T: u32,
   sign: f32,               // -1 turns back
   offset: i32,             // the position of t = 0, without positions
@@ -26,7 +29,7 @@ struct Params {
   shape: array<vec4u, 2>,
   xStrides: array<vec4u, 2>,
   yStrides: array<vec4u, 2>,
-  secondPairs: u32,        // the second tensor's likewise; for `pair`
+  secondParts: u32,        // the second tensor's likewise; for `pair`
   secondRowsPerBatch: u32,
   secondXStart: u32, secondYStart: u32,
   secondShape: array<vec4u, 2>,
@@ -57,14 +60,11 @@ fn rotation(p: i32, i: u32) -> vec2f {
   return turn;
 }
 
-/// The rotation of pair i in a row.
-fn turn_of(row: u32, i: u32, rowsPerBatch: u32) -> vec2f {
+/// The position of a row.
+fn position_of(row: u32, rowsPerBatch: u32) -> i32 {
   let t = row % params.T;
-  var p = params.offset + i32(t);
-  if (params.positioned != 0u) {
-    p = positions[params.positionsStart + row / rowsPerBatch * params.positionsStride + t];
-  }
-  return rotation(p, i) * vec2f(1f, params.sign);
+  if (params.positioned == 0u) { return params.offset + i32(t); }
+  return positions[params.positionsStart + row / rowsPerBatch * params.positionsStride + t];
 }
 
 /// Where the two elements of pair i lie in a row that starts at `start`.
@@ -72,8 +72,11 @@ fn elements(start: u32, i: u32) -> vec2u {
   return start + select(vec2u(i, i + params.half), vec2u(2u * i, 2u * i + 1u), INTERLEAVED);
 }
 
-fn turned(pair: vec2f, turn: vec2f) -> vec2f {
-  return vec2f(pair.x * turn.x - pair.y * turn.y, pair.x * turn.y + pair.y * turn.x);
+/// The pair (a, b), turned.
+fn turned(a: Element, b: Element, p: i32, i: u32) -> vec2<Element> {
+  let turn = rotation(p, i) * vec2f(1f, params.sign);
+  let pair = vec2f(f32(a), f32(b));
+  return vec2<Element>(vec2f(pair.x * turn.x - pair.y * turn.y, pair.x * turn.y + pair.y * turn.x));
 }
 
 /// (start in x, start in y) of a row.
@@ -107,16 +110,19 @@ fn forward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let index = (group.x + group.y * groups.x) * 64u + lane;
-  if (index >= params.pairs) { return; }
-  let i = index % params.half;
-  let row = index / params.half;
+  let part = (group.x + group.y * groups.x) * 64u + lane;
+  if (part >= params.parts) { return; }
+  let row = part / params.rowParts;
+  let begin = part % params.rowParts * PAIRS;
   let start = starts(row);
-  let source = elements(start.x, i);
-  let goal = elements(start.y, i);
-  let result = turned(vec2f(f32(x[source.x]), f32(x[source.y])), turn_of(row, i, params.rowsPerBatch));
-  y[goal.x] = Element(result.x);
-  y[goal.y] = Element(result.y);
+  let p = position_of(row, params.rowsPerBatch);
+  for (var i = begin; i < min(begin + PAIRS, params.half); i++) {
+    let source = elements(start.x, i);
+    let goal = elements(start.y, i);
+    let result = turned(x[source.x], x[source.y], p, i);
+    y[goal.x] = result.x;
+    y[goal.y] = result.y;
+  }
 }
 
 @compute @workgroup_size(64)
@@ -126,25 +132,31 @@ fn pair(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let index = (group.x + group.y * groups.x) * 64u + lane;
-  if (index >= params.pairs + params.secondPairs) { return; }
-  if (index < params.pairs) {
-    let i = index % params.half;
-    let row = index / params.half;
+  if (index >= params.parts + params.secondParts) { return; }
+  let isFirst = index < params.parts;
+  let part = select(index - params.parts, index, isFirst);
+  let row = part / params.rowParts;
+  let begin = part % params.rowParts * PAIRS;
+  let end = min(begin + PAIRS, params.half);
+  if (isFirst) {
     let start = starts(row);
-    let source = elements(start.x, i);
-    let goal = elements(start.y, i);
-    let result = turned(vec2f(f32(x[source.x]), f32(x[source.y])), turn_of(row, i, params.rowsPerBatch));
-    first_y[goal.x] = Element(result.x);
-    first_y[goal.y] = Element(result.y);
+    let p = position_of(row, params.rowsPerBatch);
+    for (var i = begin; i < end; i++) {
+      let source = elements(start.x, i);
+      let goal = elements(start.y, i);
+      let result = turned(x[source.x], x[source.y], p, i);
+      first_y[goal.x] = result.x;
+      first_y[goal.y] = result.y;
+    }
   } else {
-    let i = (index - params.pairs) % params.half;
-    let row = (index - params.pairs) / params.half;
     let start = second_starts(row);
-    let source = elements(start.x, i);
-    let goal = elements(start.y, i);
-    let values = vec2f(f32(second_x[source.x]), f32(second_x[source.y]));
-    let result = turned(values, turn_of(row, i, params.secondRowsPerBatch));
-    second_y[goal.x] = Element(result.x);
-    second_y[goal.y] = Element(result.y);
+    let p = position_of(row, params.secondRowsPerBatch);
+    for (var i = begin; i < end; i++) {
+      let source = elements(start.x, i);
+      let goal = elements(start.y, i);
+      let result = turned(second_x[source.x], second_x[source.y], p, i);
+      second_y[goal.x] = result.x;
+      second_y[goal.y] = result.y;
+    }
   }
 }

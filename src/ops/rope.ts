@@ -12,6 +12,8 @@ import { allocateLike, withDenseRows } from './layout.ts';
 
 const kernel = kernelFile('rope', source);
 
+/** Pairs of a thread: the kernel's constant. */
+const PAIRS = 4;
 const DIGITS = 4;
 const DIGIT_BASE = 256;
 
@@ -110,7 +112,7 @@ function rotate(x: Tensor, rotation: Rotation, sign: Sign): Tensor {
     outputs: [output],
     params: { ...paramsOf(x, rotation, sign), ...geometry, ...secondOf(NOTHING) },
     constants: constantsOf(x, rotation, geometry),
-    workgroups: groupsFor(x.size / 2),
+    workgroups: groupsFor(geometry.parts),
     flops: 4 * x.size,
     strided: true,
   });
@@ -129,7 +131,7 @@ function turnBoth(q: Tensor, k: Tensor, rotation: Rotation, sign: Sign): [Tensor
       ...constantsOf(q, rotation, first.geometry),
       PAIR_RANK: rankOf(second.geometry),
     },
-    workgroups: groupsFor((q.size + k.size) / 2),
+    workgroups: groupsFor(first.geometry.parts + second.geometry.parts),
     flops: 4 * (q.size + k.size),
     strided: true,
   });
@@ -152,7 +154,8 @@ function recordRotation(x: Tensor, output: Tensor, rotation: Rotation, sign: Sig
 
 /** Where a tensor's rows lie, before and after. */
 interface Geometry {
-  readonly pairs: number;
+  /** Threads. */
+  readonly parts: number;
   readonly rowsPerBatch: number;
   readonly xStart: number;
   readonly yStart: number;
@@ -162,7 +165,7 @@ interface Geometry {
 }
 
 const NOTHING: Geometry = {
-  pairs: 0,
+  parts: 0,
   rowsPerBatch: 0,
   xStart: 0,
   yStart: 0,
@@ -181,7 +184,7 @@ function place(x: Tensor): { rows: Tensor; output: Tensor; geometry: Geometry } 
     output.strides.slice(0, -1),
   ]);
   const geometry = {
-    pairs: x.size / 2,
+    parts: sizeOf(leading) * rowPartsOf(x),
     rowsPerBatch: sizeOf(leading) / leading[0]!,
     xStart: bindingStart(rows),
     yStart: bindingStart(output),
@@ -195,7 +198,7 @@ function place(x: Tensor): { rows: Tensor; output: Tensor; geometry: Geometry } 
 /** The geometry under the names of the second tensor's parameters. */
 function secondOf(geometry: Geometry): ParamValues {
   return {
-    secondPairs: geometry.pairs,
+    secondParts: geometry.parts,
     secondRowsPerBatch: geometry.rowsPerBatch,
     secondXStart: geometry.xStart,
     secondYStart: geometry.yStart,
@@ -209,6 +212,7 @@ function paramsOf(x: Tensor, { offset, positioned, positions }: Rotation, sign: 
   const [T, D] = x.shape.slice(-2) as [number, number];
   return {
     half: D / 2,
+    rowParts: rowPartsOf(x),
     T,
     sign,
     offset,
@@ -221,6 +225,8 @@ function paramsOf(x: Tensor, { offset, positioned, positions }: Rotation, sign: 
 function constantsOf(x: Tensor, { interleaved }: Rotation, geometry: Geometry): Constants {
   return { Element: x.dtype, INTERLEAVED: String(interleaved), RANK: rankOf(geometry) };
 }
+
+const rowPartsOf = (x: Tensor) => Math.ceil(x.shape.at(-1)! / 2 / PAIRS);
 
 const rankOf = ({ shape }: Geometry) => Math.max(1, shape.length);
 
