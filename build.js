@@ -125,6 +125,8 @@ async function buildDemos() {
     entryPoints,
     outbase: 'demos',
     outdir: 'dist/demos',
+    chunkNames: 'shared/[name]-[hash]',
+    splitting: true,
     platform: 'browser',
     minify: true,
   });

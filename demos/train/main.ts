@@ -11,7 +11,7 @@ import {
 } from '../shared/page.ts';
 import { clearFigures, pauseClock, showFacts, showProgress } from './figures.ts';
 import { formatLoss, lossPlot } from './plot.ts';
-import type { Command, Report, Source } from './protocol.ts';
+import type { Activity, Command, Report, Source } from './protocol.ts';
 import { clearSamples, showSample } from './samples.ts';
 import { fillForm, presetFor, readForm } from './settings.ts';
 
@@ -22,7 +22,8 @@ type Phase = keyof typeof PHASES;
 const PHASES = {
   opening: { status: 'Looking for a GPU…', go: 'Start', can: [] },
   unavailable: { status: 'No training without WebGPU.', go: 'Start', can: [] },
-  ready: { status: 'Ready.', go: 'Start', can: ['go'] },
+  ready: { status: 'Ready.', go: 'Start', can: ['go', 'tune'] },
+  tuning: { status: 'Measuring kernels…', go: null, can: ['reset'] },
   preparing: {
     status: 'Reading the text, compiling kernels…',
     go: 'Pause',
@@ -49,6 +50,7 @@ const buttons = {
   go: element('go', HTMLButtonElement),
   stop: element('stop', HTMLButtonElement),
   reset: element('reset', HTMLButtonElement),
+  tune: element('tune', HTMLButtonElement),
   write: element('write', HTMLButtonElement),
 };
 const plot = lossPlot(element('plot', HTMLElement), {
@@ -79,6 +81,9 @@ buttons.stop.addEventListener('click', () => {
 });
 buttons.reset.addEventListener('click', () => {
   if (can('reset')) reset();
+});
+buttons.tune.addEventListener('click', () => {
+  if (can('tune')) tell({ type: 'tune' }, 'tuning');
 });
 writing.addEventListener('submit', (event) => {
   event.preventDefault();
@@ -185,6 +190,15 @@ function receive(message: Report): void {
       pauseClock();
       enter('paused');
       break;
+    case 'tuning':
+      showStatus(`Measuring kernels, ${message.done + 1} of ${message.total} shapes…`);
+      break;
+    case 'tuned':
+      enter(
+        'ready',
+        `Measured: ${message.changed} of ${message.total} kernels changed. This browser remembers it.`,
+      );
+      break;
     case 'sample':
       showSample(message);
       if (phase === 'writing') enter(afterWriting);
@@ -200,7 +214,7 @@ function receive(message: Report): void {
   }
 }
 
-function afterError(during: 'opening' | 'training' | 'writing'): Phase {
+function afterError(during: Activity): Phase {
   if (during === 'writing') return afterWriting;
   return during === 'opening' ? 'unavailable' : 'failed';
 }

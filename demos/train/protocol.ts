@@ -15,6 +15,8 @@ export type Command =
   | { type: 'resume' }
   /** Ends the run after the current steps; the model stays. */
   | { type: 'stop' }
+  /** Measures which kernels are fastest here, and keeps that in the browser. */
+  | { type: 'tune' }
   /** Continues the prompt with the model as it is. */
   | { type: 'write'; prompt: string };
 
@@ -36,7 +38,12 @@ export type Report =
   | { type: 'facts'; facts: Facts }
   | { type: 'progress'; progress: TrainProgress }
   | { type: 'paused' }
+  | { type: 'tuning'; done: number; total: number }
+  /** Of `total` classes of shapes, how many take another kernel than before. */
+  | { type: 'tuned'; changed: number; total: number }
   | { type: 'sample'; step: number; prompt: string; text: string }
   | { type: 'done'; stopped: boolean; step: number; seconds: number }
   /** `during` 'writing' leaves the model and a paused run as they are. */
-  | { type: 'error'; during: 'opening' | 'training' | 'writing'; message: string };
+  | { type: 'error'; during: Activity; message: string };
+
+export type Activity = 'opening' | 'training' | 'tuning' | 'writing';

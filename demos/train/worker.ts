@@ -10,7 +10,7 @@ import {
   type TrainState,
   trainLanguageModel,
 } from '../../src/llm/index.ts';
-import type { Command, Facts, Report, Source } from './protocol.ts';
+import type { Activity, Command, Facts, Report, Source } from './protocol.ts';
 
 const report = (message: Report) => postMessage(message);
 const device = openDevice();
@@ -44,6 +44,9 @@ function obey(command: Command): void {
     case 'resume':
       resume();
       break;
+    case 'tune':
+      attempt('tuning', tuneKernels);
+      break;
     case 'write':
       attempt('writing', () => write(command.prompt));
   }
@@ -62,10 +65,7 @@ function resume(): void {
   pause = null;
 }
 
-async function attempt(
-  during: 'opening' | 'training' | 'writing',
-  action: () => Promise<void>,
-): Promise<void> {
+async function attempt(during: Activity, action: () => Promise<void>): Promise<void> {
   try {
     await action();
   } catch (error) {
@@ -103,6 +103,18 @@ async function train(source: Source | null, settings: TrainOptions['settings']):
     onProgress: (progress, now) => follow(opened, progress, now),
   });
   report({ type: 'done', stopped: result.stopped, step: result.steps, seconds: result.seconds });
+}
+
+/** What `shadegrad tune` does; the device keeps to it, and so do later visits. */
+async function tuneKernels(): Promise<void> {
+  const opened = await device;
+  if (!opened) return;
+  const { tune } = await import('../../bench/tune.ts'); // few visitors need it
+  const { classes } = await tune(opened, {
+    onProgress: ({ done, total }) => report({ type: 'tuning', done, total }),
+  });
+  const changed = classes.filter(({ shipped, chosen }) => shipped !== chosen).length;
+  report({ type: 'tuned', changed, total: classes.length });
 }
 
 /** Reports to the page, draws a sample after each evaluation, and waits while the visitor pauses. */

@@ -88,6 +88,14 @@ test('a run on the stories can be paused, continued, stopped and reset', async (
   expect(await page.inputValue('[name=layers]')).toBe('2');
 });
 
+test('the kernels can be tuned, and Reset ends that', async () => {
+  await open();
+  await page.click('#tune');
+  await status(/^Measuring kernels, 2 of \d+ shapes…$/.source);
+  await page.click('#reset');
+  await status('Ready.');
+});
+
 test('a file that cannot be learned is named on the error line, and the next start clears it', async () => {
   await open();
   await chooseText('empty.txt', '');
