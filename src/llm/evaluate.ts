@@ -1,7 +1,6 @@
 // The mean loss of a model over fixed windows of tokens.
 
 import { add } from '../ops/binary.ts';
-import { crossEntropy } from '../ops/cross_entropy.ts';
 import type { Device } from '../ops/device.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { evaluationWindows, IGNORED_TARGET } from '../text/loader.ts';
@@ -36,7 +35,7 @@ export async function evaluateLoss(
       noGrad(() => {
         const ids = device.tensor(inputs.subarray(...range), { shape: [rows, context] });
         const expected = device.tensor(targets.subarray(...range), { shape: [rows, context] });
-        return add(total, crossEntropy(model.forward(ids), expected, { reduction: 'sum' }));
+        return add(total, model.loss(ids, expected, { reduction: 'sum' }));
       }),
     );
     total.dispose();

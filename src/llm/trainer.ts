@@ -6,7 +6,6 @@ import type { HostTensor } from '../io/host_tensor.ts';
 import { Initialiser } from '../nn/initialiser.ts';
 import type { CapturedStep } from '../ops/capture.ts';
 import { writeAt } from '../ops/copy.ts';
-import { crossEntropy } from '../ops/cross_entropy.ts';
 import type { Device } from '../ops/device.ts';
 import { mean } from '../ops/reduce.ts';
 import { stack } from '../ops/shape_ops.ts';
@@ -96,8 +95,8 @@ export class Trainer {
     const losses = Array.from({ length: accumulate }, (_, part) =>
       this.device.scope(() => {
         const range = { start: [part * rows], end: [(part + 1) * rows] };
-        const logits = this.model.forward(slice(this.ids, range), { training: true });
-        const loss = crossEntropy(logits, slice(this.targets, range));
+        const [ids, targets] = [slice(this.ids, range), slice(this.targets, range)];
+        const loss = this.model.loss(ids, targets, { training: true });
         backward(loss, { dy: this.share });
         return reshape(loss, [1]);
       }),

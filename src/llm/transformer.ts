@@ -10,7 +10,9 @@ import { Linear } from '../nn/linear.ts';
 import { Module } from '../nn/module.ts';
 import { attention } from '../ops/attention.ts';
 import { add } from '../ops/binary.ts';
+import { crossEntropy } from '../ops/cross_entropy.ts';
 import { linear } from '../ops/linear.ts';
+import { type LinearCrossEntropyOptions, linearCrossEntropy } from '../ops/linear_cross_entropy.ts';
 import { ropePair } from '../ops/rope.ts';
 import { split } from '../ops/shape_ops.ts';
 import { permute, reshape, slice } from '../ops/view.ts';
@@ -61,7 +63,8 @@ export class SelfAttention extends Module {
     this.output = new Linear(init, width, width, { bias, std: outputStd });
   }
 
-  forward(x: Tensor, training: boolean): Tensor {
+  /** `residual` [B, T, C], if given, is added by the last product. */
+  forward(x: Tensor, training: boolean, residual?: Tensor): Tensor {
     const { heads, keyValueHeads, positions } = this.config;
     const [B, T, C] = x.shape as [number, number, number];
     const packed = reshape(this.qkv.forward(x), [B, T, heads + 2 * keyValueHeads, C / heads]);
@@ -70,7 +73,7 @@ export class SelfAttention extends Module {
     const turned = positions === 'rope' ? ropePair(q, k) : { q, k };
     const dropout = training ? this.config.dropout : 0;
     const mixed = attention(turned.q, turned.k, v, { causal: true, dropout });
-    return this.output.forward(reshape(permute(mixed, [0, 2, 1, 3]), x.shape));
+    return this.output.forward(reshape(permute(mixed, [0, 2, 1, 3]), x.shape), residual);
   }
 }
 
@@ -95,18 +98,24 @@ class Block extends Module {
   }
 
   forward(x: Tensor, training: boolean): Tensor {
-    const attended = add(
-      x,
-      this.dropout.forward(
-        this.attention.forward(this.attentionNorm.forward(x), training),
-        training,
-      ),
+    const attended = this.add(x, training, (residual) =>
+      this.attention.forward(this.attentionNorm.forward(x), training, residual),
     );
-    return add(
-      attended,
-      this.dropout.forward(this.mlp.forward(this.mlpNorm.forward(attended)), training),
+    return this.add(attended, training, (residual) =>
+      this.mlp.forward(this.mlpNorm.forward(attended), residual),
     );
   }
+
+  /** x + dropout(branch); where nothing is dropped, the branch's last product adds x. */
+  private add(x: Tensor, training: boolean, branch: (residual?: Tensor) => Tensor): Tensor {
+    const drops = training && this.dropout.p > 0;
+    return drops ? add(x, this.dropout.forward(branch(), training)) : branch(x);
+  }
+}
+
+export interface ForwardOptions {
+  /** Switches dropout on. Default false. */
+  readonly training?: boolean;
 }
 
 /** ids [B, T] -> logits [B, T, V]. */
@@ -138,8 +147,28 @@ export class Transformer extends Module {
     return this.parameters().reduce((sum, x) => sum + x.size, 0);
   }
 
-  /** `training` switches dropout on. @throws ShapeError for more positions than the context. */
-  forward(ids: Tensor, { training = false }: { training?: boolean } = {}): Tensor {
+  /** Logits of the next token at each position. @throws ShapeError for more positions than the context. */
+  forward(ids: Tensor, options: ForwardOptions = {}): Tensor {
+    const h = this.hidden(ids, options);
+    return this.head ? this.head.forward(h) : linear(h, this.tokens.weight);
+  }
+
+  /**
+   * Cross-entropy of the targets [B, T], as `linearCrossEntropy`: the logits of all positions do not exist at once.
+   * @throws ShapeError for more positions than the context.
+   */
+  loss(
+    ids: Tensor,
+    targets: Tensor,
+    { training = false, ...options }: ForwardOptions & LinearCrossEntropyOptions = {},
+  ): Tensor {
+    const h = this.hidden(ids, { training });
+    if (this.head?.isAdapted) return crossEntropy(this.head.forward(h), targets, options);
+    return linearCrossEntropy(h, this.head?.weight ?? this.tokens.weight, targets, options);
+  }
+
+  /** What the output weight is applied to: [B, T, C]. */
+  private hidden(ids: Tensor, { training = false }: ForwardOptions): Tensor {
     const [, T] = ids.shape as [number, number];
     if (ids.rank !== 2 || T > this.config.context) {
       throw new ShapeError(
@@ -153,8 +182,7 @@ export class Transformer extends Module {
       const layer = (x: Tensor) => block.forward(x, training);
       h = training && this.config.checkpointing ? checkpoint(layer, h) : layer(h);
     }
-    h = this.norm.forward(h);
-    return this.head ? this.head.forward(h) : linear(h, this.tokens.weight);
+    return this.norm.forward(h);
   }
 }
 

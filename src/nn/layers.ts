@@ -70,7 +70,7 @@ export class LayerNorm extends Module {
 
 /** Zeroes elements with probability p while training. */
 export class Dropout extends Module {
-  constructor(private readonly p: number) {
+  constructor(readonly p: number) {
     super();
   }
 
@@ -111,11 +111,11 @@ export class MLP extends Module {
     this.down = new Linear(init, hidden, width, { bias, std: outputStd });
   }
 
-  forward(x: Tensor): Tensor {
+  /** [..., width], `residual` added if given. */
+  forward(x: Tensor, residual?: Tensor): Tensor {
     const up = this.up.forward(x);
-    if (this.gate) return this.down.forward(swiglu(this.gate.forward(x), up));
-    return this.down.forward(
-      gelu(up, { approximate: this.options.activation === 'gelu' ? 'none' : 'tanh' }),
-    );
+    if (this.gate) return this.down.forward(swiglu(this.gate.forward(x), up), residual);
+    const approximate = this.options.activation === 'gelu' ? 'none' : 'tanh';
+    return this.down.forward(gelu(up, { approximate }), residual);
   }
 }

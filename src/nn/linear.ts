@@ -1,6 +1,7 @@
 // Linear, with a slot for named adapters: several models can share one frozen base.
 
 import { ConfigError, TensorError } from '../errors.ts';
+import { add } from '../ops/binary.ts';
 import { linear } from '../ops/linear.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Initialiser } from './initialiser.ts';
@@ -40,10 +41,18 @@ export class Linear extends Module {
     this.bias = bias ? init.constant([outputs], 0) : null;
   }
 
-  forward(x: Tensor): Tensor {
-    return this.#active
-      ? this.#active.apply(this, x)
-      : linear(x, this.weight, this.bias ?? undefined);
+  /** [..., out], `residual` [..., out] added if given. */
+  forward(x: Tensor, residual?: Tensor): Tensor {
+    if (this.#active) {
+      const y = this.#active.apply(this, x);
+      return residual ? add(y, residual) : y;
+    }
+    return linear(x, this.weight, this.bias ?? undefined, residual && { residual });
+  }
+
+  /** Whether `forward` goes through an adapter now. */
+  get isAdapted(): boolean {
+    return this.#active !== null;
   }
 
   /** Runs `fn` with `forward` going through the named adapter, if the layer has it, or past all for null. */

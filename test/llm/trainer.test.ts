@@ -8,7 +8,6 @@ import { Trainer } from '../../src/llm/trainer.ts';
 import { Transformer } from '../../src/llm/transformer.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
 import { writeAt } from '../../src/ops/copy.ts';
-import { crossEntropy } from '../../src/ops/cross_entropy.ts';
 import { Device } from '../../src/ops/device.ts';
 import { reshape } from '../../src/ops/view.ts';
 import { AdamW } from '../../src/optim/adamw.ts';
@@ -74,8 +73,8 @@ async function trainedEagerly(changes: Partial<TrainSettings>): Promise<Outcome>
     optimizer.lr = schedule(step);
     device.scope(() => {
       const shape = [settings.batch, context];
-      const logits = model.forward(device.tensor(inputs, { shape }), { training: true });
-      const loss = crossEntropy(logits, device.tensor(targets, { shape }));
+      const [ids, wanted] = [inputs, targets].map((values) => device.tensor(values, { shape }));
+      const loss = model.loss(ids!, wanted!, { training: true });
       backward(loss);
       clipGradNorm(optimizer, gradClip);
       optimizer.step({ zeroGrad: true });

@@ -114,6 +114,41 @@ describe('G1 the loss of an untrained model is ln V ± 0.05', () => {
   });
 });
 
+describe('loss() is the cross-entropy of the logits, with its gradients', () => {
+  test.each([
+    ['untied', LLAMA, null],
+    ['tied', GPT, null],
+    ['untied, with an adapter on the output weight', LLAMA, 'task'],
+  ])('%s', async (_, config, adapter) => {
+    const model = makeModel(config);
+    const { ids, targets } = randomTokens(config, 2);
+    if (adapter)
+      model.head!.adapters.set(adapter, new Lora(new Initialiser(device, 9), model.head!));
+    const outcome = async (loss: () => Tensor) => {
+      const value = device.scope(() => {
+        const found = withAdapter(model, adapter, loss);
+        backward(found);
+        return found;
+      });
+      const gradients: number[] = [];
+      for (const [, x] of model.namedParameters()) {
+        gradients.push(...((await x.grad?.data()) ?? []));
+        x.grad?.dispose();
+        x.grad = null;
+      }
+      return { loss: await value.item(), gradients };
+    };
+    const whole = await outcome(() => crossEntropy(model.forward(ids), targets));
+    const chunked = await outcome(() => model.loss(ids, targets, { chunk: 5 }));
+    expect(Math.abs(chunked.loss - whole.loss)).toBeLessThan(1e-6);
+    const largest = Math.max(...whole.gradients.map(Math.abs));
+    expect(largest).toBeGreaterThan(0.01);
+    const differences = chunked.gradients.map((g, i) => Math.abs(g - whole.gradients[i]!));
+    expect(Math.max(...differences)).toBeLessThan(1e-5 * largest);
+    model.dispose();
+  });
+});
+
 describe('gradients of the loss against differences, and a step down it', () => {
   // Of the gradient's norm. Differences of a float32 loss are good to 3e-4 here at the best of the step sizes.
   const TOLERANCE = 1e-3;
