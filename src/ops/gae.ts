@@ -4,14 +4,18 @@ import source from '../../kernels/gae.wgsl' with { type: 'text' };
 import { ShapeError } from '../errors.ts';
 import { format, sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { allocate, expectDType, groupsFor, kernelFile, launch } from './launch.ts';
+import { allocate, expectDType, kernelFile, lanesFor, launch } from './launch.ts';
 
 const kernel = kernelFile('gae', source);
 
-/** From this many environments on, one thread for each fills a GPU. */
-const SERIAL_ENVS = 4096;
-/** Up to this many steps a workgroup's 64 threads would have one step each, and the scan would be all their work. */
-const SERIAL_STEPS = 64;
+/** From this many environments on, one run is enough: runs cost a second reading. A CPU has few SIMD groups to fill. */
+const SERIAL_ENVS = { software: 8, hardware: 8192 };
+/** Below it, runs for so many threads. */
+const RUN_THREADS = { software: 16, hardware: 32_768 };
+/** Runs of fewer steps cost more to carry than they save. */
+const SHORTEST_RUN = 64;
+/** Of a workgroup: on a CPU one SIMD group, since nothing is shared. */
+const THREADS = { software: 8, hardware: 64 };
 
 export interface GaeOptions {
   /** Discount γ. Default 0.99. */
@@ -64,13 +68,51 @@ export function gae(
   }
   const advantages = allocate(runtime, shape, 'f32');
   const returns = allocate(runtime, shape, 'f32');
-  const serial = envs >= SERIAL_ENVS || steps <= SERIAL_STEPS;
-  launch(kernel, serial ? 'serial' : 'chunked', {
-    inputs: Object.values(named),
-    outputs: [advantages, returns],
-    params: { steps, envs, gamma, decay: gamma * lambda },
-    workgroups: serial ? groupsFor(envs) : envs,
-    flops: 6 * rewards.size,
-  });
+  const inputs = Object.values(named);
+  launchRuns(inputs, [advantages, returns], { gamma, decay: gamma * lambda });
   return { advantages, returns };
+}
+
+/** The steps in as many runs as it takes to keep the adapter busy. */
+function launchRuns(
+  inputs: readonly Tensor[],
+  outputs: readonly Tensor[],
+  factors: { readonly gamma: number; readonly decay: number },
+): void {
+  const { runtime, shape, size } = outputs[0]!;
+  const [steps, columns] = shape as [number, number];
+  const kind = runtime.gpu.adapter.software ? 'software' : 'hardware';
+  // Rows lie far apart; four environments to a thread use whole cache lines of them.
+  const width = kind === 'software' && columns % 4 === 0 ? 4 : 1;
+  const envs = columns / width;
+  const wanted = columns >= SERIAL_ENVS[kind] ? 1 : Math.ceil(RUN_THREADS[kind] / columns);
+  const most = Math.max(1, Math.floor(steps / SHORTEST_RUN));
+  const length = Math.ceil(steps / Math.min(wanted, most));
+  const runs = length === 0 ? 0 : Math.ceil(steps / length);
+  const constants = { Value: width === 4 ? 'vec4f' : 'f32', THREADS: THREADS[kind] };
+  const common = {
+    params: { steps, envs, runs, length, ...factors },
+    workgroups: Math.ceil((runs * envs) / THREADS[kind]),
+    flops: 6 * size,
+  };
+  if (runs <= 1) {
+    launch(kernel, 'walk', { ...common, inputs: [...inputs, inputs[0]!], outputs, constants });
+    return;
+  }
+  using maps = allocate(runtime, [runs, columns, 2], 'f32');
+  using following = allocate(runtime, [runs, columns], 'f32');
+  launch(kernel, 'compose', { ...common, inputs, outputs: [maps], constants });
+  launch(kernel, 'carry', {
+    ...common,
+    inputs: [maps],
+    outputs: [following],
+    constants: { Value: constants.Value, LANES: lanesFor(runtime) },
+    workgroups: envs,
+  });
+  launch(kernel, 'walk', {
+    ...common,
+    inputs: [...inputs, following],
+    outputs,
+    constants: { ...constants, CARRIED: 'true' },
+  });
 }
