@@ -8,9 +8,13 @@
 //   loss = policyLoss + valueCoef valueLoss - entropyCoef H
 // each the mean over the samples that mask counts; 0 where there is none.
 //
-//   from_logits, from_log_probs          the policy's terms; a thread per sample, or a workgroup per row of many logits
-//   sums, finish                         the value's terms and the means, in two stages and fixed order
-//   logits_backward, log_probs_backward  a thread per element of the gradients
+//   from_logits, from_log_probs          the policy's terms and their sums; a thread, or for many logits a workgroup,
+//                                        takes `perThread` samples
+//   value_sums, finish                   the value's terms and their sums; the means
+//   logits_backward                      a thread takes elements of dlogits, or samples
+//   log_probs_backward                   a thread takes samples
+// Sums are taken in two stages and fixed order. `terms` holds planes of N values, which the later kernels need of the
+// samples, and behind them the sums of each workgroup.
 
 const MASKED: bool = false;           // whether mask is bound; else its binding is a stand-in
 const ACTION_MASKED: bool = false;    // whether actionMask is bound
@@ -19,7 +23,9 @@ const CLIP_VALUES: bool = false;
 struct Params {
   samples: u32,       // N
   actions: u32,       // A
-  groups: u32,        // workgroups of sums, at most LANES
+  perThread: u32,     // samples of a thread, or of a workgroup
+  groups: u32,        // workgroups of the policy's kernel
+  valueGroups: u32,   // workgroups of value_sums
   clip: f32,          // ε
   valueClip: f32,     // c
   valueCoef: f32,
@@ -28,20 +34,13 @@ struct Params {
 }
 @group(1) @binding(0) var<uniform> params: Params;
 
-/// What the later kernels need to know of a sample.
-struct Sample {
-  weight: f32,        // 1 where the sample counts, else 0
-  policyLoss: f32,
-  entropy: f32,
-  approxKl: f32,
-  clipped: f32,
-  dLogProb: f32,      // d policyLoss / d log π(action)
-  dValue: f32,        // d valueLoss / d V
-  top: f32,           // log π = logit - top - logSum
-  logSum: f32,
-}
-
-struct Sums { count: f32, policyLoss: f32, valueLoss: f32, entropy: f32, approxKl: f32, clipped: f32 }
+const WEIGHT = 0u;       // planes of terms: 1 where the sample counts, else 0
+const D_LOG_PROB = 1u;   // d policyLoss / d log π(action)
+const D_VALUE = 2u;      // d valueLoss / d V
+const ENTROPY = 3u;      // from here on of logits only
+const TOP = 4u;          // log π = logit - top - logSum
+const LOG_SUM = 5u;
+const PLANES = 6u;
 
 struct Metrics {
   policyLoss: f32,
@@ -60,12 +59,25 @@ struct Metrics {
 @group(0) @binding(3) var<storage, read> logits: array<f32>;       // (N, A)
 @group(0) @binding(4) var<storage, read> actions: array<u32>;      // (N)
 @group(0) @binding(5) var<storage, read> actionMask: array<u32>;   // (N, A)
-@group(0) @binding(6) var<storage, read_write> samples_of_logits: array<Sample>;
+@group(0) @binding(6) var<storage, read_write> terms_of_logits: array<f32>;
 @group(0) @binding(7) var<storage, read_write> fault: array<u32>;
 
 @group(0) @binding(3) var<storage, read> logProbs: array<f32>;     // (N)
 @group(0) @binding(4) var<storage, read> entropies: array<f32>;    // (N)
-@group(0) @binding(5) var<storage, read_write> samples_of_log_probs: array<Sample>;
+@group(0) @binding(5) var<storage, read_write> terms_of_log_probs: array<f32>;
+
+/// Where a plane of terms has sample n.
+fn place(plane: u32, n: u32) -> u32 {
+  return plane * params.samples + n;
+}
+
+/// Where the policy's four sums of a workgroup stand, and the value's two.
+fn policy_sums_at(group: u32) -> u32 {
+  return PLANES * params.samples + 4u * group;
+}
+fn value_sums_at(group: u32) -> u32 {
+  return policy_sums_at(params.groups) + 2u * group;
+}
 
 /// Masks are of any type: all bits but a float's sign are 0 in its zero.
 fn is_set(bits: u32) -> bool {
@@ -85,78 +97,96 @@ fn kl_estimate(logRatio: f32, ratio: f32) -> f32 {
   return select((ratio - 1.0) - x, series, abs(x) < 0.25);
 }
 
-fn policy_terms(n: u32, logProb: f32, entropy: f32) -> Sample {
-  let counts = !MASKED || is_set(mask[n]);
+/// Whether the mask counts a sample.
+fn is_counted(n: u32) -> bool {
+  return !MASKED || is_set(mask[n]);
+}
+
+/// Of one sample: what is summed (policyLoss, entropy, approxKl, clipped), and d policyLoss / d log π(action).
+struct Policy { sums: vec4f, dLogProb: f32 }
+
+fn policy_terms(n: u32, logProb: f32, entropy: f32) -> Policy {
   // The bounds keep r finite; a ratio beyond e^80 is no policy's.
   let logRatio = clamp(logProb - oldLogProbs[n], -80.0, 80.0);
   let ratio = exp_safe(logRatio);
-  let plain = ratio * advantages[n];
-  let bounded = clamp(ratio, 1.0 - params.clip, 1.0 + params.clip) * advantages[n];
-  var sample: Sample;
-  sample.weight = select(0.0, 1.0, counts);
-  sample.policyLoss = -min(plain, bounded);
-  sample.entropy = entropy;
-  sample.approxKl = kl_estimate(logRatio, ratio);
-  sample.clipped = select(0.0, 1.0, abs(ratio - 1.0) > params.clip);
-  sample.dLogProb = select(-plain, 0.0, bounded < plain);
-  return sample;
+  let advantage = advantages[n];
+  let plain = ratio * advantage;
+  let bounded = clamp(ratio, 1.0 - params.clip, 1.0 + params.clip) * advantage;
+  let clipped = select(0.0, 1.0, abs(ratio - 1.0) > params.clip);
+  let sums = vec4f(-min(plain, bounded), entropy, kl_estimate(logRatio, ratio), clipped);
+  return Policy(sums, select(-plain, 0.0, bounded < plain));
 }
 
 @compute @workgroup_size(LANES)
-fn from_logits(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let n = row_of(group.x + group.y * groups.x, lane);
-  let begin = n * params.actions;
-  let width = select(0u, params.actions, n < params.samples);
+fn from_logits(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let first = select(lane, 0u, ROW_PER_THREAD);
+  var sums = vec4f(0);
+  for (var step = 0u; step < params.perThread; step++) {
+    let n = row_of(group.x * params.perThread + step, lane);
+    let begin = n * params.actions;
+    let width = select(0u, params.actions, n < params.samples);
 
-  var top = LOWEST;
-  for (var a = first; a < width; a += STEP) { top = max(top, allowed_logit(begin + a)); }
-  top = row_max(top, lane);
+    var top = LOWEST;
+    for (var a = first; a < width; a += STEP) { top = max(top, allowed_logit(begin + a)); }
+    top = row_max(top, lane);
 
-  // d = logit - top:  H = log Σ e^d - Σ d e^d / Σ e^d, two terms of one sign
-  var sum = 0f;
-  var weighted = 0f;
-  for (var a = first; a < width; a += STEP) {
-    let logit = allowed_logit(begin + a);
-    if (logit > LOWEST) {
-      let d = max(logit - top, -100.0);
-      sum += exp_safe(d);
-      weighted += d * exp_safe(d);
+    // d = logit - top:  H = log Σ e^d - Σ d e^d / Σ e^d, two terms of one sign
+    var sum = 0f;
+    var weighted = 0f;
+    for (var a = first; a < width; a += STEP) {
+      let logit = allowed_logit(begin + a);
+      if (logit > LOWEST) {
+        let d = max(logit - top, -100.0);
+        let e = exp_safe(d);
+        sum += e;
+        weighted += d * e;
+      }
+    }
+    sum = row_sum(sum, lane);
+    weighted = row_sum(weighted, lane);
+    if (n < params.samples && first == 0u) {
+      // A row without an allowed action (sum = 0) has log π = 0 and H = 0.
+      let logSum = log_precise(max(sum, 1.0));
+      let entropy = logSum - weighted / max(sum, 1.0);
+      let action = actions[n];
+      let known = action < params.actions;
+      let logit = allowed_logit(begin + select(0u, action, known));
+      let logProb = select(0.0, logit - top - logSum, sum > 0.0);
+      let policy = policy_terms(n, logProb, entropy);
+      let counted = is_counted(n);
+      if (counted && !known && fault[0] == 0u) { fault[0] = params.fault; }
+      if (counted && known) { sums += policy.sums; }
+      terms_of_logits[place(WEIGHT, n)] = select(0.0, 1.0, counted && known);
+      terms_of_logits[place(D_LOG_PROB, n)] = policy.dLogProb;
+      terms_of_logits[place(ENTROPY, n)] = entropy;
+      terms_of_logits[place(TOP, n)] = top;
+      terms_of_logits[place(LOG_SUM, n)] = logSum;
     }
   }
-  sum = row_sum(sum, lane);
-  weighted = row_sum(weighted, lane);
-  if (n >= params.samples || first != 0u) { return; }
-
-  // A row without an allowed action (sum = 0) has log π = 0 and H = 0.
-  let logSum = log_precise(max(sum, 1.0));
-  let entropy = logSum - weighted / max(sum, 1.0);
-  let action = actions[n];
-  let known = action < params.actions;
-  let logit = allowed_logit(begin + select(0u, action, known));
-  let logProb = select(0.0, logit - top - logSum, sum > 0.0);
-  var sample = policy_terms(n, logProb, entropy);
-  if (!known && sample.weight > 0.0) {
-    if (fault[0] == 0u) { fault[0] = params.fault; }
-    sample.weight = 0.0;
+  sums = workgroup_sum_of_fours(sums, lane);
+  if (lane == 0u) {
+    let at = policy_sums_at(group.x);
+    for (var i = 0u; i < 4u; i++) { terms_of_logits[at + i] = sums[i]; }
   }
-  sample.top = top;
-  sample.logSum = logSum;
-  samples_of_logits[n] = sample;
 }
 
-@compute @workgroup_size(64)
-fn from_log_probs(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let n = (group.x + group.y * groups.x) * 64u + lane;
-  if (n < params.samples) { samples_of_log_probs[n] = policy_terms(n, logProbs[n], entropies[n]); }
+@compute @workgroup_size(LANES)
+fn from_log_probs(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  var sums = vec4f(0);
+  let begin = group.x * params.perThread * LANES;
+  let end = min(begin + params.perThread * LANES, params.samples);
+  for (var n = begin + lane; n < end; n += LANES) {
+    let policy = policy_terms(n, logProbs[n], entropies[n]);
+    let counted = is_counted(n);
+    if (counted) { sums += policy.sums; }
+    terms_of_log_probs[place(WEIGHT, n)] = select(0.0, 1.0, counted);
+    terms_of_log_probs[place(D_LOG_PROB, n)] = policy.dLogProb;
+  }
+  sums = workgroup_sum_of_fours(sums, lane);
+  if (lane == 0u) {
+    let at = policy_sums_at(group.x);
+    for (var i = 0u; i < 4u; i++) { terms_of_log_probs[at + i] = sums[i]; }
+  }
 }
 
 // ---- the value's terms, and the means
@@ -164,19 +194,20 @@ fn from_log_probs(
 @group(0) @binding(0) var<storage, read> values: array<f32>;       // (N)
 @group(0) @binding(1) var<storage, read> returns: array<f32>;      // (N)
 @group(0) @binding(2) var<storage, read> oldValues: array<f32>;    // (N)
-@group(0) @binding(3) var<storage, read_write> samples: array<Sample>;
-@group(0) @binding(4) var<storage, read_write> partials: array<Sums>;  // (groups)
+@group(0) @binding(3) var<storage, read_write> terms: array<f32>;
 
-@group(0) @binding(0) var<storage, read> partial_sums: array<Sums>;
+@group(0) @binding(0) var<storage, read> all_terms: array<f32>;
 @group(0) @binding(1) var<storage, read_write> loss: array<f32>;       // ()
 @group(0) @binding(2) var<storage, read_write> metrics: array<Metrics>;
 
 /// valueLoss and its derivative by V.
 fn value_terms(n: u32) -> vec2f {
-  let error = values[n] - returns[n];
+  let wanted = returns[n];
+  let value = values[n];
+  let error = value - wanted;
   if (CLIP_VALUES) {
-    let change = values[n] - oldValues[n];
-    let bounded = oldValues[n] + clamp(change, -params.valueClip, params.valueClip) - returns[n];
+    let change = value - oldValues[n];
+    let bounded = oldValues[n] + clamp(change, -params.valueClip, params.valueClip) - wanted;
     if (bounded * bounded > error * error) {
       return vec2f(0.5 * bounded * bounded, select(0.0, bounded, abs(change) <= params.valueClip));
     }
@@ -184,55 +215,52 @@ fn value_terms(n: u32) -> vec2f {
   return vec2f(0.5 * error * error, error);
 }
 
-fn workgroup_sums(mine: Sums, lane: u32) -> Sums {
-  return Sums(
-    workgroup_sum(mine.count, lane),
-    workgroup_sum(mine.policyLoss, lane),
-    workgroup_sum(mine.valueLoss, lane),
-    workgroup_sum(mine.entropy, lane),
-    workgroup_sum(mine.approxKl, lane),
-    workgroup_sum(mine.clipped, lane),
-  );
-}
-
+/// Sums how many samples count, and their valueLoss.
 @compute @workgroup_size(LANES)
-fn sums(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  var mine: Sums;
-  for (var n = group.x * LANES + lane; n < params.samples; n += params.groups * LANES) {
+fn value_sums(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  var sums = vec4f(0);
+  let begin = group.x * params.perThread * LANES;
+  let end = min(begin + params.perThread * LANES, params.samples);
+  for (var n = begin + lane; n < end; n += LANES) {
     let value = value_terms(n);
-    samples[n].dValue = value.y;
-    let sample = samples[n];
-    if (sample.weight > 0.0) {
-      mine.count += 1.0;
-      mine.policyLoss += sample.policyLoss;
-      mine.valueLoss += value.x;
-      mine.entropy += sample.entropy;
-      mine.approxKl += sample.approxKl;
-      mine.clipped += sample.clipped;
-    }
+    terms[place(D_VALUE, n)] = value.y;
+    if (terms[place(WEIGHT, n)] > 0.0) { sums += vec4f(1.0, value.x, 0.0, 0.0); }
   }
-  let total = workgroup_sums(mine, lane);
-  if (lane == 0u) { partials[group.x] = total; }
+  sums = workgroup_sum_of_fours(sums, lane);
+  if (lane == 0u) {
+    let at = value_sums_at(group.x);
+    terms[at] = sums.x;
+    terms[at + 1u] = sums.y;
+  }
 }
 
 @compute @workgroup_size(LANES)
 fn finish(@builtin(local_invocation_index) lane: u32) {
-  var mine: Sums;
-  if (lane < params.groups) { mine = partial_sums[lane]; }
-  let total = workgroup_sums(mine, lane);
+  var policy = vec4f(0);
+  var value = vec4f(0);
+  for (var group = lane; group < params.groups; group += LANES) {
+    let at = policy_sums_at(group);
+    policy += vec4f(all_terms[at], all_terms[at + 1u], all_terms[at + 2u], all_terms[at + 3u]);
+  }
+  for (var group = lane; group < params.valueGroups; group += LANES) {
+    let at = value_sums_at(group);
+    value += vec4f(all_terms[at], all_terms[at + 1u], 0.0, 0.0);
+  }
+  policy = workgroup_sum_of_fours(policy, lane);
+  value = workgroup_sum_of_fours(value, lane);
   if (lane != 0u) { return; }
-  let share = select(0.0, 1.0 / max(total.count, 1.0), total.count > 0.0);
-  let policyLoss = total.policyLoss * share;
-  let valueLoss = total.valueLoss * share;
-  let entropy = total.entropy * share;
-  loss[0] = policyLoss + params.valueCoef * valueLoss - params.entropyCoef * entropy;
-  metrics[0] = Metrics(policyLoss, valueLoss, entropy, total.approxKl * share, total.clipped * share, share);
+  let count = value.x;
+  let share = select(0.0, 1.0 / max(count, 1.0), count > 0.0);
+  let means = policy * share;   // policyLoss, entropy, approxKl, clipped
+  let valueLoss = value.y * share;
+  loss[0] = means.x + params.valueCoef * valueLoss - params.entropyCoef * means.y;
+  metrics[0] = Metrics(means.x, valueLoss, means.y, means.z, means.w, share);
 }
 
 // ---- the gradients; logits, actions and actionMask are bound as above
 
-@group(0) @binding(0) var<storage, read> saved: array<Sample>;
-@group(0) @binding(1) var<storage, read> means: array<Metrics>;
+@group(0) @binding(0) var<storage, read> saved: array<f32>;                   // terms
+@group(0) @binding(1) var<storage, read> found: array<Metrics>;
 @group(0) @binding(2) var<storage, read> dy: array<f32>;                    // (): gradient of the objective by loss
 @group(0) @binding(6) var<storage, read_write> dlogits: array<f32>;         // (N, A)
 @group(0) @binding(7) var<storage, read_write> dvaluesOfLogits: array<f32>; // (N)
@@ -241,45 +269,61 @@ fn finish(@builtin(local_invocation_index) lane: u32) {
 @group(0) @binding(4) var<storage, read_write> dentropies: array<f32>;      // (N)
 @group(0) @binding(5) var<storage, read_write> dvalues: array<f32>;         // (N)
 
-/// x dy / count, and 0 whatever x is where the sample does not count.
-fn scaled(x: f32, weight: f32) -> f32 {
-  return select(0.0, x * means[0].share * dy[0], weight > 0.0);
+/// What a sample's gradients are multiplied by; 0 where it does not count, whatever they are.
+fn share_of(n: u32) -> f32 {
+  return select(0.0, found[0].share * dy[0], saved[place(WEIGHT, n)] > 0.0);
 }
 
-@compute @workgroup_size(64)
+fn scaled(x: f32, share: f32) -> f32 {
+  return select(0.0, x * share, share != 0.0);
+}
+
+@compute @workgroup_size(SPAN_THREADS)
 fn logits_backward(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.x + group.y * groups.x) * 64u + lane;
-  if (i >= params.samples * params.actions) { return; }
-  let n = i / params.actions;
-  let a = i % params.actions;
-  let sample = saved[n];
-  let logit = allowed_logit(i);
-  var dlogit = 0f;
-  if (logit > LOWEST) {
-    // dlogit = dLogProb ([a = action] - π) + entropyCoef π (log π + H)
-    let logPi = max(logit - sample.top - sample.logSum, -100.0);
-    let pi = exp_safe(logPi);
-    let hit = select(0.0, 1.0, a == actions[n]);
-    dlogit = sample.dLogProb * (hit - pi) + params.entropyCoef * pi * (logPi + sample.entropy);
+  let width = select(1u, params.actions, ROW_PER_THREAD);   // elements that a thread takes at once
+  let span = span_of(group, groups, lane, params.samples * params.actions / width);
+  for (var at = span.first; at < span.end; at += SPAN_THREADS) {
+    let begin = at * width;
+    let n = begin / params.actions;
+    let share = share_of(n);
+    let dLogProb = saved[place(D_LOG_PROB, n)];
+    let entropy = saved[place(ENTROPY, n)];
+    let top = saved[place(TOP, n)];
+    let logSum = saved[place(LOG_SUM, n)];
+    let chosen = n * params.actions + actions[n];
+    for (var i = begin; i < begin + width; i++) {
+      let logit = allowed_logit(i);
+      var dlogit = 0f;
+      if (logit > LOWEST) {
+        // dlogit = dLogProb ([a = action] - π) + entropyCoef π (log π + H)
+        let logPi = max(logit - top - logSum, -100.0);
+        let pi = exp_safe(logPi);
+        let hit = select(0.0, 1.0, i == chosen);
+        dlogit = dLogProb * (hit - pi) + params.entropyCoef * pi * (logPi + entropy);
+      }
+      dlogits[i] = scaled(dlogit, share);
+    }
+    if (begin == n * params.actions) {
+      dvaluesOfLogits[n] = scaled(params.valueCoef * saved[place(D_VALUE, n)], share);
+    }
   }
-  dlogits[i] = scaled(dlogit, sample.weight);
-  if (a == 0u) { dvaluesOfLogits[n] = scaled(params.valueCoef * sample.dValue, sample.weight); }
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(SPAN_THREADS)
 fn log_probs_backward(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let n = (group.x + group.y * groups.x) * 64u + lane;
-  if (n >= params.samples) { return; }
-  let sample = saved[n];
-  dlogProbs[n] = scaled(sample.dLogProb, sample.weight);
-  dentropies[n] = scaled(-params.entropyCoef, sample.weight);
-  dvalues[n] = scaled(params.valueCoef * sample.dValue, sample.weight);
+  let span = span_of(group, groups, lane, params.samples);
+  for (var n = span.first; n < span.end; n += SPAN_THREADS) {
+    let share = share_of(n);
+    dlogProbs[n] = scaled(saved[place(D_LOG_PROB, n)], share);
+    dentropies[n] = scaled(-params.entropyCoef, share);
+    dvalues[n] = scaled(params.valueCoef * saved[place(D_VALUE, n)], share);
+  }
 }

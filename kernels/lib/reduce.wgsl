@@ -6,6 +6,7 @@
 const LANES: u32 = 64;  // threads of a workgroup that reduces; a power of two
 
 var<workgroup> reduce_scratch: array<f32, LANES>;
+var<workgroup> reduce_fours: array<vec4f, LANES>;
 var<workgroup> reduce_indices: array<u32, LANES>;
 
 /// Σ over the lanes.
@@ -18,6 +19,19 @@ fn workgroup_sum(value: f32, lane: u32) -> f32 {
   }
   let total = reduce_scratch[0];
   workgroupBarrier();  // before the next call overwrites it
+  return total;
+}
+
+/// Σ over the lanes, of four values at once.
+fn workgroup_sum_of_fours(values: vec4f, lane: u32) -> vec4f {
+  reduce_fours[lane] = values;
+  workgroupBarrier();
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    if (lane < half) { reduce_fours[lane] += reduce_fours[lane + half]; }
+    workgroupBarrier();
+  }
+  let total = reduce_fours[0];
+  workgroupBarrier();
   return total;
 }
 

@@ -5,26 +5,18 @@ import { ConfigError, ShapeError } from '../errors.ts';
 import type { Constants, ParamValues } from '../gpu/wgsl.ts';
 import { format } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
-import type { Tensor } from '../tensor/tensor.ts';
-import {
-  allocate,
-  expectDType,
-  expectShape,
-  groupsFor,
-  kernelFile,
-  launch,
-  WORKGROUP,
-} from './launch.ts';
+import type { Runtime, Tensor } from '../tensor/tensor.ts';
+import { spansOf } from './elements.ts';
+import { allocate, expectDType, expectShape, kernelFile, lanesFor, launch } from './launch.ts';
 
 const kernel = kernelFile('ppo', source);
 
-const SAMPLE_FLOATS = 9; // struct Sample of the kernel
-const SUMS_FLOATS = 6; // struct Sums
+const PLANES = 6; // of a value per sample, in the kernel's terms
 const METRICS_FLOATS = 6; // struct Metrics
-/** Samples per workgroup of `sums`, 16 to a thread: reductions cost more than the samples' few terms. */
-const SUM_SAMPLES = 1024;
-/** `finish` has a thread for each partial sum. */
-const MAX_SUM_GROUPS = WORKGROUP;
+/** Workgroups whose sums `finish` adds. */
+const MAX_GROUPS = 1024;
+/** Samples of a thread on a CPU adapter: reductions cost more than the samples' few terms. */
+const CPU_SAMPLES = 64;
 /** Up to this many actions one thread reads a row of logits; beyond, a workgroup does. */
 const THREAD_ACTIONS = 64;
 
@@ -108,17 +100,24 @@ export function ppoLoss(
   }
   checkTargets('ppoLoss', values, count, samples, options);
 
-  const params = paramsOf(count, choices, options);
+  const { runtime } = logits;
+  const wide = choices > THREAD_ACTIONS;
+  const shares = wide ? rowShares(count) : threadShares(runtime, count);
+  const params = paramsOf(runtime, count, choices, shares, options);
   const constants = { ACTION_MASKED: String(actionMask !== undefined) };
   const allowed = actionMask ?? actions;
-  const wide = choices > THREAD_ACTIONS;
-  using terms = allocate(logits.runtime, [count, SAMPLE_FLOATS], 'f32');
+  using terms = allocateTerms(runtime, count, params);
   launch(kernel, 'from_logits', {
     inputs: [oldLogProbs, advantages, samples.mask ?? oldLogProbs, logits, actions, allowed],
     outputs: [terms],
     params,
-    workgroups: wide ? count : groupsFor(count),
-    constants: { ...constants, ...maskConstant(samples), ROW_PER_THREAD: String(!wide) },
+    workgroups: shares.groups,
+    constants: {
+      ...constants,
+      ...maskConstant(samples),
+      ROW_PER_THREAD: String(!wide),
+      LANES: lanesFor(runtime),
+    },
     flops: 30 * logits.size,
     fault: `ppoLoss: an action is out of range [0, ${choices})`,
   });
@@ -130,14 +129,17 @@ export function ppoLoss(
     saved: [terms, metrics, logits, actions, allowed],
     backward: null,
     fused: (dy, [savedTerms, savedMetrics, savedLogits, savedActions, savedAllowed]) => {
-      const dlogits = allocate(loss.runtime, [count, choices], 'f32');
-      const dvalues = allocate(loss.runtime, [count], 'f32');
+      const dlogits = allocate(runtime, [count, choices], 'f32');
+      const dvalues = allocate(runtime, [count], 'f32');
+      // On a CPU a thread takes rows: what it asks for the sample is asked once.
+      const rows = runtime.gpu.adapter.software;
+      const spans = spansOf(runtime, rows ? count : dlogits.size);
       launch(kernel, 'logits_backward', {
         inputs: [savedTerms, savedMetrics, dy, savedLogits, savedActions, savedAllowed],
         outputs: [dlogits, dvalues],
         params,
-        workgroups: groupsFor(dlogits.size),
-        constants,
+        workgroups: spans.workgroups,
+        constants: { ...constants, ...spans.constants, ROW_PER_THREAD: String(rows) },
         flops: 20 * dlogits.size,
       });
       return [dlogits, dvalues];
@@ -173,14 +175,16 @@ export function ppoLossFromLogProbs(
   checkTargets(op, values, count, samples, options);
 
   const { oldLogProbs, advantages, mask = oldLogProbs } = samples;
-  const params = paramsOf(count, 0, options);
-  using terms = allocate(logProbs.runtime, [count, SAMPLE_FLOATS], 'f32');
+  const { runtime } = logProbs;
+  const shares = threadShares(runtime, count);
+  const params = paramsOf(runtime, count, 0, shares, options);
+  using terms = allocateTerms(runtime, count, params);
   launch(kernel, 'from_log_probs', {
     inputs: [oldLogProbs, advantages, mask, logProbs, entropy],
     outputs: [terms],
     params,
-    workgroups: groupsFor(count),
-    constants: maskConstant(samples),
+    workgroups: shares.groups,
+    constants: { ...maskConstant(samples), LANES: lanesFor(runtime) },
     flops: 30 * count,
   });
   const { loss, metrics } = means(terms, values, samples, options, params);
@@ -191,12 +195,12 @@ export function ppoLossFromLogProbs(
     saved: [terms, metrics],
     backward: null,
     fused: (dy, [savedTerms, savedMetrics]) => {
-      const gradients = [0, 1, 2].map(() => allocate(loss.runtime, [count], 'f32'));
+      const gradients = [0, 1, 2].map(() => allocate(runtime, [count], 'f32'));
       launch(kernel, 'log_probs_backward', {
         inputs: [savedTerms, savedMetrics, dy],
         outputs: gradients,
         params,
-        workgroups: groupsFor(count),
+        ...spansOf(runtime, count),
       });
       return gradients;
     },
@@ -214,21 +218,25 @@ function means(
 ): { loss: Tensor; metrics: Tensor } {
   const { runtime } = terms;
   const count = values.size;
-  const groups = sumGroups(count);
-  using partials = allocate(runtime, [Math.max(1, groups), SUMS_FLOATS], 'f32');
-  if (count > 0) {
-    launch(kernel, 'sums', {
-      inputs: [values, returns, oldValues ?? returns],
-      outputs: [terms, partials],
-      params,
-      workgroups: groups,
-      constants: { CLIP_VALUES: String(valueClip !== null) },
-      flops: 16 * count,
-    });
-  }
+  const lanes = { LANES: lanesFor(runtime) };
+  const { perThread, groups } = threadShares(runtime, count);
+  launch(kernel, 'value_sums', {
+    inputs: [values, returns, oldValues ?? returns],
+    outputs: [terms],
+    params: { ...params, perThread },
+    workgroups: groups,
+    constants: { ...lanes, CLIP_VALUES: String(valueClip !== null) },
+    flops: 8 * count,
+  });
   const loss = allocate(runtime, [], 'f32');
   const metrics = allocate(runtime, [METRICS_FLOATS], 'f32');
-  launch(kernel, 'finish', { inputs: [partials], outputs: [loss, metrics], params, workgroups: 1 });
+  launch(kernel, 'finish', {
+    inputs: [terms],
+    outputs: [loss, metrics],
+    params,
+    workgroups: 1,
+    constants: lanes,
+  });
   return { loss, metrics };
 }
 
@@ -247,16 +255,37 @@ function namedScalars(loss: Tensor, metrics: Tensor): PpoLoss {
   return named;
 }
 
+/** How samples are shared out: so many to a thread, or to a workgroup that takes rows. */
+interface Shares {
+  readonly perThread: number;
+  readonly groups: number;
+}
+
+function threadShares(runtime: Runtime, samples: number): Shares {
+  const least = runtime.gpu.adapter.software ? CPU_SAMPLES : 1;
+  return sharesOf(samples, lanesFor(runtime), least);
+}
+
+const rowShares = (samples: number): Shares => sharesOf(samples, 1, 1);
+
+function sharesOf(samples: number, atOnce: number, least: number): Shares {
+  const perThread = Math.max(least, Math.ceil(samples / (atOnce * MAX_GROUPS)));
+  return { perThread, groups: Math.ceil(samples / (atOnce * perThread)) };
+}
+
 function paramsOf(
+  runtime: Runtime,
   samples: number,
   actions: number,
+  { perThread, groups }: Shares,
   { clip = 0.2, valueClip = null, valueCoef = 0.5, entropyCoef = 0.01 }: PpoOptions,
-): ParamValues {
-  const groups = sumGroups(samples);
+) {
   return {
     samples,
     actions,
+    perThread,
     groups,
+    valueGroups: threadShares(runtime, samples).groups,
     clip,
     valueClip: valueClip ?? 0,
     valueCoef,
@@ -265,8 +294,14 @@ function paramsOf(
   };
 }
 
-function sumGroups(samples: number): number {
-  return Math.min(Math.ceil(samples / SUM_SAMPLES), MAX_SUM_GROUPS);
+/** The planes, and the sums of the workgroups: four of the policy's, two of the value's. */
+function allocateTerms(
+  runtime: Runtime,
+  count: number,
+  { groups, valueGroups }: { readonly groups: number; readonly valueGroups: number },
+): Tensor {
+  const floats = PLANES * count + 4 * groups + 2 * valueGroups;
+  return allocate(runtime, [Math.max(1, floats)], 'f32');
 }
 
 function maskConstant({ mask }: PpoTargets): Constants {
