@@ -58,7 +58,9 @@ function session(model: Uint8Array): Promise<InferenceSession> {
   return ort.InferenceSession.create(model, {
     executionProviders: ['webgpu'],
     graphOptimizationLevel: 'disabled',
-    logSeverityLevel: 3,
+    logSeverityLevel: 4,
+    // Its provider lacks some ops (LogSoftmax), which would silently be computed by its CPU provider.
+    extra: { session: { disable_cpu_ep_fallback: '1' } },
   });
 }
 
@@ -82,6 +84,15 @@ function oneNumber({ graph, outputs }: Built): Uint8Array {
   return graph.model([graph.op('Slice', [flat, graph.integers(0), graph.integers(1)])]);
 }
 
+/** x - max x - log Σ exp(x - max x) along the last axis. */
+function logSoftmax(graph: OnnxGraph, x: string): string {
+  const along = (op: string, value: string) =>
+    graph.op(op, [value, graph.integers(-1)], { keepdims: 1 });
+  const below = graph.op('Sub', [x, along('ReduceMax', x)]);
+  const total = along('ReduceSum', graph.op('Exp', [below]));
+  return graph.op('Sub', [below, graph.op('Log', [total])]);
+}
+
 const compositions: Readonly<Record<string, Compose>> = {
   matmul(graph, { shape, options }, { a, b }) {
     const [transA, transB] = [Number(options.transposeA ?? 0), Number(options.transposeB ?? 0)];
@@ -91,7 +102,7 @@ const compositions: Readonly<Record<string, Compose>> = {
 
   softmax: (graph, _item, { x }) => ({ out: graph.op('Softmax', [x!], { axis: -1 }) }),
 
-  logSoftmax: (graph, _item, { x }) => ({ out: graph.op('LogSoftmax', [x!], { axis: -1 }) }),
+  logSoftmax: (graph, _item, { x }) => ({ out: logSoftmax(graph, x!) }),
 
   layerNorm: (graph, _item, { x, weight, bias }) => ({
     out: graph.op('LayerNormalization', [x!, weight!, bias!], { axis: -1, epsilon: 1e-5 }),
@@ -102,7 +113,7 @@ const compositions: Readonly<Record<string, Compose>> = {
   }),
 
   crossEntropy(graph, { shape }, { logits, targets }) {
-    const logProbs = graph.op('LogSoftmax', [logits!], { axis: -1 });
+    const logProbs = logSoftmax(graph, logits!);
     const column = graph.op('Reshape', [targets!, graph.integers(shape.R!, 1)]);
     const chosen = graph.op('GatherElements', [logProbs, column], { axis: 1 });
     const mean = graph.op('ReduceMean', [chosen, graph.integers(0, 1)], { keepdims: 0 });
