@@ -39,12 +39,13 @@ export function embedding(weight: Tensor, ids: Tensor): Tensor {
   const output = allocate(weight.runtime, [...ids.shape, D], weight.dtype);
   const table = weight.runtime.dense(weight);
   for (const { view, first, count } of rowBlocks(table)) {
+    const { params, constants, workgroups } = shareRows(output, ids.size, D);
     launch(kernel, 'forward', {
       inputs: [view, ids],
       outputs: [output],
-      params: { size: output.size, D, V, T: ids.size, firstRow: first, rows: count },
-      constants: { Element: weight.dtype, Id: ids.dtype, LANES: lanesFor(weight.runtime) },
-      workgroups: D > 0 ? ids.size : 0,
+      params: { ...params, V, T: ids.size, firstRow: first, rows: count },
+      constants: { ...constants, Id: ids.dtype },
+      workgroups,
       fault: `embedding: an id is out of range [0, ${V})`,
     });
     view.dispose();
@@ -74,14 +75,16 @@ export function scatterRows(y: Tensor, ids: Tensor, V: number): Tensor {
   expectShape('scatterRows', 'y', y, [...ids.shape, D]);
   if (y.size === 0) return full(y.runtime, [V, D], 0, y.dtype);
   using pairs = sortedPairs(ids, V);
+  using starts = rowStarts(pairs, ids.size, V);
   const output = allocate(y.runtime, [V, D], y.dtype);
   for (const { view, first, count } of rowBlocks(output)) {
+    const { params, constants, workgroups } = shareRows(view, count, D);
     launch(kernel, 'scatter_rows', {
-      inputs: [y, pairs],
+      inputs: [y, pairs, starts],
       outputs: [view],
-      params: { size: view.size, D, V, T: ids.size, firstRow: first, rows: count, fault: 0 },
-      constants: { Element: y.dtype, LANES: lanesFor(y.runtime) },
-      workgroups: count,
+      params: { ...params, V, T: ids.size, firstRow: first, rows: count, fault: 0 },
+      constants,
+      workgroups,
       flops: view.size + y.size,
     });
     view.dispose();
@@ -93,6 +96,35 @@ export function scatterRows(y: Tensor, ids: Tensor, V: number): Tensor {
     saved: [ids],
     backward: (dx, [ids]) => [embedding(dx, ids)],
   });
+}
+
+/** [V + 1]: where in the sorted pairs each id begins, and the last one ends. */
+function rowStarts(pairs: Tensor, T: number, V: number): Tensor {
+  const starts = allocate(pairs.runtime, [V + 1], 'u32');
+  launch(kernel, 'row_starts', {
+    inputs: [pairs],
+    outputs: [starts],
+    params: { size: V + 1, D: 1, V, T, firstRow: 0, rows: V, perGroup: 1, fault: 0 },
+    workgroups: groupsFor(V + 1),
+  });
+  return starts;
+}
+
+/** Vectors of a workgroup on a CPU adapter, where a workgroup costs about as much as copying a hundred. */
+const CPU_VECTORS = 512;
+
+/** How rows of D are shared out: a few to a workgroup, and in fours, where a row has whole ones. */
+function shareRows({ runtime, dtype, size }: Tensor, rows: number, D: number) {
+  const width = D % 4 === 0 ? 4 : 1;
+  const fitting = runtime.gpu.adapter.software ? Math.floor((CPU_VECTORS * width) / D) : 1;
+  const perGroup = Math.max(1, fitting);
+  const types =
+    width === 4 ? { Element: `vec4<${dtype}>`, Sum: 'vec4f' } : { Element: dtype, Sum: 'f32' };
+  return {
+    params: { size: size / width, D: D / width, perGroup },
+    constants: { ...types, LANES: lanesFor(runtime) },
+    workgroups: D === 0 ? 0 : Math.ceil(rows / perGroup),
+  };
 }
 
 /**
@@ -108,7 +140,15 @@ export function oneHot(ids: Tensor, { depth }: { depth: number }): Tensor {
   launch(kernel, 'one_hot', {
     inputs: [ids],
     outputs: [output],
-    params: { size: output.size, D: 1, V: depth, T: ids.size, firstRow: 0, rows: depth },
+    params: {
+      size: output.size,
+      D: 1,
+      V: depth,
+      T: ids.size,
+      firstRow: 0,
+      rows: depth,
+      perGroup: 1,
+    },
     constants: { Id: ids.dtype },
     workgroups: groupsFor(output.size),
     fault: `oneHot: an id is out of range [0, ${depth})`,

@@ -9,6 +9,9 @@ const kernel = kernelFile('sort', source);
 const BLOCK = 256; // pairs of a workgroup in the radix passes
 const DIGIT_BITS = 8;
 
+/** Up to here a CPU adapter sorts in one workgroup: it has one launch to wait for, and no idle threads to use. */
+const MOST_IN_GROUP = 65_536;
+
 /** Up to here comparing all with all in one launch beats the three launches of each radix pass. */
 const MOST_COMPARED = 1024;
 
@@ -21,7 +24,23 @@ export function sortedPairs(keys: Tensor, limit: number): Tensor {
   const blocks = Math.ceil(size / BLOCK);
   const params = { size, limit, shift: 0, blocks };
   const constants = { Key: keys.dtype };
+  const bits = 32 - Math.clz32(limit);
   let pairs = allocate(keys.runtime, [size, 2], 'u32');
+  if (keys.runtime.gpu.adapter.software && size <= MOST_IN_GROUP && bits > 0) {
+    const other = allocate(keys.runtime, [size, 2], 'u32');
+    launch(kernel, 'in_group', {
+      inputs: [keys],
+      outputs: [pairs, other],
+      params,
+      constants,
+      workgroups: 1,
+      flops: 16 * size,
+    });
+    const passes = Math.ceil(bits / DIGIT_BITS);
+    const [sorted, spare] = passes % 2 === 1 ? [pairs, other] : [other, pairs];
+    spare.dispose();
+    return sorted;
+  }
   if (size <= MOST_COMPARED) {
     const [inputs, outputs] = [[keys], [pairs]];
     launch(kernel, 'rank', {
@@ -36,7 +55,6 @@ export function sortedPairs(keys: Tensor, limit: number): Tensor {
   }
   let previous = allocate(keys.runtime, [size, 2], 'u32'); // the first pass does not read it
   using counts = allocate(keys.runtime, [1 << DIGIT_BITS, blocks], 'u32');
-  const bits = 32 - Math.clz32(limit);
   for (let shift = 0; shift < bits; shift += DIGIT_BITS) {
     if (shift > 0) [previous, pairs] = [pairs, previous];
     const pass = { params: { ...params, shift }, constants, workgroups: blocks };
