@@ -10,6 +10,7 @@ alias Element = f32;
 
 const BIAS: bool = false;
 const RESIDUAL: bool = false;
+const ACCUMULATE: bool = false;
 const ACTIVATION: u32 = ACTIVATION_NONE;
 
 const BLOCKS_M: u32 = 1;          // 4 x 4 blocks of a thread along m: 1 or 2
@@ -155,5 +156,6 @@ fn finished(start: u32, column: u32, sum: f32) -> Element {
   if (BIAS) { z += f32(bias[params.biasStart + column]); }
   z = activate(ACTIVATION, z);
   if (RESIDUAL) { z += f32(residual[params.starts.w + start - params.starts.z + column]); }
+  if (ACCUMULATE) { z += f32(y[start + column]); }
   return Element(z);
 }

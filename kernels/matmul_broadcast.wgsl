@@ -1,10 +1,12 @@
-// Batched matrix product for adapters that run on a CPU: y[b, m, n] = f(Σ_k a[b, m, k] b[b, k, n] + bias[n]) + residual,
+// Batched matrix product for adapters that run on a CPU: y[b, m, n] = f(Σ_k a[b, m, k] b[b, k, n] + bias[n]) + residual, or y +=,
 // all operands by strides, so that a transpose is a view and a batch stride of 0 broadcasts.
 //
 // A thread owns 16 rows and 8 columns of y, a workgroup 16 rows and 64 columns. On a CPU a thread is one lane of a
 // SIMD register; loads are gathers, lane by lane, and cost ten times a multiplication, also where all lanes load the
-// same. So a load of `a` brings four rows at once, one in each of four lanes (every subgroup has at least four), and
-// broadcasts in registers hand them to all lanes: 12 gathers for 128 multiplications instead of 24.
+// same. So a load of `a` brings SHARERS rows at once, one in each of as many lanes, and broadcasts in registers hand
+// them to all lanes: with 8 of them 10 gathers for 128 multiplications instead of 24. Measured no faster on lavapipe:
+// taller and squarer tiles (24 x 8, 32 x 8, 32 x 4), and loads of vec4 along k, whose unrolled bodies leave the
+// instruction cache.
 //   vectorised   columns of b adjacent, its strides multiples of 4: loads of b are vec4
 //   general      any strides and sizes
 
@@ -14,9 +16,11 @@ alias Element = f32;
 
 const BIAS: bool = false;
 const RESIDUAL: bool = false;
+const ACCUMULATE: bool = false;
 const ACTIVATION: u32 = ACTIVATION_NONE;
 
 const THREADS: u32 = 8;   // of a workgroup, side by side along n
+const SHARERS: u32 = 4;   // lanes that load `a` for each other: 8, or 4 where a subgroup may be that small
 const ROWS = 16u;         // of y per thread
 const COLUMNS = 8u;       // of y per thread
 
@@ -56,17 +60,34 @@ fn place_of(index: u32) -> Place {
   return Place(row, column, params.starts.xyz + starts, batch < params.batches);
 }
 
-/// Where this lane's rows of `a` start: 4 i + lane % 4. Rows past the edge read the last one again; they are not stored.
+/// Where this lane's rows of `a` start: SHARERS i + lane % SHARERS. Rows past the edge read the last one again; they are
+/// not stored.
 fn rows_of(place: Place, lane: u32) -> vec4u {
-  let rows = place.row + lane % 4u + vec4u(0u, 4u, 8u, 12u);
+  let rows = place.row + lane % SHARERS + SHARERS * vec4u(0u, 1u, 2u, 3u);
   return place.starts.x + min(rows, vec4u(params.M - 1u)) * params.aStrides.x;
 }
 
-/// The values of the subgroup's first four lanes.
-fn gathered(own: Element) -> vec4f {
-  let x = f32(own);
+/// A column of all 16 rows, for every lane, from where each lane's rows have it.
+fn column_of_a(at: vec4u) -> mat4x4f {
+  let x0 = f32(a[at.x]);
+  let x1 = f32(a[at.y]);
+  if (SHARERS == 8u) { return mat4x4f(low_lanes(x0), high_lanes(x0), low_lanes(x1), high_lanes(x1)); }
+  let x2 = f32(a[at.z]);
+  let x3 = f32(a[at.w]);
+  return mat4x4f(low_lanes(x0), low_lanes(x1), low_lanes(x2), low_lanes(x3));
+}
+
+/// The values of the subgroup's lanes 0 to 3.
+fn low_lanes(x: f32) -> vec4f {
   return vec4f(
     subgroupBroadcast(x, 0u), subgroupBroadcast(x, 1u), subgroupBroadcast(x, 2u), subgroupBroadcast(x, 3u),
+  );
+}
+
+/// The values of lanes 4 to 7.
+fn high_lanes(x: f32) -> vec4f {
+  return vec4f(
+    subgroupBroadcast(x, 4u), subgroupBroadcast(x, 5u), subgroupBroadcast(x, 6u), subgroupBroadcast(x, 7u),
   );
 }
 
@@ -89,12 +110,11 @@ fn vectorised(
   for (var k = 0u; k < params.K; k++) {
     let bl = vec4f(b4[at.x]);
     let br = vec4f(b4[at.y]);
-    let a0 = gathered(a[rows.x]); let a1 = gathered(a[rows.y]);
-    let a2 = gathered(a[rows.z]); let a3 = gathered(a[rows.w]);
-    l0 = rank_one(l0, a0, bl); r0 = rank_one(r0, a0, br);
-    l1 = rank_one(l1, a1, bl); r1 = rank_one(r1, a1, br);
-    l2 = rank_one(l2, a2, bl); r2 = rank_one(r2, a2, br);
-    l3 = rank_one(l3, a3, bl); r3 = rank_one(r3, a3, br);
+    let column = column_of_a(rows);
+    l0 = rank_one(l0, column[0], bl); r0 = rank_one(r0, column[0], br);
+    l1 = rank_one(l1, column[1], bl); r1 = rank_one(r1, column[1], br);
+    l2 = rank_one(l2, column[2], bl); r2 = rank_one(r2, column[2], br);
+    l3 = rank_one(l3, column[3], bl); r3 = rank_one(r3, column[3], br);
     at += params.bStrides.x / 4u;
     rows += params.aStrides.y;
   }
@@ -123,12 +143,11 @@ fn general(
   for (var k = 0u; k < params.K; k++) {
     let bl = vec4f(vec4<Element>(b[atLeft.x], b[atLeft.y], b[atLeft.z], b[atLeft.w]));
     let br = vec4f(vec4<Element>(b[atRight.x], b[atRight.y], b[atRight.z], b[atRight.w]));
-    let a0 = gathered(a[rows.x]); let a1 = gathered(a[rows.y]);
-    let a2 = gathered(a[rows.z]); let a3 = gathered(a[rows.w]);
-    l0 = rank_one(l0, a0, bl); r0 = rank_one(r0, a0, br);
-    l1 = rank_one(l1, a1, bl); r1 = rank_one(r1, a1, br);
-    l2 = rank_one(l2, a2, bl); r2 = rank_one(r2, a2, br);
-    l3 = rank_one(l3, a3, bl); r3 = rank_one(r3, a3, br);
+    let column = column_of_a(rows);
+    l0 = rank_one(l0, column[0], bl); r0 = rank_one(r0, column[0], br);
+    l1 = rank_one(l1, column[1], bl); r1 = rank_one(r1, column[1], br);
+    l2 = rank_one(l2, column[2], bl); r2 = rank_one(r2, column[2], br);
+    l3 = rank_one(l3, column[3], bl); r3 = rank_one(r3, column[3], br);
     atLeft += params.bStrides.x; atRight += params.bStrides.x;
     rows += params.aStrides.y;
   }
@@ -163,5 +182,6 @@ fn finished(start: u32, column: u32, sum: f32) -> Element {
   if (BIAS) { z += f32(bias[params.biasStart + column]); }
   z = activate(ACTIVATION, z);
   if (RESIDUAL) { z += f32(residual[params.starts.w + start - params.starts.z + column]); }
+  if (ACCUMULATE) { z += f32(y[start + column]); }
   return Element(z);
 }

@@ -1,4 +1,4 @@
-// Matrix product of few rows, as generation needs it: y[b, m, n] = f(Σ_k a[b, m, k] b[b, k, n] + bias[n]) + residual,
+// Matrix product of few rows, as generation needs it: y[b, m, n] = f(Σ_k a[b, m, k] b[b, k, n] + bias[n]) + residual, or y +=,
 // all operands by strides. Every element of b is read once per four rows: the kernel is bound by that.
 //
 // SHARERS threads share a column, each with four rows and every SHARERS-th element of k; their sums meet in workgroup
@@ -9,6 +9,7 @@ alias Element = f32;
 
 const BIAS: bool = false;
 const RESIDUAL: bool = false;
+const ACCUMULATE: bool = false;
 const ACTIVATION: u32 = ACTIVATION_NONE;
 
 const SHARERS: u32 = 16;   // threads that share a column
@@ -83,5 +84,6 @@ fn finished(start: u32, column: u32, sum: f32) -> Element {
   if (BIAS) { z += f32(bias[params.biasStart + column]); }
   z = activate(ACTIVATION, z);
   if (RESIDUAL) { z += f32(residual[params.starts.w + start - params.starts.z + column]); }
+  if (ACCUMULATE) { z += f32(y[start + column]); }
   return Element(z);
 }

@@ -7,6 +7,7 @@ alias Element = f32;
 
 const BIAS: bool = false;
 const RESIDUAL: bool = false;
+const ACCUMULATE: bool = false;
 const ACTIVATION: u32 = ACTIVATION_NONE;
 
 const THREADS: u32 = 64;
@@ -42,5 +43,6 @@ fn sum_parts(
   if (BIAS) { z += f32(bias[params.biasStart + column]); }
   z = activate(ACTIVATION, z);
   if (RESIDUAL) { z += f32(residual[params.residualStart + at]); }
+  if (ACCUMULATE) { z += f32(y[params.yStart + at]); }
   y[params.yStart + at] = Element(z);
 }

@@ -3,7 +3,7 @@
 import { DTypeError, ShapeError } from '../errors.ts';
 import { BYTES } from '../tensor/dtype.ts';
 import { format, sizeOf } from '../tensor/shape.ts';
-import { needsGrad, record, untaped } from '../tensor/tape.ts';
+import { needsGrad, record, type Take, untaped } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add } from './binary.ts';
 import { unpackHalf } from './half_pairs.ts';
@@ -101,23 +101,33 @@ function fused(
   const wanted = [x, weight, bias, residual].map(
     (each) => each !== undefined && each.edge !== null,
   );
+  // dx = dy W     dW = dyᵀ x     dbias = Σ_rows dy     dresidual = dy
+  const gradients = (dy: Tensor, [x, weight]: readonly [Tensor, Tensor], take?: Take) => {
+    const g = reshape(dy, [M, N]);
+    return [
+      wanted[0] ? inputGradient(g, weight, x, take?.(0)) : null,
+      wanted[1] ? matmul(g, reshape(x, [M, K]), { transposeA: true }) : null,
+      ...(bias ? [wanted[2] ? sumTo(dy, bias.shape) : null] : []),
+      ...(residual ? [wanted[3] ? dy : null] : []),
+    ];
+  };
   return record({
     name: 'linear',
     inputs: given,
     output: y,
     saved: [x, weight],
-    // dx = dy W     dW = dyᵀ x     dbias = Σ_rows dy     dresidual = dy
-    backward: (dy, [x, weight]) => {
-      const g = reshape(dy, [M, N]);
-      const gradients = [
-        wanted[0] ? reshape(matmul(g, weight), x.shape) : null,
-        wanted[1] ? matmul(g, reshape(x, [M, K]), { transposeA: true }) : null,
-        ...(bias ? [wanted[2] ? sumTo(dy, bias.shape) : null] : []),
-        ...(residual ? [wanted[3] ? dy : null] : []),
-      ];
-      return gradients;
-    },
+    backward: gradients,
+    fused: gradients,
   });
+}
+
+/** dy W, and what has reached x by another way added by the same kernel. */
+function inputGradient(dy: Tensor, weight: Tensor, x: Tensor, waiting?: Tensor | null): Tensor {
+  if (!waiting) return reshape(matmul(dy, weight), x.shape);
+  const [M, K] = [dy.shape[0]!, weight.shape[1]!];
+  const dx = allocate(x.runtime, [M, K], x.dtype);
+  multiplyInto(dx, dy, weight, { residual: reshape(x.runtime.dense(waiting), [M, K]) });
+  return reshape(dx, x.shape);
 }
 
 /** What is beyond a binding, or packed, or empty. */

@@ -6,7 +6,7 @@ import { BYTES } from '../tensor/dtype.ts';
 import { format, sameShape, sizeOf } from '../tensor/shape.ts';
 import { needsGrad, record, untaped } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { addInPlace, mul } from './binary.ts';
+import { mul } from './binary.ts';
 import { full } from './copy.ts';
 import {
   allocateLosses,
@@ -186,25 +186,16 @@ function addGradients(
   if (dHidden) {
     const target = rowsOf(dHidden, logits.first, logits.count);
     for (const block of rowBlocks(weight.runtime.dense(weight))) {
-      multiply(target, columnsOf(dlogits, block), block.view, block.first > 0);
+      const accumulate = block.first > 0;
+      multiplyInto(target, columnsOf(dlogits, block), block.view, { accumulate });
     }
   }
   if (dWeight) {
     for (const block of rowBlocks(dWeight)) {
-      multiply(block.view, transpose(columnsOf(dlogits, block)), rows, logits.first > 0);
+      const accumulate = logits.first > 0;
+      multiplyInto(block.view, transpose(columnsOf(dlogits, block)), rows, { accumulate });
     }
   }
-}
-
-/** y = a b, or y += a b. */
-function multiply(y: Tensor, a: Tensor, b: Tensor, adds: boolean): void {
-  if (!adds) {
-    multiplyInto(y, a, b);
-    return;
-  }
-  using product = allocate(y.runtime, y.shape, y.dtype);
-  multiplyInto(product, a, b);
-  addInPlace(y, product);
 }
 
 function allocateGradients({ hidden, weight, targets }: Operands): Gradients {

@@ -9,10 +9,12 @@ import transposing from '../../kernels/transpose.wgsl' with { type: 'text' };
 import { ShapeError } from '../errors.ts';
 import type { Constants, KernelFile } from '../gpu/wgsl.ts';
 import { broadcastStrides, collapse, format, type Shape, sizeOf } from '../tensor/shape.ts';
+import { untaped } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { denseCopy, fill } from './copy.ts';
 import { allocate, bindingStart, groupsFor, kernelFile, launch } from './launch.ts';
 import { type Family, sizeClass, variantFor } from './variants.ts';
+import { transpose } from './view.ts';
 
 const kernels = {
   tiles: kernelFile('matmul', tiles),
@@ -31,13 +33,15 @@ const ACTIVATIONS: Readonly<Record<Activation, string>> = {
   silu: 'ACTIVATION_SILU',
 };
 
-/** y = activation(a b + bias) + residual, as the kernel stores it. */
+/** y = activation(a b + bias) + residual, or y += that, as the kernel stores it. */
 export interface Epilogue {
   /** [N], its elements adjacent */
   readonly bias?: Tensor | undefined;
   readonly activation?: Activation | undefined;
   /** As y, with y's strides; not y itself. */
   readonly residual?: Tensor | undefined;
+  /** Adds to what y holds. Default false. */
+  readonly accumulate?: boolean;
 }
 
 type Variant = 'broadcast' | 'rows' | 'tiles128' | 'tiles';
@@ -80,13 +84,16 @@ const shapeClassOf = (...sizes: number[]) => sizes.map(sizeClass).join(' ');
 const sizesOf = (shapeClass: string) =>
   shapeClass.split(' ').map((each) => 2 ** (Number(each) - 1)) as [number, number, number, number];
 
-/** Writes activation(a b + bias) + residual into y, whose columns are adjacent; an inner axis of 0 takes no epilogue. */
+/**
+ * Writes activation(a b + bias) + residual into y, whose columns are adjacent, or adds it; an inner axis of 0 takes no
+ * bias, activation or residual.
+ */
 export function multiplyInto(y: Tensor, a: Tensor, b: Tensor, epilogue: Epilogue = {}): void {
   const [M, N] = y.shape.slice(-2) as [number, number];
   const K = a.shape.at(-1)!;
   if (y.size === 0) return;
   if (K === 0) {
-    fill(y, 0);
+    if (!epilogue.accumulate) fill(y, 0);
     return;
   }
   const { runtime } = y;
@@ -155,30 +162,51 @@ function multiplyWhole(y: Tensor, a: Tensor, b: Tensor, epilogue: Epilogue): voi
     shapeClassOf(M, N, K, batch),
     (each) => each !== 'broadcast' || gpu.subgroupMinSize >= 4,
   );
-  // Gathering b costs K N, the product M N K.
-  const gather = variant === 'broadcast' && b.strides.at(-1) !== 1 && N > 1 && M >= FEW * 4;
-  const right = gather ? gathered(b) : b;
-  launchVariant(variant, y, a, right, epilogue);
-  if (gather) right.dispose();
+  untaped(() => {
+    const [left, right] = variant === 'broadcast' ? gatheredOperands(a, b) : [a, b];
+    launchVariant(variant, y, left, right, epilogue);
+  });
+}
+
+/**
+ * Copies of M K and K N elements pay where the product takes M N K multiplications: a weight [out, in] read by strides
+ * halves the speed at 1024 on lavapipe, and rows of `a` so far apart crowd each other out of the first-level cache
+ * (1.13 to 1.20 times as fast with a copy for K of 1000 to 1536; below 768 the copy loses).
+ */
+function gatheredOperands(a: Tensor, b: Tensor): readonly [Tensor, Tensor] {
+  const [M, K] = a.shape.slice(-2) as [number, number];
+  const N = b.shape.at(-1)!;
+  if (M < FEW * 4) return [a, b];
+  const columns = transpose(a);
+  return [
+    K >= 768 && N >= 384 && isTransposed(columns) ? transpose(gathered(columns)) : a,
+    N > 1 && b.strides.at(-1) !== 1 ? gathered(b) : b,
+  ];
 }
 
 /** A copy whose columns are adjacent: of a transposed matrix in blocks. */
-function gathered(b: Tensor): Tensor {
-  const [K, N] = b.shape as [number, number];
-  const [bk, bn] = b.strides as [number, number];
-  const inBlocks =
-    b.rank === 2 && bk === 1 && [K, N, bn, bindingStart(b)].every((n) => n % 4 === 0);
-  if (!inBlocks) return denseCopy(b);
-  const dense = allocate(b.runtime, b.shape, b.dtype);
+function gathered(x: Tensor): Tensor {
+  if (!isTransposed(x)) return denseCopy(x);
+  const [rows, columns] = x.shape as [number, number];
+  const dense = allocate(x.runtime, x.shape, x.dtype);
   launch(kernels.transpose, 'transpose_blocks', {
-    inputs: [b],
+    inputs: [x],
     outputs: [dense],
-    params: { rows: N, columns: K, xStart: bindingStart(b), xStride: bn },
-    constants: { Element: b.dtype },
-    workgroups: groupsFor((K * N) / 16),
+    params: { rows: columns, columns: rows, xStart: bindingStart(x), xStride: x.strides[1]! },
+    constants: { Element: x.dtype },
+    workgroups: groupsFor(x.size / 16),
     strided: true,
   });
   return dense;
+}
+
+/** Whether it is a matrix with adjacent elements in its columns that splits into blocks of 4 x 4. */
+function isTransposed(x: Tensor): boolean {
+  return (
+    x.rank === 2 &&
+    x.strides[0] === 1 &&
+    [...x.shape, x.strides[1]!, bindingStart(x)].every((n) => n % 4 === 0)
+  );
 }
 
 function launchVariant(
@@ -249,7 +277,8 @@ function kernelFor(
       const N = y.shape.at(-1)!;
       const aligned = [N, bk, bindingStart(b), ...bBatch].every((stride) => stride % 4 === 0);
       const entry = aligned && bn === 1 ? 'vectorised' : 'general';
-      return { file: kernels.broadcast, entry, constants: {}, tile: [16, 64] };
+      const SHARERS = y.runtime.gpu.subgroupMinSize < 8 ? 4 : 8;
+      return { file: kernels.broadcast, entry, constants: { SHARERS }, tile: [16, 64] };
     }
     case 'rows': {
       // Neighbours read what is adjacent in b. On a CPU a workgroup is one SIMD group, in which barriers are cheap.
@@ -278,10 +307,11 @@ function kernelFor(
   }
 }
 
-const switches = ({ bias, activation, residual }: Epilogue): Constants => ({
+const switches = ({ bias, activation, residual, accumulate }: Epilogue): Constants => ({
   ...(bias && { BIAS: 'true' }),
   ...(activation && { ACTIVATION: ACTIVATIONS[activation] }),
   ...(residual && { RESIDUAL: 'true' }),
+  ...(accumulate && { ACCUMULATE: 'true' }),
 });
 
 /** The batch axes, merged to at most four and aligned at the back; missing ones have size 1. */

@@ -122,6 +122,21 @@ it('takes one launch without gradients, and a second one for the activation with
   device.gpu.dispatch = dispatch;
 });
 
+it('the gradient that waits at x is added by the kernel of dx', async () => {
+  const { x, weight } = inputs(9, 12, 7);
+  const other = normal([12, 7], 8);
+  const given = [x, weight, other].map((each) => each.requireGrad());
+  const dy = normal([9, 12], 9);
+  // Both products read the same computed tensor, in the middle of the graph.
+  const both = (product: (x: Tensor, weight: Tensor) => Tensor) => {
+    const middle = relu(x);
+    return grad(add(product(middle, weight), product(middle, other)), given, { dy });
+  };
+  const got = both((x, w) => linear(x, w));
+  const want = both((x, w) => matmul(x, w, { transposeB: true }));
+  for (const [i, each] of got.entries()) await expectSame(each!, want[i]!, `gradient ${i}`);
+});
+
 it('halves: bias and residual are read as halves, sums are made in f32', async () => {
   if (!device.features.has('shader-f16')) {
     expect(() => device.zeros([1], { dtype: 'f16' })).toThrow('shader-f16');

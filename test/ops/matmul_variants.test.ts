@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as index from '../../src/index.ts';
 import { cast } from '../../src/ops/copy.ts';
 import { Device } from '../../src/ops/device.ts';
-import { matmul } from '../../src/ops/matmul.ts';
+import { matmul, multiplyInto } from '../../src/ops/matmul.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { families } from '../cases/index.ts';
 import { maxAbs, type Ref } from '../reference/array.ts';
@@ -129,4 +129,34 @@ describe('a long inner axis', () => {
       expectClose(first, want.data, { rtol: 1e-5, atol: 1e-6 * maxAbs(want) }, 'y');
     },
   );
+});
+
+describe('accumulate', () => {
+  const whole = VARIANTS.map((variant): [string, string] => [variant, 'whole']);
+  const ways: [string, string][] = [...whole, ['tiles', 'split']];
+  it.each(ways)('%s, %s: adds to what y holds', async (variant, way) => {
+    pin(variant, way);
+    const { a, b } = operands(21, 67, 513, { a: false, b: false });
+    const y = device.randn([21, 67], { seed: 3 });
+    const before = await y.data();
+    const product = await matmul(a, b).data();
+    multiplyInto(y, a, b, { accumulate: true });
+    const want = Float64Array.from(before, (value, i) => value + product[i]!);
+    expectClose(await y.data(), want, { rtol: 1e-5, atol: 1e-4 }, 'y');
+  });
+
+  it('leaves y as it is where the inner axis is empty', async () => {
+    const y = device.randn([2, 3], { seed: 3 });
+    const before = await y.data();
+    multiplyInto(y, device.zeros([2, 0]), device.zeros([0, 3]), { accumulate: true });
+    expect(await y.data()).toEqual(before);
+  });
+});
+
+it.each(TRANSPOSES)('copies of operands whose rows lie far apart, %j', async (flags) => {
+  pin('broadcast');
+  const { a, b } = operands(36, 388, 772, { a: flags.transposeA, b: flags.transposeB });
+  const want = reference.forward({ a: await refOf(a), b: await refOf(b) }, flags).out;
+  const y = await matmul(a, b, flags).data();
+  expectClose(y, want.data, { rtol: 1e-5, atol: 1e-4 * Math.sqrt(772 / 83) }, 'y');
 });
