@@ -3,6 +3,7 @@
 import source from '../../kernels/attention.wgsl' with { type: 'text' };
 import singleSource from '../../kernels/attention_single.wgsl' with { type: 'text' };
 import subgroupsSource from '../../kernels/attention_subgroups.wgsl' with { type: 'text' };
+import tilesSource from '../../kernels/attention_tiles.wgsl' with { type: 'text' };
 import { ConfigError, ShapeError } from '../errors.ts';
 import type { Constants, ParamValues } from '../gpu/wgsl.ts';
 import { format, sameShape } from '../tensor/shape.ts';
@@ -26,16 +27,24 @@ import { reshape, slice } from './view.ts';
 
 const kernel = kernelFile('attention', source);
 const single = kernelFile('attention_single', singleSource);
-const subgroups = kernelFile('attention_subgroups', subgroupsSource);
+const kernels = {
+  subgroups: kernelFile('attention_subgroups', subgroupsSource),
+  tiles: kernelFile('attention_tiles', tilesSource),
+  registers: kernel,
+};
+
+type Variant = keyof typeof kernels;
 
 /**
- * How loads are shared: each thread loads all that it needs, or a subgroup's threads share the keys (or queries) that
- * all of them need. On a CPU, where a load costs as much as 30 products, sharing halves the time.
+ * Where loads are shared: in a subgroup, whose threads each load some of the keys (or queries) that all of them need; in
+ * workgroup memory; or not at all. On a CPU, where a load costs as much as 30 products, the first halves the time.
+ * The plain path, which stores P, is no variant: on a CPU its softmax alone reads and writes P at the speed of a copy,
+ * which with D = 32 takes about as long as both products do here.
  */
-export const attentionFamily: Family<'subgroups' | 'registers'> = {
+export const attentionFamily: Family<Variant> = {
   name: 'attention',
-  variants: ['subgroups', 'registers'],
-  shipped: (kind) => (kind === 'cpu' ? 'subgroups' : 'registers'),
+  variants: ['subgroups', 'tiles', 'registers'],
+  shipped: (kind) => (kind === 'cpu' ? 'subgroups' : 'tiles'),
 };
 
 // The kernels' constants: a thread owns four rows and 32 columns.
@@ -45,6 +54,10 @@ const COLUMNS = 32;
 const THREADS = { software: 8, hardware: 32 };
 /** Threads of a subgroup that share loads: four, or eight where subgroups are as large. */
 const FEWEST_SHARING = 4;
+/** Of tiles in workgroup memory: threads (two per row) and the columns that are there at a time. */
+const TILE_THREADS = 128;
+const PIECE = 32;
+const TILES_MAX_D = 4 * PIECE;
 /** Up to so many queries a workgroup serves one alone; it has a thread for each vec4 of a row. */
 const FEW_QUERIES = 4;
 const SINGLE_MAX_D = 256;
@@ -216,21 +229,15 @@ interface Tiles {
 function launchTiles(entry: string, tiles: Tiles, { p, causal, maskAt }: Setting): void {
   const { inputs, outputs, rows, params, products, constants } = tiles;
   const [B, heads, T, D] = rows.shape as Shape4;
-  const { gpu } = rows.runtime;
-  const shapeClass = [B * heads, T, D].map(sizeClass).join(' ');
-  const shared =
-    variantFor(
-      rows.runtime,
-      attentionFamily,
-      shapeClass,
-      (variant) => variant === 'registers' || gpu.subgroupMinSize >= FEWEST_SHARING,
-    ) === 'subgroups';
-  const threads = gpu.adapter.software ? THREADS.software : THREADS.hardware;
-  const perHead = Math.ceil(T / (ROWS_PER_THREAD * threads));
-  const chunks = Math.ceil(D / COLUMNS);
+  const variant = variantOf(rows);
+  const { threads, rowsPerGroup, columns, sizes } = geometryOf(variant, rows);
+  const perHead = Math.ceil(T / rowsPerGroup);
+  const chunks = Math.ceil(D / columns);
   const jobs = B * heads * perHead * chunks;
-  launch(shared ? subgroups : kernel, entry, {
-    inputs,
+  // In the tiles' file dO has a binding in forward, too, so that all entry points share what loads; q stands in.
+  const all = variant === 'tiles' && entry === 'forward' ? [...inputs, inputs[0]!] : inputs;
+  launch(kernels[variant], entry, {
+    inputs: all,
     outputs,
     params: { ...params, heads, tiles: perHead, chunks, jobs },
     constants: {
@@ -238,12 +245,43 @@ function launchTiles(entry: string, tiles: Tiles, { p, causal, maskAt }: Setting
       THREADS: threads,
       MASKED: String(maskAt >= 0),
       DROPOUT: String(p > 0),
-      ...(shared && { WIDTH: gpu.subgroupMinSize < 8 ? FEWEST_SHARING : 8 }),
+      ...sizes,
     },
     workgroups: jobs,
     flops: flopsOf(inputs[0]!, inputs[1]!, products) / (causal ? 2 : 1),
     strided: true,
   });
+}
+
+function variantOf(rows: Tensor): Variant {
+  const [B, heads, T, D] = rows.shape as Shape4;
+  const { gpu } = rows.runtime;
+  const shapeClass = [B * heads, T, D].map(sizeClass).join(' ');
+  return variantFor(rows.runtime, attentionFamily, shapeClass, (variant) => {
+    if (variant === 'subgroups') return gpu.subgroupMinSize >= FEWEST_SHARING;
+    return variant === 'registers' || D <= TILES_MAX_D;
+  });
+}
+
+/** What a workgroup owns, and the constants that say so. */
+interface Geometry {
+  readonly threads: number;
+  readonly rowsPerGroup: number;
+  readonly columns: number;
+  readonly sizes: Constants;
+}
+
+function geometryOf(variant: Variant, { shape, runtime: { gpu } }: Tensor): Geometry {
+  const D = shape[3]!;
+  if (variant === 'tiles') {
+    const threads = TILE_THREADS;
+    const pieces = 2 ** Math.ceil(Math.log2(Math.ceil(D / PIECE)));
+    return { threads, rowsPerGroup: threads / 2, columns: D, sizes: { PIECES: pieces } };
+  }
+  const threads = gpu.adapter.software ? THREADS.software : THREADS.hardware;
+  const sizes: Constants =
+    variant === 'subgroups' ? { WIDTH: gpu.subgroupMinSize < 8 ? FEWEST_SHARING : 8 } : {};
+  return { threads, rowsPerGroup: ROWS_PER_THREAD * threads, columns: COLUMNS, sizes };
 }
 
 const flopsOf = (q: Tensor, k: Tensor, products: number) => products * 2 * q.size * k.shape[2]!;

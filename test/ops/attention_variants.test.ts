@@ -1,4 +1,5 @@
-// Every variant of the attention kernels computes the whole case table, forward and backward; and long sequences.
+// Variants of the attention kernels beside the shipped one, with which ops.test.ts runs the case table: each computes
+// the whole table, forward and backward; and long sequences.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as index from '../../src/index.ts';
