@@ -2,7 +2,7 @@
 //   tensors   y[i…] = f(a[i…], b[i…])      strides of 0 repeat an element
 //   in_place  x[i…] = f(x[i…], b[i…])
 //   scalar    y[i]  = f(x[i], value), or f(value, x[i]) when SWAPPED
-// OP names the function; comparisons give 0 or 1. Each thread owns one element of y.
+// OP names the function; comparisons give 0 or 1. A thread owns elements of y.
 
 alias Element = f32;   // of the operands
 alias Carrier = f32;   // how `value` comes: f32, i32 or u32
@@ -86,38 +86,41 @@ fn operands(i: u32) -> vec2u {
   return found + rest * vec2u(params.aStrides[0][0], params.bStrides[0][0]);
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(SPAN_THREADS)
 fn tensors(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.x + group.y * groups.x) * 64u + lane;
-  if (i >= params.size) { return; }
-  let at = operands(i);
-  y[i] = f(a[at.x], b[at.y]);
+  let span = span_of(group, groups, lane, params.size);
+  for (var i = span.first; i < span.end; i += SPAN_THREADS) {
+    let at = operands(i);
+    y[i] = f(a[at.x], b[at.y]);
+  }
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(SPAN_THREADS)
 fn in_place(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.x + group.y * groups.x) * 64u + lane;
-  if (i >= params.size) { return; }
-  let at = operands(i);
-  accumulated[at.x] = Element(f(accumulated[at.x], other[at.y]));
+  let span = span_of(group, groups, lane, params.size);
+  for (var i = span.first; i < span.end; i += SPAN_THREADS) {
+    let at = operands(i);
+    accumulated[at.x] = Element(f(accumulated[at.x], other[at.y]));
+  }
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(SPAN_THREADS)
 fn scalar(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.x + group.y * groups.x) * 64u + lane;
-  if (i >= params.size) { return; }
+  let span = span_of(group, groups, lane, params.size);
   let value = Element(bitcast<Carrier>(params.value));
-  if (SWAPPED) { scalar_y[i] = f(value, x[i]); } else { scalar_y[i] = f(x[i], value); }
+  for (var i = span.first; i < span.end; i += SPAN_THREADS) {
+    if (SWAPPED) { scalar_y[i] = f(value, x[i]); } else { scalar_y[i] = f(x[i], value); }
+  }
 }

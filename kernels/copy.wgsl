@@ -1,7 +1,7 @@
 // Copies between strided views, with conversion of the element type.
 //   forward   y[i…] = Target(x[i…])          x (shape, xStrides) -> y (shape, yStrides)
 //   fill      y[i…] = value
-// One thread per element. Axes are merged by the host; at most 8 remain.
+// A thread owns elements. Axes are merged by the host; at most 8 remain.
 
 alias Source = f32;
 alias Target = f32;
@@ -23,35 +23,39 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> y: array<Target>;
 @group(0) @binding(0) var<storage, read_write> filled: array<Target>;
 
-@compute @workgroup_size(64)
+/// Where element i stands in x and in y.
+fn places(i: u32) -> vec2u {
+  var rest = i;
+  var found = vec2u(params.xStart, params.yStart);
+  for (var axis = RANK - 1u; axis > 0u; axis--) {
+    let size = params.shape[axis / 4u][axis % 4u];
+    let at = rest % size;
+    rest /= size;
+    found += at * vec2u(params.xStrides[axis / 4u][axis % 4u], params.yStrides[axis / 4u][axis % 4u]);
+  }
+  return found + rest * vec2u(params.xStrides[0][0], params.yStrides[0][0]);
+}
+
+@compute @workgroup_size(SPAN_THREADS)
 fn forward(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.x + group.y * groups.x) * 64u + lane;
-  if (i >= params.size) { return; }
-  var rest = i;
-  var xAt = params.xStart;
-  var yAt = params.yStart;
-  for (var axis = RANK - 1u; axis > 0u; axis--) {
-    let size = params.shape[axis / 4u][axis % 4u];
-    let at = rest % size;
-    rest /= size;
-    xAt += at * params.xStrides[axis / 4u][axis % 4u];
-    yAt += at * params.yStrides[axis / 4u][axis % 4u];
+  let span = span_of(group, groups, lane, params.size);
+  for (var i = span.first; i < span.end; i += SPAN_THREADS) {
+    let at = places(i);
+    y[at.y] = Target(x[at.x]);
   }
-  xAt += rest * params.xStrides[0][0];
-  yAt += rest * params.yStrides[0][0];
-  y[yAt] = Target(x[xAt]);
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(SPAN_THREADS)
 fn fill(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.x + group.y * groups.x) * 64u + lane;
-  if (i < params.size) { filled[params.yStart + i] = Target(bitcast<Carrier>(params.value)); }
+  let span = span_of(group, groups, lane, params.size);
+  let value = Target(bitcast<Carrier>(params.value));
+  for (var i = span.first; i < span.end; i += SPAN_THREADS) { filled[params.yStart + i] = value; }
 }

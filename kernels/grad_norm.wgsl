@@ -2,7 +2,7 @@
 //   norm = sqrt(Σ x²) over all tensors        scale = min(1, maxNorm / (norm + 1e-6)), as PyTorch
 // squares    one partial sum per workgroup, launched once per tensor; the partials of all tensors stand in one list
 // finish     one workgroup adds the list
-// rescale    x ← scale x, one thread per element
+// rescale    x ← scale x
 // Two stages in fixed order: the same bits on every run.
 
 struct Params {
@@ -43,14 +43,15 @@ fn finish(@builtin(local_invocation_index) lane: u32) {
   clip = vec2f(select(total, norm, is_finite(total)), select(0.0, scale, is_finite(total)));
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(SPAN_THREADS)
 fn rescale(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.x + group.y * groups.x) * 64u + lane;
-  if (i >= params.size) { return; }
+  let span = span_of(group, groups, lane, params.size);
   let scale = applied_clip.y;
-  scaled[params.at + i] = select(0.0, scale * scaled[params.at + i], scale > 0.0);
+  for (var i = params.at + span.first; i < params.at + span.end; i += SPAN_THREADS) {
+    scaled[i] = select(0.0, scale * scaled[i], scale > 0.0);
+  }
 }

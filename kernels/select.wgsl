@@ -1,5 +1,5 @@
 // Elementwise choice: y[i…] = condition[i…] != 0 ? a[i…] : b[i…]; strides of 0 repeat an element.
-// Each thread owns one element of y.
+// A thread owns elements of y.
 
 alias Element = f32;   // of a, b and y
 alias Flag = u32;      // of the condition
@@ -22,28 +22,32 @@ struct Params {
 @group(0) @binding(2) var<storage, read> b: array<Element>;
 @group(0) @binding(3) var<storage, read_write> y: array<Element>;
 
-@compute @workgroup_size(64)
+/// Where element i of y finds its operands: in the condition, a and b.
+fn operands(i: u32) -> vec3u {
+  var rest = i;
+  var found = vec3u(params.conditionStart, params.aStart, params.bStart);
+  for (var axis = RANK - 1u; axis > 0u; axis--) {
+    let size = params.shape[axis / 4u][axis % 4u];
+    let at = rest % size;
+    rest /= size;
+    found += at * vec3u(
+      params.conditionStrides[axis / 4u][axis % 4u],
+      params.aStrides[axis / 4u][axis % 4u],
+      params.bStrides[axis / 4u][axis % 4u],
+    );
+  }
+  return found + rest * vec3u(params.conditionStrides[0][0], params.aStrides[0][0], params.bStrides[0][0]);
+}
+
+@compute @workgroup_size(SPAN_THREADS)
 fn forward(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.x + group.y * groups.x) * 64u + lane;
-  if (i >= params.size) { return; }
-  var rest = i;
-  var fromCondition = params.conditionStart;
-  var fromA = params.aStart;
-  var fromB = params.bStart;
-  for (var axis = RANK - 1u; axis > 0u; axis--) {
-    let size = params.shape[axis / 4u][axis % 4u];
-    let at = rest % size;
-    rest /= size;
-    fromCondition += at * params.conditionStrides[axis / 4u][axis % 4u];
-    fromA += at * params.aStrides[axis / 4u][axis % 4u];
-    fromB += at * params.bStrides[axis / 4u][axis % 4u];
+  let span = span_of(group, groups, lane, params.size);
+  for (var i = span.first; i < span.end; i += SPAN_THREADS) {
+    let at = operands(i);
+    if (condition[at.x] != Flag(0)) { y[i] = a[at.y]; } else { y[i] = b[at.z]; }
   }
-  fromCondition += rest * params.conditionStrides[0][0];
-  fromA += rest * params.aStrides[0][0];
-  fromB += rest * params.bStrides[0][0];
-  if (condition[fromCondition] != Flag(0)) { y[i] = a[fromA]; } else { y[i] = b[fromB]; }
 }

@@ -1,7 +1,7 @@
 // Elementwise functions of one tensor, and their gradients.
 //   forward    y[i]  = f(x[i])
 //   backward   dx[i] = dy[i] * f'(x[i])
-// OP names the function; the compiler folds the switch. A thread owns 4 elements, a workgroup's width apart.
+// OP names the function; the compiler folds the switch. A thread owns elements.
 
 alias Element = f32;
 
@@ -21,9 +21,6 @@ const ERF = 12u;
 const CLAMP = 13u;      // to [a, b]
 const NEG = 14u;
 const OP: u32 = RELU;
-
-const WIDTH = 64u;
-const PER_THREAD = 4u;
 
 struct Params { size: u32, a: f32, b: f32 }
 @group(1) @binding(0) var<uniform> params: Params;
@@ -81,24 +78,26 @@ fn df(x: f32) -> f32 {
   }
 }
 
-@compute @workgroup_size(WIDTH)
+@compute @workgroup_size(SPAN_THREADS)
 fn forward(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let first = (group.x + group.y * groups.x) * (WIDTH * PER_THREAD) + lane;
-  let end = min(first + WIDTH * PER_THREAD, params.size);
-  for (var i = first; i < end; i += WIDTH) { y[i] = Element(f(f32(x[i]))); }
+  let span = span_of(group, groups, lane, params.size);
+  for (var i = span.first; i < span.end; i += SPAN_THREADS) {
+    y[i] = Element(f(f32(x[i])));
+  }
 }
 
-@compute @workgroup_size(WIDTH)
+@compute @workgroup_size(SPAN_THREADS)
 fn backward(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let first = (group.x + group.y * groups.x) * (WIDTH * PER_THREAD) + lane;
-  let end = min(first + WIDTH * PER_THREAD, params.size);
-  for (var i = first; i < end; i += WIDTH) { dx[i] = Element(f32(dy[i]) * df(f32(x[i]))); }
+  let span = span_of(group, groups, lane, params.size);
+  for (var i = span.first; i < span.end; i += SPAN_THREADS) {
+    dx[i] = Element(f32(dy[i]) * df(f32(x[i])));
+  }
 }

@@ -47,7 +47,7 @@ export function adamwStep(
         complement2: 1 - beta2,
         zeroGrad: Number(zeroGrad),
       },
-      ...spansOf(outputs[0]!.runtime, quads),
+      ...spansOf(outputs[0]!.runtime, quads, 4),
       flops: 16 * 4 * quads,
     });
   });

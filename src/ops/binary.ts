@@ -7,7 +7,8 @@ import { broadcastShapes, broadcastStrides, collapse, sameShape } from '../tenso
 import { type Gradients, record } from '../tensor/tape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { cast } from './copy.ts';
-import { allocate, bindingStart, groupsFor, kernelFile, launch } from './launch.ts';
+import { spansOf } from './elements.ts';
+import { allocate, bindingStart, kernelFile, launch } from './launch.ts';
 import { eachRange } from './ranges.ts';
 import { sumTo } from './reduce.ts';
 import { where } from './select.ts';
@@ -181,6 +182,7 @@ function launchTensors(op: string, a: Tensor, b: Tensor, y: Tensor): void {
   const merged = collapse(y.shape, strides);
   // In place, y is an operand too: the kernel then reads and writes it through one binding.
   const inPlace = y.storage === a.storage;
+  const { workgroups, constants } = spansOf(y.runtime, y.size);
   launch(kernel, inPlace ? 'in_place' : 'tensors', {
     inputs: inPlace ? [b] : [a, b],
     outputs: [y],
@@ -193,8 +195,8 @@ function launchTensors(op: string, a: Tensor, b: Tensor, y: Tensor): void {
       bStrides: merged.strides[1]!,
       value: 0,
     },
-    constants: { OP: op, Element: a.dtype, Result: y.dtype, RANK: merged.rank },
-    workgroups: groupsFor(y.size),
+    constants: { ...constants, OP: op, Element: a.dtype, Result: y.dtype, RANK: merged.rank },
+    workgroups,
     strided: true,
   });
 }
@@ -202,6 +204,7 @@ function launchTensors(op: string, a: Tensor, b: Tensor, y: Tensor): void {
 function withNumber(op: string, x: Tensor, value: number, swapped: boolean, result: DType): Tensor {
   const y = allocate(x.runtime, x.shape, result);
   const none = [0];
+  const { workgroups, constants } = spansOf(x.runtime, x.size);
   launch(kernel, 'scalar', {
     inputs: [x],
     outputs: [y],
@@ -215,13 +218,14 @@ function withNumber(op: string, x: Tensor, value: number, swapped: boolean, resu
       value: scalarBits(nameOf(op), value, x.dtype),
     },
     constants: {
+      ...constants,
       OP: op,
       Element: x.dtype,
       Carrier: CARRIER[x.dtype],
       Result: result,
       SWAPPED: swapped ? 'true' : 'false',
     },
-    workgroups: groupsFor(x.size),
+    workgroups,
   });
   return y;
 }

@@ -6,7 +6,8 @@ import { CARRIER, type DType, isFloat, scalarBits } from '../tensor/dtype.ts';
 import { collapse, format, resolveAxis, type Shape, sameShape } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import type { Runtime, Tensor } from '../tensor/tensor.ts';
-import { allocate, bindingStart, expectDType, groupsFor, kernelFile, launch } from './launch.ts';
+import { spansOf } from './elements.ts';
+import { allocate, bindingStart, expectDType, kernelFile, launch } from './launch.ts';
 import { eachRange } from './ranges.ts';
 
 const kernel = kernelFile('copy', source);
@@ -14,6 +15,7 @@ const kernel = kernelFile('copy', source);
 /** y = x element by element, whatever their strides and types; shapes are equal. Outside the tape. */
 export function copyInto(y: Tensor, x: Tensor): void {
   const { shape, strides, rank } = collapse(x.shape, [x.strides, y.strides]);
+  const { workgroups, constants } = spansOf(x.runtime, x.size);
   launch(kernel, 'forward', {
     inputs: [x],
     outputs: [y],
@@ -26,8 +28,8 @@ export function copyInto(y: Tensor, x: Tensor): void {
       yStrides: strides[1]!,
       value: 0,
     },
-    constants: { Source: x.dtype, Target: y.dtype, RANK: rank },
-    workgroups: groupsFor(x.size),
+    constants: { ...constants, Source: x.dtype, Target: y.dtype, RANK: rank },
+    workgroups,
     strided: true,
   });
 }
@@ -50,7 +52,8 @@ export function full(runtime: Runtime, shape: Shape, value: number, dtype: DType
 export function fill(y: Tensor, value: number): void {
   const none = [0];
   using flat = y.alias([y.size], [1], y.offset);
-  eachRange([flat], ([part]) =>
+  eachRange([flat], ([part]) => {
+    const { workgroups, constants } = spansOf(y.runtime, part!.size);
     launch(kernel, 'fill', {
       inputs: [],
       outputs: [part!],
@@ -63,11 +66,11 @@ export function fill(y: Tensor, value: number): void {
         yStrides: none,
         value: scalarBits('fill', value, y.dtype),
       },
-      constants: { Target: y.dtype, Carrier: CARRIER[y.dtype] },
-      workgroups: groupsFor(part!.size),
+      constants: { ...constants, Target: y.dtype, Carrier: CARRIER[y.dtype] },
+      workgroups,
       strided: true,
-    }),
-  );
+    });
+  });
 }
 
 /** x with another element type. Floats to integers truncate; the gradient is converted back. */

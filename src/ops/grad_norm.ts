@@ -4,6 +4,7 @@ import source from '../../kernels/grad_norm.wgsl' with { type: 'text' };
 import { ShapeError } from '../errors.ts';
 import { format } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { spansOf } from './elements.ts';
 import {
   allocate,
   bindingStart,
@@ -66,7 +67,7 @@ export function rescale(gradients: readonly Tensor[], clip: Tensor): void {
         inputs: [clip],
         outputs: [x!],
         params,
-        workgroups: groupsFor(x!.size),
+        ...spansOf(x!.runtime, x!.size),
       });
     });
   }

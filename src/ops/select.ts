@@ -7,7 +7,8 @@ import { record } from '../tensor/tape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import type { Operand } from './binary.ts';
 import { full } from './copy.ts';
-import { allocate, bindingStart, expectDType, groupsFor, kernelFile, launch } from './launch.ts';
+import { spansOf } from './elements.ts';
+import { allocate, bindingStart, expectDType, kernelFile, launch } from './launch.ts';
 import { sumTo } from './reduce.ts';
 
 const kernel = kernelFile('select', source);
@@ -45,6 +46,7 @@ function choose(condition: Tensor, a: Tensor, b: Tensor): Tensor {
     shape,
     [condition, a, b].map((x) => broadcastStrides(x.shape, x.strides, shape)),
   );
+  const { workgroups, constants } = spansOf(y.runtime, y.size);
   launch(kernel, 'forward', {
     inputs: [condition, a, b],
     outputs: [y],
@@ -58,8 +60,8 @@ function choose(condition: Tensor, a: Tensor, b: Tensor): Tensor {
       aStrides: merged.strides[1]!,
       bStrides: merged.strides[2]!,
     },
-    constants: { Element: a.dtype, Flag: condition.dtype, RANK: merged.rank },
-    workgroups: groupsFor(y.size),
+    constants: { ...constants, Element: a.dtype, Flag: condition.dtype, RANK: merged.rank },
+    workgroups,
     strided: true,
   });
   return y;

@@ -35,7 +35,7 @@ export function sgdStep(slab: SgdSlab, { stepState, clip, momentum, zeroGrad }: 
       inputs: [stepState, clip],
       outputs,
       params: { quads, momentum, zeroGrad: Number(zeroGrad) },
-      ...spansOf(outputs[0]!.runtime, quads),
+      ...spansOf(outputs[0]!.runtime, quads, 4),
       flops: 5 * 4 * quads,
     });
   });

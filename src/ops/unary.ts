@@ -6,11 +6,10 @@ import { record } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add, div, greater, greaterEqual, less, lessEqual, mul, sub } from './binary.ts';
 import { cast } from './copy.ts';
+import { spansOf } from './elements.ts';
 import { allocate, expectDType, kernelFile, launch } from './launch.ts';
 
 const kernel = kernelFile('unary', source);
-
-const GROUP_ELEMENTS = 256; // of a workgroup
 
 type Derivative = (dy: Tensor, x: Tensor, y: Tensor) => Tensor;
 
@@ -30,13 +29,13 @@ function unary(
   const run = (entry: string, inputs: Tensor[]) => {
     const output = allocate(x.runtime, x.shape, x.dtype);
     const params = { size: x.size, ...bounds };
-    const constants = { OP: op, Element: x.dtype };
+    const { workgroups, constants } = spansOf(x.runtime, x.size);
     launch(kernel, entry, {
       inputs,
       outputs: [output],
       params,
-      constants,
-      workgroups: Math.ceil(x.size / GROUP_ELEMENTS),
+      constants: { ...constants, OP: op, Element: x.dtype },
+      workgroups,
     });
     return output;
   };
