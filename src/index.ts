@@ -44,10 +44,11 @@ export { gae } from './ops/gae.ts';
 export { gather } from './ops/gather.ts';
 export { packHalf, unpackHalf } from './ops/half_pairs.ts';
 // Products, norms, attention
-export { linear } from './ops/linear.ts';
+export { type LinearOptions, linear } from './ops/linear.ts';
 export { type LinearCrossEntropyOptions, linearCrossEntropy } from './ops/linear_cross_entropy.ts';
 export { loraLinear } from './ops/lora.ts';
 export { type MatmulOptions, matmul } from './ops/matmul.ts';
+export type { Activation } from './ops/multiply.ts';
 export { addLayerNorm, addRmsNorm, layerNorm, type NormedSum, rmsNorm } from './ops/norm.ts';
 export { type PolicyHead, policyHead } from './ops/policy_head.ts';
 export { ppoLoss, ppoLossFromLogProbs } from './ops/ppo.ts';
