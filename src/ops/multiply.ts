@@ -44,7 +44,7 @@ export interface Epilogue {
   readonly accumulate?: boolean;
 }
 
-type Variant = 'broadcast' | 'rows' | 'tiles128' | 'tiles';
+type Variant = 'broadcast' | 'rows' | 'tiles128' | 'tiles128x64' | 'tiles';
 
 /** The most rows that are few. */
 const FEW = 8;
@@ -53,7 +53,7 @@ const FEW = 8;
 // all of a GPU busy.
 export const MATMUL: Family<Variant> = {
   name: 'matmul',
-  variants: ['broadcast', 'tiles', 'tiles128', 'rows'], // without subgroups the second stands in
+  variants: ['broadcast', 'tiles', 'tiles128x64', 'tiles128', 'rows'], // without subgroups the second stands in
   shipped: (kind, shapeClass) => {
     const [M, N] = sizesOf(shapeClass);
     if (kind === 'cpu') return N <= 2 ? 'rows' : 'broadcast';
@@ -293,16 +293,18 @@ function kernelFor(
       };
     }
     default: {
-      const blocks = variant === 'tiles128' ? 2 : 1;
+      const BLOCKS_M = variant === 'tiles' ? 1 : 2;
+      const BLOCKS_N = variant === 'tiles128' ? 2 : 1;
       const constants = {
-        BLOCKS_M: blocks,
-        BLOCKS_N: blocks,
-        TILE_K: 16 / blocks, // both sizes then fit 16 KiB of workgroup memory
+        BLOCKS_M,
+        BLOCKS_N,
+        TILE_K: BLOCKS_N === 2 ? 8 : 16, // each then fits 16 KiB of workgroup memory
         A_ALONG_K: String(ak < am),
         B_ALONG_K: String(bk < bn),
         UNROLLED: String(y.runtime.gpu.adapterKind !== 'cpu'),
       };
-      return { file: kernels.tiles, entry: 'tiles', constants, tile: [64 * blocks, 64 * blocks] };
+      const tile = [64 * BLOCKS_M, 64 * BLOCKS_N] as const;
+      return { file: kernels.tiles, entry: 'tiles', constants, tile };
     }
   }
 }

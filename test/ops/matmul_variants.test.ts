@@ -14,7 +14,7 @@ import { matmul as reference } from '../reference/matmul.ts';
 import { run } from './in_graph.ts';
 
 const api = index as unknown as Api<Tensor>;
-const VARIANTS = ['broadcast', 'rows', 'tiles', 'tiles128'];
+const VARIANTS = ['broadcast', 'rows', 'tiles', 'tiles128x64', 'tiles128'];
 
 let device: Device;
 beforeAll(async () => {
