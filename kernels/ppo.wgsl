@@ -118,11 +118,16 @@ fn policy_terms(n: u32, logProb: f32, entropy: f32) -> Policy {
 }
 
 @compute @workgroup_size(LANES)
-fn from_logits(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn from_logits(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let workgroup = group.x + group.y * groups.x;
   let first = select(lane, 0u, ROW_PER_THREAD);
   var sums = vec4f(0);
   for (var step = 0u; step < params.perThread; step++) {
-    let n = row_of(group.x * params.perThread + step, lane);
+    let n = row_of(workgroup * params.perThread + step, lane);
     let begin = n * params.actions;
     let width = select(0u, params.actions, n < params.samples);
 
@@ -164,16 +169,21 @@ fn from_logits(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
     }
   }
   sums = workgroup_sum_of_fours(sums, lane);
-  if (lane == 0u) {
-    let at = policy_sums_at(group.x);
+  if (lane == 0u && workgroup < params.groups) {
+    let at = policy_sums_at(workgroup);
     for (var i = 0u; i < 4u; i++) { terms_of_logits[at + i] = sums[i]; }
   }
 }
 
 @compute @workgroup_size(LANES)
-fn from_log_probs(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn from_log_probs(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let workgroup = group.x + group.y * groups.x;
   var sums = vec4f(0);
-  let begin = group.x * params.perThread * LANES;
+  let begin = workgroup * params.perThread * LANES;
   let end = min(begin + params.perThread * LANES, params.samples);
   for (var n = begin + lane; n < end; n += LANES) {
     let policy = policy_terms(n, logProbs[n], entropies[n]);
@@ -183,8 +193,8 @@ fn from_log_probs(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation
     terms_of_log_probs[place(D_LOG_PROB, n)] = policy.dLogProb;
   }
   sums = workgroup_sum_of_fours(sums, lane);
-  if (lane == 0u) {
-    let at = policy_sums_at(group.x);
+  if (lane == 0u && workgroup < params.groups) {
+    let at = policy_sums_at(workgroup);
     for (var i = 0u; i < 4u; i++) { terms_of_log_probs[at + i] = sums[i]; }
   }
 }
@@ -217,9 +227,14 @@ fn value_terms(n: u32) -> vec2f {
 
 /// Sums how many samples count, and their valueLoss.
 @compute @workgroup_size(LANES)
-fn value_sums(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn value_sums(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let workgroup = group.x + group.y * groups.x;
   var sums = vec4f(0);
-  let begin = group.x * params.perThread * LANES;
+  let begin = workgroup * params.perThread * LANES;
   let end = min(begin + params.perThread * LANES, params.samples);
   for (var n = begin + lane; n < end; n += LANES) {
     let value = value_terms(n);
@@ -227,8 +242,8 @@ fn value_sums(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
     if (terms[place(WEIGHT, n)] > 0.0) { sums += vec4f(1.0, value.x, 0.0, 0.0); }
   }
   sums = workgroup_sum_of_fours(sums, lane);
-  if (lane == 0u) {
-    let at = value_sums_at(group.x);
+  if (lane == 0u && workgroup < params.valueGroups) {
+    let at = value_sums_at(workgroup);
     terms[at] = sums.x;
     terms[at + 1u] = sums.y;
   }

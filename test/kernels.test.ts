@@ -135,13 +135,8 @@ describe('every entry point', () => {
     expect(used.filter(({ group }) => group === 0).length).toBeLessThanOrEqual(8);
   });
 
-  /** Launched with a bounded number of workgroups, which share what there is. */
-  const BOUNDED = [
-    'grad_norm.wgsl squares',
-    'ppo.wgsl from_logits',
-    'ppo.wgsl from_log_probs',
-    'ppo.wgsl value_sums',
-  ];
+  /** Launched with a bounded number of workgroups, which stride over what is left. */
+  const BOUNDED = ['grad_norm.wgsl squares'];
 
   it.each(named.filter(([name]) => !BOUNDED.some((bounded) => name.endsWith(bounded))))(
     '%s folds: if it asks which workgroup it is, it asks how many there are along x',
