@@ -112,7 +112,7 @@ fn upstream_or_q(columns: vec4u, qRow: u32, dORow: u32) -> mat4x4f {
   return mat4x4f(q[at.x], q[at.y], q[at.z], q[at.w]);
 }
 
-/// Stores eight columns of a row, as many as exist.
+/// Stores eight columns of a row, as many as exist. Called in loops: four copies take half as long again to compile.
 fn store_o(at: u32, column: u32, left: mat4x4f, right: mat4x4f) {
   for (var i = 0u; i < min(4u, params.D4 - column); i++) { o[at + column + i] = left[i]; }
   for (var i = 4u; i < min(8u, params.D4 - column); i++) { o[at + column + i] = right[i - 4u]; }
@@ -198,12 +198,14 @@ fn forward(
   let inverse = select(vec4f(), 1f / total, some);
   let logSum = vec4f(log_safe(total.x), log_safe(total.y), log_safe(total.z), log_safe(total.w));
   let rowLse = select(vec4f(), top + logSum, some);
-  let oRow = head_start(params.oAt, job.batch, job.head) + i * params.oAt.z;
-  let c = job.column;
-  if (rows.x < params.Tq) { store_o(oRow.x, c, a0 * inverse.x, b0 * inverse.x); lse[query.x] = rowLse.x; }
-  if (rows.y < params.Tq) { store_o(oRow.y, c, a1 * inverse.y, b1 * inverse.y); lse[query.y] = rowLse.y; }
-  if (rows.z < params.Tq) { store_o(oRow.z, c, a2 * inverse.z, b2 * inverse.z); lse[query.z] = rowLse.z; }
-  if (rows.w < params.Tq) { store_o(oRow.w, c, a3 * inverse.w, b3 * inverse.w); lse[query.w] = rowLse.w; }
+  var at = head_start(params.oAt, job.batch, job.head) + i * params.oAt.z;
+  var factor = inverse; var logSums = rowLse;
+  for (var row = rows.x; row < min(rows.x + ROWS, params.Tq); row++) {
+    store_o(at.x, job.column, a0 * factor.x, b0 * factor.x);
+    lse[query.x + row - rows.x] = logSums.x;
+    a0 = a1; a1 = a2; a2 = a3; b0 = b1; b1 = b2; b2 = b3;
+    at = at.yzwx; factor = factor.yzwx; logSums = logSums.yzwx;
+  }
 }
 
 @compute @workgroup_size(THREADS)
@@ -286,12 +288,11 @@ fn dq(
       w4 = w4.yzwx; w5 = w5.yzwx; w6 = w6.yzwx; w7 = w7.yzwx;
     }
   }
-  let dxRow = head_start(params.dxAt, job.batch, job.head) + i * params.dxAt.z;
-  let c = job.column;
-  if (rows.x < params.Tq) { store_dx(dxRow.x, c, a0, b0); }
-  if (rows.y < params.Tq) { store_dx(dxRow.y, c, a1, b1); }
-  if (rows.z < params.Tq) { store_dx(dxRow.z, c, a2, b2); }
-  if (rows.w < params.Tq) { store_dx(dxRow.w, c, a3, b3); }
+  var at = head_start(params.dxAt, job.batch, job.head) + i * params.dxAt.z;
+  for (var row = rows.x; row < min(rows.x + ROWS, params.Tq); row++) {
+    store_dx(at.x, job.column, a0, b0);
+    a0 = a1; a1 = a2; a2 = a3; b0 = b1; b1 = b2; b2 = b3; at = at.yzwx;
+  }
 }
 
 /// Which queries exist and see a key that none sees before `begin`.
@@ -390,11 +391,10 @@ fn dkv(
       }
     }
   }
-  let dxRow = head_start(params.dxAt, job.batch, job.head) + j * params.dxAt.z;
-  let c = job.column;
-  if (rows.x < params.Tk) { store_dx(dxRow.x, c, a0, b0); }
-  if (rows.y < params.Tk) { store_dx(dxRow.y, c, a1, b1); }
-  if (rows.z < params.Tk) { store_dx(dxRow.z, c, a2, b2); }
-  if (rows.w < params.Tk) { store_dx(dxRow.w, c, a3, b3); }
+  var at = head_start(params.dxAt, job.batch, job.head) + j * params.dxAt.z;
+  for (var row = rows.x; row < min(rows.x + ROWS, params.Tk); row++) {
+    store_dx(at.x, job.column, a0, b0);
+    a0 = a1; a1 = a2; a2 = a3; b0 = b1; b1 = b2; b2 = b3; at = at.yzwx;
+  }
 }
 

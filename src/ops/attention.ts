@@ -38,8 +38,6 @@ type Variant = keyof typeof kernels;
 /**
  * Where loads are shared: in a subgroup, whose threads each load some of the keys (or queries) that all of them need; in
  * workgroup memory; or not at all. On a CPU, where a load costs as much as 30 products, the first halves the time.
- * The plain path, which stores P, is no variant: on a CPU its softmax alone reads and writes P at the speed of a copy,
- * which with D = 32 takes about as long as both products do here.
  */
 export const attentionFamily: Family<Variant> = {
   name: 'attention',
