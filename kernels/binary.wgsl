@@ -1,5 +1,6 @@
 // Elementwise functions of two broadcast operands.
 //   tensors   y[i…] = f(a[i…], b[i…])      strides of 0 repeat an element
+//   dense     the same for row-major operands of one shape, in vectors of four
 //   in_place  x[i…] = f(x[i…], b[i…])
 //   scalar    y[i]  = f(x[i], value), or f(value, x[i]) when SWAPPED
 // OP names the function; comparisons give 0 or 1. A thread owns elements of y.
@@ -39,6 +40,9 @@ struct Params {
 @group(0) @binding(0) var<storage, read> a: array<Element>;           // tensors
 @group(0) @binding(1) var<storage, read> b: array<Element>;
 @group(0) @binding(2) var<storage, read_write> y: array<Result>;
+@group(0) @binding(0) var<storage, read> a4: array<vec4<Element>>;    // dense
+@group(0) @binding(1) var<storage, read> b4: array<vec4<Element>>;
+@group(0) @binding(2) var<storage, read_write> y4: array<vec4<Result>>;
 @group(0) @binding(0) var<storage, read> other: array<Element>;       // in_place: b
 @group(0) @binding(1) var<storage, read_write> accumulated: array<Element>;
 @group(0) @binding(0) var<storage, read> x: array<Element>;           // scalar
@@ -96,6 +100,20 @@ fn tensors(
   for (var i = span.first; i < span.end; i += SPAN_THREADS) {
     let at = operands(i);
     y[i] = f(a[at.x], b[at.y]);
+  }
+}
+
+@compute @workgroup_size(SPAN_THREADS)
+fn dense(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let span = span_of(group, groups, lane, params.size / 4u);
+  for (var i = span.first; i < span.end; i += SPAN_THREADS) {
+    let a = a4[i];
+    let b = b4[i];
+    y4[i] = vec4<Result>(f(a.x, b.x), f(a.y, b.y), f(a.z, b.z), f(a.w, b.w));
   }
 }
 

@@ -182,8 +182,9 @@ function launchTensors(op: string, a: Tensor, b: Tensor, y: Tensor): void {
   const merged = collapse(y.shape, strides);
   // In place, y is an operand too: the kernel then reads and writes it through one binding.
   const inPlace = y.storage === a.storage;
-  const { workgroups, constants } = spansOf(y.runtime, y.size);
-  launch(kernel, inPlace ? 'in_place' : 'tensors', {
+  const inFours = !inPlace && [a, b, y].every((x) => isInFours(x, y));
+  const spans = inFours ? spansOf(y.runtime, y.size / 4, 4) : spansOf(y.runtime, y.size);
+  launch(kernel, inPlace ? 'in_place' : inFours ? 'dense' : 'tensors', {
     inputs: inPlace ? [b] : [a, b],
     outputs: [y],
     params: {
@@ -195,11 +196,21 @@ function launchTensors(op: string, a: Tensor, b: Tensor, y: Tensor): void {
       bStrides: merged.strides[1]!,
       value: 0,
     },
-    constants: { ...constants, OP: op, Element: a.dtype, Result: y.dtype, RANK: merged.rank },
-    workgroups,
+    constants: {
+      ...spans.constants,
+      OP: op,
+      Element: a.dtype,
+      Result: y.dtype,
+      RANK: merged.rank,
+    },
+    workgroups: spans.workgroups,
     strided: true,
   });
 }
+
+/** Whether x is row-major, of y's shape, and bound where whole vectors of four begin. */
+const isInFours = (x: Tensor, y: Tensor): boolean =>
+  x.isDense && x.size % 4 === 0 && bindingStart(x) === 0 && sameShape(x.shape, y.shape);
 
 function withNumber(op: string, x: Tensor, value: number, swapped: boolean, result: DType): Tensor {
   const y = allocate(x.runtime, x.shape, result);
