@@ -54,9 +54,19 @@ beforeAll(async () => {
   const copy = join(folder, 'copy');
   project = join(folder, 'project');
   for (const each of [copy, project]) mkdirSync(each);
-  const files = ['src', 'kernels', 'build.js', 'package.json', 'tsconfig.json', 'LICENSE'];
+  const files = [
+    'src',
+    'kernels',
+    'bench',
+    'test/reference',
+    'build.js',
+    'package.json',
+    'tsconfig.json',
+    'LICENSE',
+  ];
+  const filter = (path: string) => !path.includes('node_modules'); // bench/peers installs its own
   for (const name of [...files, 'tsconfig.build.json', 'README.md']) {
-    cpSync(join(root, name), join(copy, name), { recursive: true });
+    cpSync(join(root, name), join(copy, name), { recursive: true, filter });
   }
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'), 'junction');
   await run(process.execPath, ['build.js', '--types'], copy);

@@ -194,7 +194,8 @@ function head({ lead, C, V, attrs = {}, ignored = false }: Head): OpCase {
       return { hidden: random.normal(shape), weight: random.normal([V, C], 0.5), targets };
     },
     attrs,
-    { zeroGrad: V === 1 ? ['hidden', 'weight'] : [] },
+    // One word is always certain; without positions nothing reaches the weight.
+    { zeroGrad: V === 1 ? ['hidden', 'weight'] : lead[0] === 0 ? ['weight'] : [] },
   );
 }
 

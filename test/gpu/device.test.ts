@@ -11,6 +11,7 @@ import {
 import { sizeClass } from '../../src/gpu/buffers.ts';
 import { add, mul } from '../../src/ops/binary.ts';
 import { Device } from '../../src/ops/device.ts';
+import { gather } from '../../src/ops/gather.ts';
 import { matmul } from '../../src/ops/matmul.ts';
 import { mean, sum } from '../../src/ops/reduce.ts';
 import { exp, relu, square } from '../../src/ops/unary.ts';
@@ -136,21 +137,25 @@ describe('limits', () => {
 
   it('on workgroups fold the grid, and are named when that is not enough', () =>
     smaller({ maxComputeWorkgroupsPerDimension: 5 }, async (small) => {
-      const values = Float32Array.from({ length: 5 * 64 * 3 + 1 }, (_, i) => i);
-      const y = add(small.tensor(values), 1);
-      expect(await y.data()).toEqual(values.map((v) => v + 1));
-      const large = small.tensor(new Float32Array(26 * 64));
-      expect(() => add(large, 1)).toThrow(
-        new LimitError('binary.scalar: 26 workgroups exceed the limit of 5 x 5'),
+      const indices = Int32Array.from({ length: 5 * 64 * 3 + 1 }, (_, i) => i % 2);
+      const x = small.tensor([7, 8]);
+      const y = gather(x, small.tensor(indices), { axis: 0 });
+      expect(await y.data()).toEqual(Float32Array.from(indices, (i) => 7 + i));
+      const large = small.tensor(new Int32Array(26 * 64));
+      expect(() => gather(x, large, { axis: 0 })).toThrow(
+        new LimitError('gather.forward: 26 workgroups exceed the limit of 5 x 5'),
       );
       await small.sync();
     }));
 
   it('of 65,535 workgroups are passed by folding, to the last element', async () => {
     const size = 65_536 * 64 + 1;
-    const y = device.scope(() => add(device.full([size], 2), 1));
+    const indices = Int32Array.from({ length: size }, (_, i) => i & 1);
+    const y = device.scope(() =>
+      gather(device.tensor([7, 8]), device.tensor(indices), { axis: 0 }),
+    );
     const values = await y.data();
-    expect(values.every((value) => value === 3)).toBe(true);
+    expect(values.every((value, i) => value === 7 + (i & 1))).toBe(true);
     y.dispose();
     device.gpu.pool.trim();
   });
