@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** `import source from './x.wgsl' with { type: 'text' }`, as esbuild takes it natively. */
 const wgslAsText = {
@@ -12,6 +13,29 @@ const wgslAsText = {
   },
 };
 
+/** Files that take a minute or more on SwiftShader begin first: at the end of the run none is then left alone. */
+const LONGEST = [
+  'cli/train_kill',
+  'ops/matmul_variants',
+  'llm/resume',
+  'ops_large',
+  'ops/attention_variants',
+  'llm/trainer',
+  'test/ops.test',
+  'cli/train.test',
+  'memory',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const at = LONGEST.findIndex((name) => moduleId.includes(name));
+      return at < 0 ? LONGEST.length : at;
+    };
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
+  }
+}
+
 export default defineConfig({
   plugins: [wgslAsText],
   test: {
@@ -19,6 +43,7 @@ export default defineConfig({
     exclude: ['test/long/**', 'node_modules/**'],
     pool: 'forks', // Dawn crashes in worker threads
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     // Every file opens a device; that it is a software adapter need not be said each time.
     onConsoleLog: (log) => !log.startsWith('no GPU is used'),
     testTimeout: 120_000,

@@ -64,17 +64,17 @@ describe('stopped and resumed', () => {
   test('a resumed run takes the kernels that it began with, whatever was measured meanwhile', async () => {
     const folder = await openFolder(await temporaryFolder());
     const first = await Device.open({ announce: null, tuning: 'shipped' });
-    first.gpu.choices.pin({ matmul: { '*': 'tiles' } });
+    first.gpu.choices.pin({ matmul: { '*': 'rows' } });
     await trainUntil(first, 13, { folder });
     first.destroy();
 
     const second = await Device.open({ announce: null, tuning: 'shipped' });
-    const measured = Object.keys(first.gpu.choices.used.matmul!).map((c) => [c, 'tiles128']);
+    const measured = Object.keys(first.gpu.choices.used.matmul!).map((c) => [c, 'broadcast']);
     second.gpu.choices.setMeasured({ matmul: Object.fromEntries(measured) });
     await trainTraced(second, { folder, resume: true });
     second.destroy();
     for (const shapeClass of Object.keys(first.gpu.choices.used.matmul!)) {
-      expect(second.gpu.choices.used.matmul![shapeClass]).toBe('tiles');
+      expect(second.gpu.choices.used.matmul![shapeClass]).toBe('rows');
     }
     const config = JSON.parse(new TextDecoder().decode(await folder.read('config.json')));
     expect(config.kernels.choices).toEqual(second.gpu.choices.table);

@@ -5,6 +5,7 @@ import * as index from '../../src/index.ts';
 import { cast } from '../../src/ops/copy.ts';
 import { Device } from '../../src/ops/device.ts';
 import { matmul, multiplyInto } from '../../src/ops/matmul.ts';
+import { MATMUL } from '../../src/ops/multiply.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { families } from '../cases/index.ts';
 import { maxAbs, type Ref } from '../reference/array.ts';
@@ -16,10 +17,7 @@ import { run } from './in_graph.ts';
 const api = index as unknown as Api<Tensor>;
 const VARIANTS = ['broadcast', 'rows', 'tiles', 'tiles128x64', 'tiles128'];
 
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open();
-});
+const device = await Device.open();
 afterAll(() => device.destroy());
 
 const pin = (variant: string, way = 'whole') =>
@@ -38,7 +36,11 @@ async function check(label: string, each: OpCase, layout: 'dense' | 'view') {
 
 const cases = families.matmul!.cases.map((each) => [`${each.op}: ${each.name}`, each] as const);
 
-describe.each(VARIANTS)('%s', (variant) => {
+// What the adapter takes anyway has had the cases in ops.test.ts; tiles128x64 lies between its neighbours.
+const left = [MATMUL.shipped(device.gpu.adapterKind, '10 10 10 1'), 'tiles128x64'];
+const untried = VARIANTS.filter((variant) => !left.includes(variant));
+
+describe.each(untried)('%s', (variant) => {
   it.each(cases)('%s', async (label, each) => {
     pin(variant);
     await check(label, each, 'dense');
