@@ -3,7 +3,7 @@
 
 import { ConfigError, DeviceLostError } from '../src/errors.ts';
 import type { ChoiceTable } from '../src/gpu/choices.ts';
-import { writeTuning } from '../src/gpu/tuning.ts';
+import { readTuning, writeTuning } from '../src/gpu/tuning.ts';
 import type { Device } from '../src/ops/device.ts';
 import { FAMILIES } from '../src/ops/families.ts';
 import type { HostArrays, Item, Results, Tensors, Work } from './item.ts';
@@ -77,7 +77,8 @@ export async function tune(device: Device, options: TuneOptions = {}): Promise<T
     onProgress?.({ done, total: items.length, item: item.name });
     classes.push(...(await tuneItem(device, item, classes, rounds)));
   }
-  const choices = tableOf(classes);
+  const earlier = (keep && (await readTuning(device.adapter))) || {};
+  const choices = tableOf(classes, earlier);
   device.gpu.choices.setMeasured(choices);
   return { choices, classes, kept: keep ? await writeTuning(device.adapter, choices) : null };
 }
@@ -167,13 +168,7 @@ async function problemOf(place: Place, variant: string): Promise<string | null> 
 }
 
 function withVariant<T>({ device, family, shapeClass }: Place, variant: string, fn: () => T): T {
-  const { choices } = device.gpu;
-  choices.pin({ [family]: { [shapeClass]: variant } });
-  try {
-    return fn();
-  } finally {
-    choices.pin({});
-  }
+  return device.gpu.choices.withPinned({ [family]: { [shapeClass]: variant } }, fn);
 }
 
 /** The shipped variant unless another is faster by more than noise. */
@@ -190,11 +185,11 @@ function free(tensors: Tensors): void {
   for (const x of Object.values(tensors)) x.dispose();
 }
 
-function tableOf(classes: readonly TunedClass[]): ChoiceTable {
-  const table: Record<string, Record<string, string>> = {};
+/** What was measured earlier stays where nothing was measured now. */
+function tableOf(classes: readonly TunedClass[], earlier: ChoiceTable): ChoiceTable {
+  const table: Record<string, Record<string, string>> = { ...earlier };
   for (const { family, shapeClass, chosen } of classes) {
-    table[family] ??= {};
-    table[family][shapeClass] = chosen;
+    table[family] = { ...table[family], [shapeClass]: chosen };
   }
   return table;
 }

@@ -112,8 +112,7 @@ fn upstream_or_q(columns: vec4u, qRow: u32, dORow: u32) -> mat4x4f {
   return mat4x4f(q[at.x], q[at.y], q[at.z], q[at.w]);
 }
 
-/// Stores eight columns of a row, as many as exist. Called in loops: four copies take a fifth to three quarters longer
-/// to compile (few rounds).
+/// Stores eight columns of a row, as many as exist. Called in loops, since four copies take longer to compile.
 fn store_o(at: u32, column: u32, left: mat4x4f, right: mat4x4f) {
   for (var i = 0u; i < min(4u, params.D4 - column); i++) { o[at + column + i] = left[i]; }
   for (var i = 4u; i < min(8u, params.D4 - column); i++) { o[at + column + i] = right[i - 4u]; }

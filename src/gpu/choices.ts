@@ -58,6 +58,17 @@ export class Choices {
     this.pinned = mapOf(table);
   }
 
+  /** Runs `fn` with these pinned, and then what was pinned before. */
+  withPinned<T>(table: ChoiceTable, fn: () => T): T {
+    const before = this.pinned;
+    this.pin(table);
+    try {
+      return fn();
+    } finally {
+      this.pinned = before;
+    }
+  }
+
   /** Takes these where nothing is pinned: the tuner's results, or a resumed run's. */
   setMeasured(table: ChoiceTable): void {
     this.measured = mapOf(table);

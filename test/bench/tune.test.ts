@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { product } from '../../bench/items/matmul.ts';
 import { tune } from '../../bench/tune.ts';
 import source from '../../kernels/matmul_broadcast.wgsl' with { type: 'text' };
+import { readTuning, writeTuning } from '../../src/gpu/tuning.ts';
 import { readKernel } from '../../src/gpu/wgsl.ts';
 import { Device } from '../../src/ops/device.ts';
 import { temporaryFolder } from '../io/temporary_folder.ts';
@@ -66,6 +67,15 @@ describe('the choices', () => {
     const shipped = await Device.open({ tuning: 'shipped' });
     expect(shipped.gpu.choices.get(family, shapeClass)).toBeUndefined();
     for (const each of [later, shipped]) each.destroy();
+  });
+
+  test('leave those of other families and shapes, measured earlier, as they are', async () => {
+    const earlier = { attention: { a: 'tiles' }, matmul: { 'other shapes': 'rows' } };
+    await writeTuning(device.adapter, earlier);
+    const { choices } = await tune(device, OPTIONS);
+    expect(choices).toMatchObject(earlier);
+    expect(Object.keys(choices.matmul!).length).toBeGreaterThan(1);
+    expect(await readTuning(device.adapter)).toEqual(choices);
   });
 
   test('are not kept when told so', async () => {
