@@ -1,6 +1,6 @@
 // The tuner: the fastest variant that is right, kept for later devices.
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { product } from '../../bench/items/matmul.ts';
 import { tune } from '../../bench/tune.ts';
 import source from '../../kernels/matmul_broadcast.wgsl' with { type: 'text' };
@@ -15,13 +15,17 @@ const OPTIONS = { items: ITEMS, rounds: 2 };
 let device: Device;
 const before = process.env.XDG_CACHE_HOME;
 
+beforeAll(async () => {
+  device = await Device.open({ tuning: 'shipped' });
+});
+afterAll(() => device.destroy());
+
 beforeEach(async () => {
   process.env.XDG_CACHE_HOME = await temporaryFolder();
-  device = await Device.open({ tuning: 'shipped' });
 });
 
 afterEach(() => {
-  device.destroy();
+  device.gpu.substitutes.clear();
   if (before === undefined) delete process.env.XDG_CACHE_HOME;
   else process.env.XDG_CACHE_HOME = before;
 });
@@ -44,7 +48,6 @@ describe('a kernel that computes something wrong', () => {
     const wrong = source.replaceAll(/for \(var k = 0u;[^{]*\{/g, 'for (var k = 0u; k < 1u; k++) {');
     expect(wrong).not.toBe(source);
     const substitute = { file: readKernel('matmul_broadcast', wrong), launches: 0 };
-    device.gpu.choices.pin({});
     device.gpu.substitutes.set('matmul_broadcast', substitute);
     const { chosen, variants } = await matmulOf();
     expect(substitute.launches).toBeGreaterThan(0);
