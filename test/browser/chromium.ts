@@ -7,8 +7,12 @@ import type { PackedFile } from '../../src/gpu/archive.ts';
 import { cached, chromiumPackage, readBrotli, tarFiles } from '../../src/gpu/archive.ts';
 
 // The sandbox needs what containers withhold, and the pages are our own. WebGPU on Linux, and on SwiftShader
-// everywhere, counts as unsafe.
-const FLAGS = ['--no-sandbox', '--enable-unsafe-webgpu'];
+// everywhere, counts as unsafe. The last flag is what Node's SwiftShader runs with, too (platform_node.ts).
+const FLAGS = [
+  '--no-sandbox',
+  '--enable-unsafe-webgpu',
+  '--disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension',
+];
 
 // With the POSIX locale, Chromium tells pages a language that JavaScript's Intl refuses.
 const LANGUAGE = 'en_US.UTF-8';
