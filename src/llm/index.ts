@@ -4,6 +4,7 @@ export { characterTokenizer, type Tokenizer } from '../text/characters.ts';
 export { decodeText } from '../text/corpus.ts';
 export { entropyRate, generateCorpus } from '../text/grammar.ts';
 export { evaluateLoss } from './evaluate.ts';
+export { KeyValueCache } from './key_value_cache.ts';
 export { sampleText } from './sample.ts';
 export { PRESETS, TRAIN_DEFAULTS, type TrainSettings } from './settings.ts';
 export {
@@ -14,4 +15,5 @@ export {
   type TrainState,
   trainLanguageModel,
 } from './train.ts';
-export { Transformer, type TransformerConfig } from './transformer.ts';
+export { type ForwardOptions, Transformer } from './transformer.ts';
+export type { TransformerConfig } from './transformer_config.ts';

@@ -10,7 +10,7 @@ import {
   positive,
   positiveInteger,
 } from '../io/config.ts';
-import type { TransformerConfig } from './transformer.ts';
+import type { TransformerConfig } from './transformer_config.ts';
 
 /** Defaults are nanoGPT's for small runs unless said otherwise. */
 export const TRAIN_DEFAULTS = {
@@ -25,9 +25,9 @@ export const TRAIN_DEFAULTS = {
   /** Width of the MLP's middle; null: 4 * width. */
   hidden: null as number | null,
   context: 64,
-  positions: 'rope' as 'rope' | 'learned',
+  positions: 'rope' as TransformerConfig['positions'],
   norm: 'rmsNorm' as 'rmsNorm' | 'layerNorm',
-  activation: 'gelu' as 'gelu' | 'geluTanh' | 'swiglu',
+  activation: 'gelu' as TransformerConfig['activation'],
   bias: false,
   tiedEmbeddings: true,
   dropout: 0,
@@ -82,9 +82,9 @@ export const TRAIN_CHECKS: Checks<TrainSettings> = {
   width: positiveInteger,
   hidden: nullOr(positiveInteger),
   context: positiveInteger,
-  positions: oneOf('rope', 'learned'),
+  positions: oneOf('rope', 'ropeInterleaved', 'learned', 'sinusoidal', 'none'),
   norm: oneOf('rmsNorm', 'layerNorm'),
-  activation: oneOf('gelu', 'geluTanh', 'swiglu'),
+  activation: oneOf('gelu', 'geluTanh', 'swiglu', 'relu2'),
   dropout: between(0, 0.9),
   steps: positiveInteger,
   batch: positiveInteger,

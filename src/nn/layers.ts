@@ -5,7 +5,7 @@ import { embedding } from '../ops/embedding.ts';
 import { layerNorm, rmsNorm } from '../ops/norm.ts';
 import { dropout } from '../ops/random.ts';
 import { swiglu } from '../ops/swiglu.ts';
-import { gelu } from '../ops/unary.ts';
+import { gelu, relu, square } from '../ops/unary.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Initialiser } from './initialiser.ts';
 import { Linear } from './linear.ts';
@@ -57,14 +57,21 @@ export class LayerNorm extends Module {
   /** [width] */
   readonly bias: Tensor;
 
-  constructor(init: Initialiser, width: number, { bias = true }: { bias?: boolean } = {}) {
+  readonly #eps: number;
+
+  constructor(
+    init: Initialiser,
+    width: number,
+    { bias = true, eps = 1e-5 }: { bias?: boolean; eps?: number | undefined } = {},
+  ) {
     super();
     this.weight = init.constant([width], 1);
     this.bias = init.constant([width], 0).requireGrad(bias);
+    this.#eps = eps;
   }
 
   forward(x: Tensor): Tensor {
-    return layerNorm(x, this.weight, this.bias);
+    return layerNorm(x, this.weight, this.bias, { eps: this.#eps });
   }
 }
 
@@ -79,12 +86,18 @@ export class Dropout extends Module {
   }
 }
 
-export type Activation = 'gelu' | 'geluTanh' | 'swiglu';
+/** 'swiglu' gates one projection by the SiLU of another (Shazeer 2020); 'relu2' is max(x, 0)² (So et al. 2021). */
+export type Activation = 'gelu' | 'geluTanh' | 'swiglu' | 'relu2';
+
+const ACTIVATIONS: Readonly<Record<Exclude<Activation, 'swiglu'>, (x: Tensor) => Tensor>> = {
+  gelu,
+  geluTanh: (x) => gelu(x, { approximate: 'tanh' }),
+  relu2: (x) => square(relu(x)),
+};
 
 export interface MLPOptions {
   readonly width: number;
   readonly hidden: number;
-  /** 'swiglu' gates one projection by the SiLU of another (Shazeer 2020). */
   readonly activation: Activation;
   readonly bias: boolean;
   /** Standard deviation of the output projection's initial weights. */
@@ -103,8 +116,9 @@ export class MLP extends Module {
   ) {
     super();
     const { width, hidden, activation, bias, outputStd } = options;
-    if (!['gelu', 'geluTanh', 'swiglu'].includes(activation)) {
-      throw new ConfigError(`MLP: activation is gelu, geluTanh or swiglu, got ${activation}`);
+    if (activation !== 'swiglu' && !(activation in ACTIVATIONS)) {
+      const known = [...Object.keys(ACTIVATIONS), 'swiglu'].join(', ');
+      throw new ConfigError(`MLP: activation is one of ${known}, got ${activation}`);
     }
     this.up = new Linear(init, width, hidden, { bias });
     this.gate = activation === 'swiglu' ? new Linear(init, width, hidden, { bias }) : null;
@@ -115,7 +129,7 @@ export class MLP extends Module {
   forward(x: Tensor, residual?: Tensor): Tensor {
     const up = this.up.forward(x);
     if (this.gate) return this.down.forward(swiglu(this.gate.forward(x), up), residual);
-    const approximate = this.options.activation === 'gelu' ? 'none' : 'tanh';
-    return this.down.forward(gelu(up, { approximate }), residual);
+    const { activation } = this.options as { activation: keyof typeof ACTIVATIONS };
+    return this.down.forward(ACTIVATIONS[activation](up), residual);
   }
 }

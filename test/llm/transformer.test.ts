@@ -2,7 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
-import { Transformer, type TransformerConfig } from '../../src/llm/transformer.ts';
+import { Transformer } from '../../src/llm/transformer.ts';
+import type { TransformerConfig } from '../../src/llm/transformer_config.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
 import { Linear, withAdapter } from '../../src/nn/linear.ts';
 import { Lora } from '../../src/nn/lora.ts';

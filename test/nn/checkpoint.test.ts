@@ -2,7 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TensorError } from '../../src/errors.ts';
-import { Transformer, type TransformerConfig } from '../../src/llm/transformer.ts';
+import { Transformer } from '../../src/llm/transformer.ts';
+import type { TransformerConfig } from '../../src/llm/transformer_config.ts';
 import { checkpoint } from '../../src/nn/checkpoint.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
 import { add, mul } from '../../src/ops/binary.ts';
