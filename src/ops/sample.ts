@@ -1,0 +1,149 @@
+// Drawing the next tokens of a batch from their logits, on the device.
+
+import source from '../../kernels/sample.wgsl' with { type: 'text' };
+import { ConfigError, ShapeError } from '../errors.ts';
+import { keyOf } from '../tensor/philox.ts';
+import { format } from '../tensor/shape.ts';
+import type { Runtime, Tensor } from '../tensor/tensor.ts';
+import { full } from './copy.ts';
+import { allocate, expectDType, expectShape, kernelFile, lanesFor, launch } from './launch.ts';
+
+const kernel = kernelFile('sample', source);
+
+const MOST_ENDS = 4; // in the kernel's struct
+
+/** The cuts are made in this order, as in Hugging Face's generate. */
+export interface SamplingOptions {
+  /** Divisor of the logits that tokens in the row had before, where they are positive, else factor (Keskar et al. 2019). Default 1. */
+  readonly repetitionPenalty?: number;
+  /** Divisor of the logits; 0 takes the likeliest token. Default 1. */
+  readonly temperature?: number;
+  /** Only the k likeliest tokens (Fan et al. 2018); among equals the lowest ids. Default: all. */
+  readonly topK?: number;
+  /** Of those the fewest, likeliest first, that hold at least this share (Holtzman et al. 2020), in (0, 1]. Default 1. */
+  readonly topP?: number;
+  /** Only tokens at least so likely as this share of the likeliest (Nguyen et al. 2024), in [0, 1]. Default 0. */
+  readonly minP?: number;
+  /** [V] or [B, V] u32; 0 forbids a token. Default: all are allowed. */
+  readonly allowed?: Tensor | undefined;
+  /** Up to four tokens that end a row. Default: none. */
+  readonly ends?: readonly number[];
+}
+
+/** What a batch of B rows has drawn so far. All lies on the device, and each draw counts on: a captured step can replay. */
+export interface SamplingState {
+  /** [B] i32: the tokens of the last draw. A row that has ended repeats the first of the ends. */
+  readonly next: Tensor;
+  /** [B, 4] u32: the seed's two words, draws so far, whether the row has ended. */
+  readonly account: Tensor;
+  /** [B, capacity, 2] u32: token, and the bits of its ln p (f32) under softmax(logits / temperature), before any cut. */
+  readonly drawn: Tensor;
+  /** [B, V] u32: 1 for tokens that occurred, prompts included. */
+  readonly seen: Tensor;
+  dispose(): void;
+}
+
+/**
+ * The state before the first draw.
+ * @param seeds one per row: a row's tokens depend on its seed and its logits alone, not on the rows beside it.
+ * @param capacity most draws that are kept.
+ */
+export function samplingState(
+  runtime: Runtime,
+  seeds: readonly (number | bigint)[],
+  { capacity, vocabularySize }: { capacity: number; vocabularySize: number },
+): SamplingState {
+  const B = seeds.length;
+  const account = allocate(runtime, [B, 4], 'u32');
+  account.write(seeds.flatMap((seed) => [...keyOf(seed), 0, 0]));
+  const tensors = {
+    next: full(runtime, [B], 0, 'i32'),
+    account,
+    drawn: full(runtime, [B, capacity, 2], 0, 'u32'),
+    seen: full(runtime, [B, vocabularySize], 0, 'u32'),
+  };
+  for (const x of Object.values(tensors)) x.kept = true;
+  const dispose = () => {
+    for (const x of Object.values(tensors)) x.dispose();
+  };
+  return { ...tensors, dispose };
+}
+
+/**
+ * Draws a token for each row of logits [B, V], f32, and counts `lengths` [B] i32 up by one.
+ * @throws ConfigError, ShapeError or DTypeError for arguments that do not fit; the next awaited call throws a DataError
+ *   where no token is allowed.
+ */
+export function sampleInto(
+  state: SamplingState,
+  logits: Tensor,
+  lengths: Tensor,
+  options: SamplingOptions = {},
+): void {
+  const [B, V] = state.seen.shape as [number, number];
+  expectDType('sampleInto', 'logits', logits, 'f32');
+  expectShape('sampleInto', 'logits', logits, [B, V]);
+  expectShape('sampleInto', 'lengths', lengths, [B]);
+  expectDType('sampleInto', 'lengths', lengths, 'i32');
+  const checked = checkSampling(options, V);
+  const { allowed } = options;
+  if (allowed) {
+    expectDType('sampleInto', 'allowed', allowed, 'u32', 'i32');
+    const fits = allowed.rank === 1 ? allowed.shape[0] === V : allowed.size === B * V;
+    if (!fits || allowed.rank > 2) {
+      throw new ShapeError(
+        `sampleInto: allowed is ${format(allowed.shape)}, expected [${V}] or [${B}, ${V}]`,
+      );
+    }
+  }
+  launch(kernel, 'sample', {
+    inputs: [logits, allowed ?? state.account],
+    outputs: [state.next, lengths, state.account, state.drawn, state.seen],
+    params: {
+      rows: B,
+      cols: V,
+      capacity: state.drawn.shape[1]!,
+      allowedRows: allowed?.rank === 2 ? B : 1,
+      ...checked,
+    },
+    constants: { MASKED: String(allowed !== undefined), LANES: lanesFor(logits.runtime) },
+    workgroups: B,
+    flops: 20 * logits.size,
+    fault: 'sampleInto: a row has no allowed token',
+  });
+}
+
+/** The options as the kernel takes them. @throws ConfigError for one out of its range. */
+export function checkSampling(options: SamplingOptions, V: number) {
+  const {
+    repetitionPenalty = 1,
+    temperature = 1,
+    topK = V,
+    topP = 1,
+    minP = 0,
+    ends = [],
+  } = options;
+  const fail = (name: string, value: number, expected: string): never => {
+    throw new ConfigError(`sampling: ${name} is ${value}, expected ${expected}`);
+  };
+  if (!(repetitionPenalty > 0 && repetitionPenalty < 1e6))
+    fail('repetitionPenalty', repetitionPenalty, 'a number above 0');
+  if (!(temperature >= 0 && temperature < 1e30))
+    fail('temperature', temperature, 'a number from 0 on');
+  if (!(Number.isInteger(topK) && topK >= 1)) fail('topK', topK, 'a whole number from 1 on');
+  if (!(topP >= 1e-6 && topP <= 1)) fail('topP', topP, 'a share in (0, 1]');
+  if (!(minP >= 0 && minP <= 1)) fail('minP', minP, 'a share in [0, 1]');
+  const stray = ends.find((id) => !(Number.isInteger(id) && id >= 0 && id < V));
+  if (stray !== undefined) fail('an end token', stray, `an id in 0 … ${V - 1}`);
+  if (ends.length > MOST_ENDS)
+    fail('the number of end tokens', ends.length, `at most ${MOST_ENDS}`);
+  const padded = Array.from({ length: MOST_ENDS }, (_, i) => ends[i] ?? -1);
+  return {
+    penalty: repetitionPenalty,
+    temperature,
+    topK: Math.min(topK, V),
+    topP,
+    minP,
+    ends: padded,
+  };
+}
