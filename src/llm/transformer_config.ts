@@ -60,7 +60,8 @@ export function checkConfig(config: TransformerConfig): void {
   if (heads % keyValueHeads !== 0)
     throw new ConfigError(`heads ${heads} is no multiple of keyValueHeads ${keyValueHeads}`);
   if (positions.startsWith('rope') && headSizeOf(config) % 2 !== 0) {
-    throw new ConfigError(`rope needs an even head size, got ${headSizeOf(config)}`);
+    const which = headSize === undefined ? 'width / heads' : 'headSize';
+    throw new ConfigError(`rope needs an even head size, got ${which} = ${headSizeOf(config)}`);
   }
   if (positions === 'sinusoidal' && width % 2 !== 0)
     throw new ConfigError(`sinusoidal positions need an even width, got ${width}`);
