@@ -3,6 +3,7 @@
 export { characterTokenizer, type Tokenizer } from '../text/characters.ts';
 export { decodeText } from '../text/corpus.ts';
 export { entropyRate, generateCorpus } from '../text/grammar.ts';
+export { type Beam, type BeamOptions, generateBeams } from './beam_search.ts';
 export { evaluateLoss } from './evaluate.ts';
 export { type Generated, type GenerateOptions, generate } from './generate.ts';
 export { KeyValueCache } from './key_value_cache.ts';

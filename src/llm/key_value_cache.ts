@@ -6,6 +6,7 @@ import { add } from '../ops/binary.ts';
 import { appendToCache, type CacheTensors } from '../ops/cache.ts';
 import { writeAt } from '../ops/copy.ts';
 import type { Device } from '../ops/device.ts';
+import { embedding } from '../ops/embedding.ts';
 import { reshape } from '../ops/view.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { headSizeOf, type TransformerConfig } from './transformer_config.ts';
@@ -72,6 +73,17 @@ export class KeyValueCache {
   advance(): void {
     using more = add(this.lengths, 1);
     writeAt(this.lengths, more, 0);
+  }
+
+  /** Row i becomes what row order[i] was. */
+  reorder(order: readonly number[]): void {
+    this.device.scope(() => {
+      const rows = this.device.tensor(Int32Array.from(order), { shape: [this.batch] });
+      for (const x of this.layers.flatMap(({ keys, values }) => [keys, values])) {
+        const flat = reshape(x, [this.batch, -1]);
+        writeAt(x, reshape(embedding(flat, rows), x.shape), 0);
+      }
+    });
   }
 
   /** Forgets all tokens. */
