@@ -12,7 +12,7 @@
 // A row belongs to a workgroup, or to a thread (lib/rows.wgsl). Logits over the binding limit come in blocks of
 // rows, from `firstRow` on; the tensors with one entry a row are bound whole.
 
-alias Element = f32;
+alias Element = f32;      // or a vector of four
 alias Target = i32;
 
 struct Params {
@@ -46,10 +46,6 @@ fn counts(target_of_row: Target) -> bool {
   return i32(target_of_row) != params.ignoreIndex && u32(target_of_row) < params.V;
 }
 
-fn four_logits(i: u32) -> vec4f {
-  return vec4f(f32(logits[i]), f32(logits[i + STEP]), f32(logits[i + 2u * STEP]), f32(logits[i + 3u * STEP]));
-}
-
 @compute @workgroup_size(LANES)
 fn rows(
   @builtin(workgroup_id) group: vec3u,
@@ -58,27 +54,24 @@ fn rows(
 ) {
   let row = row_of(group.x + group.y * groups.x, lane);
   let own = part_of_row(row, params.rows, params.V, 1u, lane);
-  var tops = vec4f(LOWEST);
-  var totals = vec4f(0);   // of the logits, for the smoothing
+  var exps = no_exps();
+  var totals = Floats(0);   // of the logits, for the smoothing
   for (var i = own.first; i < own.fours; i += 4u * STEP) {
-    let four = four_logits(i);
-    tops = max(tops, four);
-    totals += four;
+    let a = Floats(logits[i]);
+    let b = Floats(logits[i + STEP]);
+    let c = Floats(logits[i + 2u * STEP]);
+    let d = Floats(logits[i + 3u * STEP]);
+    exps = add_four_exps(exps, a, b, c, d);
+    totals += (a + b) + (c + d);
   }
-  var top = max_of_four(tops);
-  var total = sum_of_four(totals);
   for (var i = own.fours; i < own.end; i += STEP) {
-    top = max(top, f32(logits[i]));
-    total += f32(logits[i]);
+    exps = add_exp(exps, Floats(logits[i]));
+    totals += Floats(logits[i]);
   }
-  let row_top = row_max(top, lane);
-  let mean = row_sum(total, lane) / f32(params.V);
-
-  var sums = vec4f(0);
-  for (var i = own.first; i < own.fours; i += 4u * STEP) { sums += exp_nonpositive(four_logits(i) - row_top); }
-  var sum = sum_of_four(sums);
-  for (var i = own.fours; i < own.end; i += STEP) { sum += exp_safe(f32(logits[i]) - row_top); }
-  let row_log = log_safe(row_sum(sum, lane));
+  let found = row_exps(exps, lane);
+  let mean = row_sum(sum_of(vec4f(totals)), lane) / f32(params.V);
+  let row_top = found.x;
+  let row_log = log_safe(found.y);
   if (row >= params.rows || (!ROW_PER_THREAD && lane > 0u)) { return; }
 
   let at = params.firstRow + row;
@@ -91,7 +84,8 @@ fn rows(
       losses[at] = bitcast<f32>(not_a_number);
     } else if (row_top > LOWEST) {
       let s = params.labelSmoothing;
-      let logit = max(f32(logits[row * params.V + u32(label)]), LOWEST);
+      let i = row * params.V + u32(label);
+      let logit = max(vec4f(logits[i / FLOATS])[i % FLOATS], LOWEST);
       var value = (1f - s) * (row_log + (row_top - logit));
       if (s > 0f) { value += s * (row_log + (row_top - mean)); }
       losses[at] = value;
@@ -119,6 +113,16 @@ fn reduce(@builtin(local_invocation_index) lane: u32) {
   }
 }
 
+/// Of the row that backward works on.
+struct Slope { top: f32, log_sum: f32, scale: f32, target_at: u32 }
+
+fn store_slope(row: Slope, i: u32) {
+  let smooth_part = params.labelSmoothing / f32(params.V);
+  let from_target = Floats(f32(i32(FLOATS * i - row.target_at))) + PLACES;
+  let less = Floats(smooth_part) + select(Floats(0), Floats(1f - params.labelSmoothing), from_target == Floats(0));
+  dlogits[i] = Element(row.scale * (exp_nonpositive((Floats(logits[i]) - row.top) - row.log_sum) - less));
+}
+
 @compute @workgroup_size(LANES)
 fn backward(
   @builtin(workgroup_id) group: vec3u,
@@ -133,22 +137,12 @@ fn backward(
   let parts = saved_lse[at];
   let matters = counts(label) && parts.x > LOWEST;
   let scale = select(0f, saved_weight[0] * dy[at * params.dyStride], matters);
-  let smooth_part = params.labelSmoothing / f32(params.V);
+  let slope = Slope(parts.x, parts.y, scale, row * params.V + u32(label));
   for (var i = own.first; i < own.fours; i += 4u * STEP) {
-    let four = scale * (exp_nonpositive((four_logits(i) - parts.x) - parts.y) - smooth_part);
-    dlogits[i] = Element(four.x);
-    dlogits[i + STEP] = Element(four.y);
-    dlogits[i + 2u * STEP] = Element(four.z);
-    dlogits[i + 3u * STEP] = Element(four.w);
+    store_slope(slope, i);
+    store_slope(slope, i + STEP);
+    store_slope(slope, i + 2u * STEP);
+    store_slope(slope, i + 3u * STEP);
   }
-  for (var i = own.fours; i < own.end; i += STEP) {
-    dlogits[i] = Element(scale * (exp_safe((f32(logits[i]) - parts.x) - parts.y) - smooth_part));
-  }
-
-  // The target's element again, by the thread that wrote it.
-  if (matters && (ROW_PER_THREAD || lane == u32(label) % LANES)) {
-    let i = row * params.V + u32(label);
-    let hit = smooth_part + (1f - params.labelSmoothing);
-    dlogits[i] = Element(scale * (exp_safe((f32(logits[i]) - parts.x) - parts.y) - hit));
-  }
+  for (var i = own.fours; i < own.end; i += STEP) { store_slope(slope, i); }
 }

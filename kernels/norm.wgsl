@@ -7,9 +7,10 @@
 //   partials     of each block of rows: Σ dy x̂, and for the layer norm Σ dy
 //   *_parameters dweight, dbias = the sums over the blocks
 // Forward and backward: a workgroup owns a row, or a thread (lib/rows.wgsl). Partials: a thread owns a column of a
-// block. Parameters: a column. The gradient that has reached x by another way, `waiting`, is added to dx in passing.
+// block, or four. Parameters: the same of all blocks. The gradient that has reached x by another way, `waiting`, is
+// added to dx in passing.
 
-alias Element = f32;
+alias Element = f32;             // or a vector of four
 const CENTRED: bool = true;      // layer norm; false: RMS norm, and bias is a stand-in
 const WAITING: bool = false;     // whether waiting is bound; else its binding is a stand-in
 
@@ -35,27 +36,11 @@ struct Params {
 
 @group(0) @binding(1) var<storage, read> partials_dy: array<Element>;        // partials
 @group(0) @binding(2) var<storage, read> partials_stats: array<vec2f>;
-@group(0) @binding(3) var<storage, read_write> partial_sums: array<vec2f>;   // (blocks, C): dweight, dbias
+@group(0) @binding(3) var<storage, read_write> partial_sums: array<Floats>;  // (blocks, 2, C): dweight, dbias
 
-@group(0) @binding(0) var<storage, read> sums: array<vec2f>;                 // *_parameters
+@group(0) @binding(0) var<storage, read> sums: array<Floats>;                // *_parameters
 @group(0) @binding(1) var<storage, read_write> dweight: array<Element>;
 @group(0) @binding(2) var<storage, read_write> dbias: array<Element>;
-
-fn four_x(i: u32) -> vec4f {
-  return vec4f(f32(x[i]), f32(x[i + STEP]), f32(x[i + 2u * STEP]), f32(x[i + 3u * STEP]));
-}
-
-fn four_weights(c: u32) -> vec4f {
-  return vec4f(f32(weight[c]), f32(weight[c + STEP]), f32(weight[c + 2u * STEP]), f32(weight[c + 3u * STEP]));
-}
-
-fn four_biases(c: u32) -> vec4f {
-  return vec4f(f32(bias[c]), f32(bias[c + STEP]), f32(bias[c + 2u * STEP]), f32(bias[c + 3u * STEP]));
-}
-
-fn four_dy(i: u32) -> vec4f {
-  return vec4f(f32(dy[i]), f32(dy[i + STEP]), f32(dy[i + 2u * STEP]), f32(dy[i + 3u * STEP]));
-}
 
 @compute @workgroup_size(LANES)
 fn forward(
@@ -65,41 +50,26 @@ fn forward(
 ) {
   let row = row_of(group.x + group.y * groups.x, lane);
   let own = part_of_row(row, params.rows, params.C, 1u, lane);
-  let start = row * params.C;
+  let start = row * (params.C / FLOATS);
 
-  // The mean first, in a pass of its own, so that a large one costs no digits.
   var mean = 0f;
+  var power: f32;   // the variance, or the mean square
   if (CENTRED) {
-    var four = vec4f(0);
-    for (var i = own.first; i < own.fours; i += 4u * STEP) { four += four_x(i); }
-    var sum = sum_of_four(four);
-    for (var i = own.fours; i < own.end; i += STEP) { sum += f32(x[i]); }
-    mean = row_sum(sum, lane) / f32(params.C);
+    var moments = Moments();
+    for (var i = own.first; i < own.end; i += STEP) { moments = add_moment(moments, Floats(x[i])); }
+    let found = row_moments(moments, params.C, lane);
+    mean = found.x;
+    power = found.y;
+  } else {
+    var squares = Floats(0);
+    for (var i = own.first; i < own.end; i += STEP) { squares += Floats(x[i]) * Floats(x[i]); }
+    power = row_sum(sum_of(vec4f(squares)), lane) / f32(params.C);
   }
-  var squares = vec4f(0);
-  for (var i = own.first; i < own.fours; i += 4u * STEP) {
-    let centred = four_x(i) - mean;
-    squares += centred * centred;
-  }
-  var power = sum_of_four(squares);
-  for (var i = own.fours; i < own.end; i += STEP) {
-    let centred = f32(x[i]) - mean;
-    power += centred * centred;
-  }
-  let variance = row_sum(power, lane) / f32(params.C);
-  let rstd = 1f / sqrt_precise(variance + params.eps);
+  let rstd = 1f / sqrt_precise(power + params.eps);
 
-  for (var i = own.first; i < own.fours; i += 4u * STEP) {
-    var four = (four_x(i) - mean) * rstd * four_weights(i - start);
-    if (CENTRED) { four += four_biases(i - start); }
-    y[i] = Element(four.x);
-    y[i + STEP] = Element(four.y);
-    y[i + 2u * STEP] = Element(four.z);
-    y[i + 3u * STEP] = Element(four.w);
-  }
-  for (var i = own.fours; i < own.end; i += STEP) {
-    var value = (f32(x[i]) - mean) * rstd * f32(weight[i - start]);
-    if (CENTRED) { value += f32(bias[i - start]); }
+  for (var i = own.first; i < own.end; i += STEP) {
+    var value = (Floats(x[i]) - mean) * rstd * Floats(weight[i - start]);
+    if (CENTRED) { value += Floats(bias[i - start]); }
     y[i] = Element(value);
   }
   if (row < params.rows && (ROW_PER_THREAD || lane == 0u)) { stats[row] = vec2f(mean, rstd); }
@@ -113,43 +83,26 @@ fn backward(
 ) {
   let row = row_of(group.x + group.y * groups.x, lane);
   let own = part_of_row(row, params.rows, params.C, 1u, lane);
-  let start = row * params.C;
+  let start = row * (params.C / FLOATS);
   let mean = saved_stats[min(row, params.rows - 1u)].x;
   let rstd = saved_stats[min(row, params.rows - 1u)].y;
 
-  var sums_g = vec4f(0);
-  var sums_gx = vec4f(0);
-  for (var i = own.first; i < own.fours; i += 4u * STEP) {
-    let g = four_dy(i) * four_weights(i - start);
+  var sums_g = Floats(0);
+  var sums_gx = Floats(0);
+  for (var i = own.first; i < own.end; i += STEP) {
+    let g = Floats(dy[i]) * Floats(weight[i - start]);
     sums_g += g;
-    sums_gx += g * (four_x(i) - mean);
-  }
-  var sum_g = sum_of_four(sums_g);
-  var sum_gx = sum_of_four(sums_gx);
-  for (var i = own.fours; i < own.end; i += STEP) {
-    let g = f32(dy[i]) * f32(weight[i - start]);
-    sum_g += g;
-    sum_gx += g * (f32(x[i]) - mean);
+    sums_gx += g * (Floats(x[i]) - mean);
   }
   var mean_g = 0f;
-  if (CENTRED) { mean_g = row_sum(sum_g, lane) / f32(params.C); }
-  let mean_gx = row_sum(sum_gx * rstd, lane) / f32(params.C);
+  if (CENTRED) { mean_g = row_sum(sum_of(vec4f(sums_g)), lane) / f32(params.C); }
+  let mean_gx = row_sum(sum_of(vec4f(sums_gx)) * rstd, lane) / f32(params.C);
 
-  for (var i = own.first; i < own.fours; i += 4u * STEP) {
-    let normalised = (four_x(i) - mean) * rstd;
-    var four = rstd * (four_dy(i) * four_weights(i - start) - mean_g - normalised * mean_gx);
-    if (WAITING) {
-      four += vec4f(f32(waiting[i]), f32(waiting[i + STEP]), f32(waiting[i + 2u * STEP]), f32(waiting[i + 3u * STEP]));
-    }
-    dx[i] = Element(four.x);
-    dx[i + STEP] = Element(four.y);
-    dx[i + 2u * STEP] = Element(four.z);
-    dx[i + 3u * STEP] = Element(four.w);
-  }
-  for (var i = own.fours; i < own.end; i += STEP) {
-    let normalised = (f32(x[i]) - mean) * rstd;
-    var value = rstd * (f32(dy[i]) * f32(weight[i - start]) - mean_g - normalised * mean_gx);
-    if (WAITING) { value += f32(waiting[i]); }
+  for (var i = own.first; i < own.end; i += STEP) {
+    let normalised = (Floats(x[i]) - mean) * rstd;
+    let g = Floats(dy[i]) * Floats(weight[i - start]);
+    var value = rstd * (g - mean_g - normalised * mean_gx);
+    if (WAITING) { value += Floats(waiting[i]); }
     dx[i] = Element(value);
   }
 }
@@ -160,25 +113,32 @@ fn partials(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let strips = (params.C + 63u) / 64u;
+  let columns = params.C / FLOATS;
+  let strips = (columns + 63u) / 64u;
   let linear = group.x + group.y * groups.x;
   let block = linear / strips;
   let c = linear % strips * 64u + lane;
-  if (block >= params.blocks || c >= params.C) { return; }
+  if (block >= params.blocks || c >= columns) { return; }
   let first = block * params.blockRows;
   let end = min(first + params.blockRows, params.rows);
-  var sum = vec2f(0);
+  var sum_weight = Floats(0);
+  var sum_bias = Floats(0);
   for (var row = first; row < end; row++) {
-    let i = row * params.C + c;
-    let normalised = (f32(x[i]) - partials_stats[row].x) * partials_stats[row].y;
-    sum += f32(partials_dy[i]) * vec2f(normalised, 1f);
+    let i = row * columns + c;
+    let row_stats = partials_stats[row];
+    let dy = Floats(partials_dy[i]);
+    sum_weight += dy * ((Floats(x[i]) - row_stats.x) * row_stats.y);
+    if (CENTRED) { sum_bias += dy; }
   }
-  partial_sums[block * params.C + c] = sum;
+  partial_sums[2u * block * columns + c] = sum_weight;
+  if (CENTRED) { partial_sums[(2u * block + 1u) * columns + c] = sum_bias; }
 }
 
-fn column_sum(c: u32) -> vec2f {
-  var sum = vec2f(0);
-  for (var block = 0u; block < params.blocks; block++) { sum += sums[block * params.C + c]; }
+/// Σ over the blocks, of dweight (which = 0) or dbias (1).
+fn column_sum(which: u32, c: u32) -> Floats {
+  let columns = params.C / FLOATS;
+  var sum = Floats(0);
+  for (var block = 0u; block < params.blocks; block++) { sum += sums[(2u * block + which) * columns + c]; }
   return sum;
 }
 
@@ -189,10 +149,9 @@ fn layer_parameters(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let c = (group.x + group.y * groups.x) * 64u + lane;
-  if (c >= params.C) { return; }
-  let total = column_sum(c);
-  dweight[c] = Element(total.x);
-  dbias[c] = Element(total.y);
+  if (c >= params.C / FLOATS) { return; }
+  dweight[c] = Element(column_sum(0u, c));
+  dbias[c] = Element(column_sum(1u, c));
 }
 
 @compute @workgroup_size(64)
@@ -202,5 +161,5 @@ fn rms_parameters(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let c = (group.x + group.y * groups.x) * 64u + lane;
-  if (c < params.C) { dweight[c] = Element(column_sum(c).x); }
+  if (c < params.C / FLOATS) { dweight[c] = Element(column_sum(0u, c)); }
 }

@@ -40,13 +40,6 @@ fn exp_safe(x: f32) -> f32 {
   return select(select(scaled, LARGEST, x > 88.72283f), 0.0, x < -87.33654f);
 }
 
-/// e^x of four x <= 0, where the absolute error counts: weights beside a largest one of 1. WGSL's exp may be off by
-/// 3 + 2|x| ULP, which e^x outweighs: 2.1e-7 at most, at a third of exp_safe's work. Exactly 0 below -87.336, for
-/// -infinity too.
-fn exp_nonpositive(x: vec4f) -> vec4f {
-  return select(exp(x), vec4f(0), x < vec4f(-87.33654f));
-}
-
 /// ln(1 + f) for 1/sqrt(2) <= 1 + f <= 2. Relative error 1.2e-7.
 fn log1p_reduced(f: f32) -> f32 {
   // ln(1 + f) = 2 atanh(s) = 2s + s^3 P(s^2), s = f / (2 + f); and 2s = f - s f, which keeps the first term exact

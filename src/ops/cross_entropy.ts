@@ -8,7 +8,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { full } from './copy.ts';
 import { allocate, expectDType, kernelFile, launch } from './launch.ts';
 import { type RowBlock, rowBlocks } from './row_blocks.ts';
-import { rowsAlong } from './rows.ts';
+import { rowVectorsAlong } from './rows.ts';
 
 const kernel = kernelFile('cross_entropy', source);
 
@@ -89,12 +89,12 @@ export function blockLosses(
   { losses, lse }: RowLosses,
   settings: Settings,
 ): void {
-  const { workgroups, constants } = rowsAlong(op, logits, 1);
+  const { workgroups, constants } = rowVectorsAlong(op, logits, 1);
   launch(kernel, 'rows', {
     inputs: [logits, targets],
     outputs: [losses, lse],
     params: { ...UNUSED, ...settings, rows: count, firstRow: first },
-    constants: { Element: logits.dtype, Target: targets.dtype, ...constants },
+    constants: { Target: targets.dtype, ...constants },
     workgroups,
     flops: 16 * logits.size,
     fault: `${op}: a target is out of range [0, ${settings.V})`,
@@ -145,12 +145,12 @@ export function blockGradient(
   { targets, lse, dy, weight }: Upstream,
   settings: Settings,
 ): void {
-  const { workgroups, constants } = rowsAlong('crossEntropy', logits, 1);
+  const { workgroups, constants } = rowVectorsAlong('crossEntropy', logits, 1);
   launch(kernel, 'backward', {
     inputs: [logits, targets, lse, dy, weight],
     outputs: [dlogits],
     params: { ...UNUSED, ...settings, rows: count, firstRow: first, dyStride: dy.size > 1 ? 1 : 0 },
-    constants: { Element: logits.dtype, Target: targets.dtype, ...constants },
+    constants: { Target: targets.dtype, ...constants },
     workgroups,
     flops: 16 * logits.size,
   });

@@ -10,7 +10,7 @@ import { add, mul, pow, sub } from './binary.ts';
 import { full } from './copy.ts';
 import { allocate, expectDType, expectShape, groupsFor, kernelFile, launch } from './launch.ts';
 import { mean, sumTo } from './reduce.ts';
-import { rowsAlong } from './rows.ts';
+import { rowVectorsAlong } from './rows.ts';
 import { square } from './unary.ts';
 
 const kernel = kernelFile('norm', source);
@@ -84,14 +84,14 @@ export function addRmsNorm(
 /** `parameters`: weight, and the layer norm's bias, which tells it from the RMS norm. */
 function norm(name: string, x: Tensor, parameters: readonly Tensor[], eps: number): Tensor {
   check(name, x, parameters);
-  const { rows, cols, workgroups, constants } = rowsAlong(name, x, -1);
+  const { rows, cols, workgroups, constants } = rowVectorsAlong(name, x, -1);
   const y = allocate(x.runtime, x.shape, x.dtype);
   using stats = allocate(x.runtime, [rows, 2], 'f32');
   launch(kernel, 'forward', {
     inputs: [x, parameters[0]!, parameters.at(-1)!],
     outputs: [y, stats],
     params: { rows, C: cols, eps, blockRows: 0, blocks: 0 },
-    constants: { ...constants, ...variantOf(x, parameters) },
+    constants: { ...constants, ...variantOf(parameters) },
     workgroups: x.size > 0 ? workgroups : 0,
     flops: 8 * x.size,
   });
@@ -109,14 +109,14 @@ function addNorm(
   check(name, x, parameters);
   expectShape(name, 'residual', residual, x.shape);
   expectDType(name, 'residual', residual, x.dtype);
-  const { rows, cols, workgroups, constants } = rowsAlong(name, x, -1);
+  const { rows, cols, workgroups, constants } = rowVectorsAlong(name, x, -1);
   const [sum, y] = [0, 1].map(() => allocate(x.runtime, x.shape, x.dtype)) as [Tensor, Tensor];
   using stats = allocate(x.runtime, [rows, 2], 'f32');
   launch(addKernel, 'forward', {
     inputs: [x, residual, parameters[0]!, parameters.at(-1)!],
     outputs: [sum, y, stats],
     params: { rows, C: cols, eps },
-    constants: { ...constants, ...variantOf(x, parameters) },
+    constants: { ...constants, ...variantOf(parameters) },
     workgroups: x.size > 0 ? workgroups : 0,
     flops: 9 * x.size,
   });
@@ -161,7 +161,7 @@ function recordNorm(
       return [
         wanted[0] ? inputGradient(name, dy, x0!, rest, savedStats, take(0)) : null,
         ...(wanted[1] || wanted[2]
-          ? parameterGradients(dy, x0!, rest, savedStats)
+          ? parameterGradients(name, dy, x0!, rest, savedStats)
           : parameters.map(() => null)),
       ];
     },
@@ -177,7 +177,7 @@ function inputGradient(
   stats: Tensor,
   waiting: Tensor | null,
 ): Tensor {
-  const { rows, cols, workgroups, constants } = rowsAlong(name, x, -1);
+  const { rows, cols, workgroups, constants } = rowVectorsAlong(name, x, -1);
   const dx = allocate(x.runtime, x.shape, x.dtype);
   launch(kernel, 'backward', {
     inputs: [x, parameters[0]!, dy, stats, waiting ?? dy],
@@ -185,7 +185,7 @@ function inputGradient(
     params: { rows, C: cols, eps: 0, blockRows: 0, blocks: 0 },
     constants: {
       ...constants,
-      ...variantOf(x, parameters),
+      ...variantOf(parameters),
       WAITING: String(waiting !== null),
     },
     workgroups,
@@ -196,24 +196,25 @@ function inputGradient(
 
 /** In two stages, each of about √rows steps: the same order of additions on every run. */
 function parameterGradients(
+  name: string,
   dy: Tensor,
   x: Tensor,
   parameters: readonly Tensor[],
   stats: Tensor,
 ): Tensor[] {
   const { runtime, dtype } = x;
-  const C = x.shape.at(-1)!;
-  const rows = x.size / C;
+  const { rows, cols: C, width, constants: ofRows } = rowVectorsAlong(name, x, -1);
+  const constants = { ...ofRows, ...variantOf(parameters) };
   const blockRows = Math.max(16, Math.ceil(Math.sqrt(rows)));
   const blocks = Math.ceil(rows / blockRows);
   const params = { rows, C, eps: 0, blockRows, blocks };
-  using sums = allocate(runtime, [blocks, C, 2], 'f32');
+  using sums = allocate(runtime, [blocks, 2, C], 'f32');
   launch(kernel, 'partials', {
     inputs: [x, dy, stats],
     outputs: [sums],
     params,
-    constants: { Element: dtype },
-    workgroups: blocks * groupsFor(C),
+    constants,
+    workgroups: blocks * groupsFor(C / width),
     flops: 5 * x.size,
   });
   const gradients = parameters.map(() => allocate(runtime, [C], dtype));
@@ -221,8 +222,8 @@ function parameterGradients(
     inputs: [sums],
     outputs: gradients,
     params,
-    constants: { Element: dtype },
-    workgroups: groupsFor(C),
+    constants,
+    workgroups: groupsFor(C / width),
     flops: 2 * sums.size,
   });
   return gradients;
@@ -246,8 +247,8 @@ function composedGradients(
   return [mul(rstd, sub(across, mean(g, perRow))), dweight, sumTo(dy, weight.shape)];
 }
 
-function variantOf(x: Tensor, parameters: readonly Tensor[]): Constants {
-  return { Element: x.dtype, CENTRED: String(parameters.length === 2) };
+function variantOf(parameters: readonly Tensor[]): Constants {
+  return { CENTRED: String(parameters.length === 2) };
 }
 
 function check(name: string, x: Tensor, parameters: readonly Tensor[]): void {

@@ -41,3 +41,19 @@ export function rowsAlong(op: string, x: Tensor, axis: number): Rows {
     constants: { ROW_PER_THREAD: String(perThread), LANES: threads },
   };
 }
+
+/** Rows that a kernel reads in vectors: of four elements where these are adjacent and fill them, else of one. */
+export interface RowVectors extends Rows {
+  readonly width: 1 | 4;
+}
+
+/** Rows of x along `axis`; `constants` also has the kernel's Element. @throws ShapeError as `rowsAlong`. */
+export function rowVectorsAlong(op: string, x: Tensor, axis: number): RowVectors {
+  const along = rowsAlong(op, x, axis);
+  const { constants } = along;
+  if (along.inner > 1 || along.cols % 4 !== 0) {
+    return { ...along, width: 1, constants: { ...constants, Element: x.dtype } };
+  }
+  const fours = { Floats: 'vec4f', FLOATS: 4, PLACES: 'vec4f(0f, 1f, 2f, 3f)' };
+  return { ...along, width: 4, constants: { ...constants, ...fours, Element: `vec4<${x.dtype}>` } };
+}

@@ -6,7 +6,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { mul, sub } from './binary.ts';
 import { allocate, expectDType, kernelFile, launch } from './launch.ts';
 import { sum } from './reduce.ts';
-import { rowsAlong } from './rows.ts';
+import { rowVectorsAlong } from './rows.ts';
 import { exp } from './unary.ts';
 
 const kernel = kernelFile('softmax', source);
@@ -42,7 +42,7 @@ function along(
   derivative: (dy: Tensor, y: Tensor, axis: number) => Tensor,
 ): Tensor {
   expectDType(name, 'x', x, 'f32', 'f16');
-  const { axis: at, rows, cols, inner, workgroups, constants } = rowsAlong(name, x, axis);
+  const { axis: at, rows, cols, inner, workgroups, constants } = rowVectorsAlong(name, x, axis);
   const run = (entry: 'forward' | 'backward', inputs: Tensor[]): Tensor => {
     const result = allocate(x.runtime, x.shape, x.dtype);
     launch(kernel, entry, {
@@ -50,7 +50,6 @@ function along(
       outputs: [result],
       params: { rows, cols, inner },
       constants: {
-        Element: x.dtype,
         LOG: String(name === 'logSoftmax'),
         ...constants,
       },
