@@ -60,17 +60,33 @@ fn backward(
   let row = row_of(group.x + group.y * groups.x, lane);
   let own = part_of_row(row, params.rows, params.cols, params.inner, lane);
   var sums = Floats(0);
-  for (var i = own.first; i < own.end; i += own.step) {
-    if (LOG) { sums += Floats(dy[i]); } else { sums += Floats(dy[i]) * Floats(saved_y[i]); }
+  for (var i = own.first; i < own.fours; i += 4u * own.step) {
+    let j = i + 2u * own.step;
+    sums += (weighted_dy(i) + weighted_dy(i + own.step)) + (weighted_dy(j) + weighted_dy(j + own.step));
   }
+  for (var i = own.fours; i < own.end; i += own.step) { sums += weighted_dy(i); }
   let sum = row_sum(sum_of(vec4f(sums)), lane);
 
-  for (var i = own.first; i < own.end; i += own.step) {
-    let value = Floats(saved_y[i]);
-    if (LOG) {
-      dx[i] = Element(Floats(dy[i]) - exp_nonpositive(value) * sum);
-    } else {
-      dx[i] = Element(value * (Floats(dy[i]) - sum));
-    }
+  for (var i = own.first; i < own.fours; i += 4u * own.step) {
+    store_dx(i, sum);
+    store_dx(i + own.step, sum);
+    store_dx(i + 2u * own.step, sum);
+    store_dx(i + 3u * own.step, sum);
+  }
+  for (var i = own.fours; i < own.end; i += own.step) { store_dx(i, sum); }
+}
+
+fn weighted_dy(i: u32) -> Floats {
+  if (LOG) { return Floats(dy[i]); }
+  return Floats(dy[i]) * Floats(saved_y[i]);
+}
+
+fn store_dx(i: u32, sum: f32) {
+  let slope = Floats(dy[i]);
+  let value = Floats(saved_y[i]);
+  if (LOG) {
+    dx[i] = Element(slope - exp_nonpositive(value) * sum);
+  } else {
+    dx[i] = Element(value * (slope - sum));
   }
 }

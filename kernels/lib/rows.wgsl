@@ -9,9 +9,9 @@
 // switch: there a thread per row is two to three times as fast (softmax of 4096 x 512, lavapipe). A load costs them
 // more than an exponential, and a vector's load less than half of its elements' four.
 
-alias Floats = f32;                 // or vec4f
-const FLOATS: u32 = 1u;             // components of a Floats
-const PLACES: Floats = 0f;      // the number of each component; vec4f(0f, 1f, 2f, 3f)
+alias Floats = f32;           // or vec4f
+const FLOATS: u32 = 1u;       // components of a Floats
+const PLACES: Floats = 0f;    // the place of each; vec4f(0f, 1f, 2f, 3f)
 const ROW_PER_THREAD: bool = false;
 
 /// From one of a thread's vectors to its next, in a row whose elements are adjacent.
