@@ -13,16 +13,20 @@
 //   value_sums, finish                   the value's terms and their sums; the means
 //   logits_backward                      a thread takes elements of dlogits, or samples
 //   log_probs_backward                   a thread takes samples
-// Sums are taken in two stages and fixed order. `terms` holds planes of N values, which the later kernels need of the
-// samples, and behind them the sums of each workgroup.
+// Sums are taken in two stages and fixed order. `terms` holds a vector per sample of what the later kernels need of it,
+// behind them the sums of each workgroup, and then d valueLoss / d V of four samples a vector.
 
 const MASKED: bool = false;           // whether mask is bound; else its binding is a stand-in
 const ACTION_MASKED: bool = false;    // whether actionMask is bound
 const CLIP_VALUES: bool = false;
+const ACTIONS: u32 = 1u;              // A; known when compiling, so that the loops over short rows unroll
+const WIDTH: u32 = 1u;                // logits read at once: 4 where A is a multiple of it
+alias Logits = array<f32, 1>;         // so many; vec4f
+alias Allowed = array<u32, 1>;        // and of actionMask; vec4u
+const VECTORS: u32 = ACTIONS / WIDTH; // of a row
 
 struct Params {
   samples: u32,       // N
-  actions: u32,       // A
   perThread: u32,     // samples of a thread, or of a workgroup
   groups: u32,        // workgroups of the policy's kernel
   valueGroups: u32,   // workgroups of value_sums
@@ -34,13 +38,18 @@ struct Params {
 }
 @group(1) @binding(0) var<uniform> params: Params;
 
-const WEIGHT = 0u;       // planes of terms: 1 where the sample counts, else 0
-const D_LOG_PROB = 1u;   // d policyLoss / d log π(action)
-const D_VALUE = 2u;      // d valueLoss / d V
-const ENTROPY = 3u;      // from here on of logits only
-const TOP = 4u;          // log π = logit - top - logSum
-const LOG_SUM = 5u;
-const PLANES = 6u;
+/// The vector of a sample; all but dLogProb and the mark of logSum of logits only.
+struct Sample {
+  dLogProb: f32,      // d policyLoss / d log π(action)
+  entropy: f32,
+  top: f32,           // log π = logit - top - logSum
+  logSum: f32,        // UNCOUNTED where the sample does not count
+}
+const UNCOUNTED: f32 = -1.0;
+
+fn sample_of(term: vec4f) -> Sample {
+  return Sample(term.x, term.y, term.z, term.w);
+}
 
 struct Metrics {
   policyLoss: f32,
@@ -56,27 +65,27 @@ struct Metrics {
 @group(0) @binding(0) var<storage, read> oldLogProbs: array<f32>;  // (N)
 @group(0) @binding(1) var<storage, read> advantages: array<f32>;   // (N)
 @group(0) @binding(2) var<storage, read> mask: array<u32>;         // (N)
-@group(0) @binding(3) var<storage, read> logits: array<f32>;       // (N, A)
+@group(0) @binding(3) var<storage, read> logits: array<Logits>;    // (N, A)
 @group(0) @binding(4) var<storage, read> actions: array<u32>;      // (N)
-@group(0) @binding(5) var<storage, read> actionMask: array<u32>;   // (N, A)
-@group(0) @binding(6) var<storage, read_write> terms_of_logits: array<f32>;
+@group(0) @binding(5) var<storage, read> actionMask: array<Allowed>;   // (N, A)
+@group(0) @binding(6) var<storage, read_write> terms_of_logits: array<vec4f>;
 @group(0) @binding(7) var<storage, read_write> fault: array<u32>;
 
 @group(0) @binding(3) var<storage, read> logProbs: array<f32>;     // (N)
 @group(0) @binding(4) var<storage, read> entropies: array<f32>;    // (N)
-@group(0) @binding(5) var<storage, read_write> terms_of_log_probs: array<f32>;
+@group(0) @binding(5) var<storage, read_write> terms_of_log_probs: array<vec4f>;
 
-/// Where a plane of terms has sample n.
-fn place(plane: u32, n: u32) -> u32 {
-  return plane * params.samples + n;
-}
-
-/// Where the policy's four sums of a workgroup stand, and the value's two.
+/// Where the sums of a workgroup stand in terms: the policy's, the value's.
 fn policy_sums_at(group: u32) -> u32 {
-  return PLANES * params.samples + 4u * group;
+  return params.samples + group;
 }
 fn value_sums_at(group: u32) -> u32 {
-  return policy_sums_at(params.groups) + 2u * group;
+  return policy_sums_at(params.groups) + group;
+}
+
+/// The vector in which d valueLoss / d V of sample n stands, as component n % 4.
+fn value_slope_at(n: u32) -> u32 {
+  return value_sums_at(params.valueGroups) + n / 4u;
 }
 
 /// Masks are of any type: all bits but a float's sign are 0 in its zero.
@@ -84,10 +93,14 @@ fn is_set(bits: u32) -> bool {
   return (bits << 1u) != 0u;
 }
 
-/// The logit, finite; LOWEST where the action is not allowed.
-fn allowed_logit(i: u32) -> f32 {
-  if (ACTION_MASKED && !is_set(actionMask[i])) { return LOWEST; }
-  return max(logits[i], LOWEST);
+/// The logits from i WIDTH on, finite; LOWEST where the action is not allowed, and beyond WIDTH.
+fn allowed_logits(i: u32) -> vec4f {
+  var found = logits[i];
+  var row = vec4f(LOWEST);
+  for (var c = 0u; c < WIDTH; c++) {
+    if (!ACTION_MASKED || is_set(actionMask[i][c])) { row[c] = max(found[c], LOWEST); }
+  }
+  return row;
 }
 
 /// (r - 1) - log r; its series near r = 1, where the difference cancels.
@@ -128,51 +141,43 @@ fn from_logits(
   var sums = vec4f(0);
   for (var step = 0u; step < params.perThread; step++) {
     let n = row_of(workgroup * params.perThread + step, lane);
-    let begin = n * params.actions;
-    let width = select(0u, params.actions, n < params.samples);
+    let begin = n * VECTORS;
+    let width = select(0u, VECTORS, n < params.samples);
 
-    var top = LOWEST;
-    for (var a = first; a < width; a += STEP) { top = max(top, allowed_logit(begin + a)); }
-    top = row_max(top, lane);
+    var highest = vec4f(LOWEST);
+    for (var a = first; a < width; a += STEP) { highest = max(highest, allowed_logits(begin + a)); }
+    let top = row_max(max_of_four(highest), lane);
 
     // d = logit - top:  H = log Σ e^d - Σ d e^d / Σ e^d, two terms of one sign
-    var sum = 0f;
-    var weighted = 0f;
+    var sumsOfE = vec4f(0);
+    var sumsOfDE = vec4f(0);
     for (var a = first; a < width; a += STEP) {
-      let logit = allowed_logit(begin + a);
-      if (logit > LOWEST) {
-        let d = max(logit - top, -100.0);
-        let e = exp_safe(d);
-        sum += e;
-        weighted += d * e;
-      }
+      let row = allowed_logits(begin + a);
+      let d = max(row - top, vec4f(-100.0));
+      let e = select(exp_nonpositive(d), vec4f(0), row == vec4f(LOWEST));
+      sumsOfE += e;
+      sumsOfDE += d * e;
     }
-    sum = row_sum(sum, lane);
-    weighted = row_sum(weighted, lane);
+    let sum = row_sum(sum_of_four(sumsOfE), lane);
+    let weighted = row_sum(sum_of_four(sumsOfDE), lane);
     if (n < params.samples && first == 0u) {
       // A row without an allowed action (sum = 0) has log π = 0 and H = 0.
       let logSum = log_precise(max(sum, 1.0));
       let entropy = logSum - weighted / max(sum, 1.0);
       let action = actions[n];
-      let known = action < params.actions;
-      let logit = allowed_logit(begin + select(0u, action, known));
+      let known = action < ACTIONS;
+      let near = select(0u, action, known);
+      let logit = allowed_logits(begin + near / WIDTH)[near % WIDTH];
       let logProb = select(0.0, logit - top - logSum, sum > 0.0);
       let policy = policy_terms(n, logProb, entropy);
       let counted = is_counted(n);
       if (counted && !known && fault[0] == 0u) { fault[0] = params.fault; }
       if (counted && known) { sums += policy.sums; }
-      terms_of_logits[place(WEIGHT, n)] = select(0.0, 1.0, counted && known);
-      terms_of_logits[place(D_LOG_PROB, n)] = policy.dLogProb;
-      terms_of_logits[place(ENTROPY, n)] = entropy;
-      terms_of_logits[place(TOP, n)] = top;
-      terms_of_logits[place(LOG_SUM, n)] = logSum;
+      terms_of_logits[n] = vec4f(policy.dLogProb, entropy, top, select(UNCOUNTED, logSum, counted && known));
     }
   }
   sums = workgroup_sum_of_fours(sums, lane);
-  if (lane == 0u && workgroup < params.groups) {
-    let at = policy_sums_at(workgroup);
-    for (var i = 0u; i < 4u; i++) { terms_of_logits[at + i] = sums[i]; }
-  }
+  if (lane == 0u && workgroup < params.groups) { terms_of_logits[policy_sums_at(workgroup)] = sums; }
 }
 
 @compute @workgroup_size(LANES)
@@ -189,14 +194,10 @@ fn from_log_probs(
     let policy = policy_terms(n, logProbs[n], entropies[n]);
     let counted = is_counted(n);
     if (counted) { sums += policy.sums; }
-    terms_of_log_probs[place(WEIGHT, n)] = select(0.0, 1.0, counted);
-    terms_of_log_probs[place(D_LOG_PROB, n)] = policy.dLogProb;
+    terms_of_log_probs[n] = vec4f(policy.dLogProb, 0.0, 0.0, select(UNCOUNTED, 0.0, counted));
   }
   sums = workgroup_sum_of_fours(sums, lane);
-  if (lane == 0u && workgroup < params.groups) {
-    let at = policy_sums_at(workgroup);
-    for (var i = 0u; i < 4u; i++) { terms_of_log_probs[at + i] = sums[i]; }
-  }
+  if (lane == 0u && workgroup < params.groups) { terms_of_log_probs[policy_sums_at(workgroup)] = sums; }
 }
 
 // ---- the value's terms, and the means
@@ -204,9 +205,9 @@ fn from_log_probs(
 @group(0) @binding(0) var<storage, read> values: array<f32>;       // (N)
 @group(0) @binding(1) var<storage, read> returns: array<f32>;      // (N)
 @group(0) @binding(2) var<storage, read> oldValues: array<f32>;    // (N)
-@group(0) @binding(3) var<storage, read_write> terms: array<f32>;
+@group(0) @binding(3) var<storage, read_write> terms: array<vec4f>;
 
-@group(0) @binding(0) var<storage, read> all_terms: array<f32>;
+@group(0) @binding(0) var<storage, read> all_terms: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> loss: array<f32>;       // ()
 @group(0) @binding(2) var<storage, read_write> metrics: array<Metrics>;
 
@@ -238,29 +239,19 @@ fn value_sums(
   let end = min(begin + params.perThread * LANES, params.samples);
   for (var n = begin + lane; n < end; n += LANES) {
     let value = value_terms(n);
-    terms[place(D_VALUE, n)] = value.y;
-    if (terms[place(WEIGHT, n)] > 0.0) { sums += vec4f(1.0, value.x, 0.0, 0.0); }
+    terms[value_slope_at(n)][n % 4u] = value.y;
+    if (sample_of(terms[n]).logSum != UNCOUNTED) { sums += vec4f(1.0, value.x, 0.0, 0.0); }
   }
   sums = workgroup_sum_of_fours(sums, lane);
-  if (lane == 0u && workgroup < params.valueGroups) {
-    let at = value_sums_at(workgroup);
-    terms[at] = sums.x;
-    terms[at + 1u] = sums.y;
-  }
+  if (lane == 0u && workgroup < params.valueGroups) { terms[value_sums_at(workgroup)] = sums; }
 }
 
 @compute @workgroup_size(LANES)
 fn finish(@builtin(local_invocation_index) lane: u32) {
   var policy = vec4f(0);
   var value = vec4f(0);
-  for (var group = lane; group < params.groups; group += LANES) {
-    let at = policy_sums_at(group);
-    policy += vec4f(all_terms[at], all_terms[at + 1u], all_terms[at + 2u], all_terms[at + 3u]);
-  }
-  for (var group = lane; group < params.valueGroups; group += LANES) {
-    let at = value_sums_at(group);
-    value += vec4f(all_terms[at], all_terms[at + 1u], 0.0, 0.0);
-  }
+  for (var group = lane; group < params.groups; group += LANES) { policy += all_terms[policy_sums_at(group)]; }
+  for (var group = lane; group < params.valueGroups; group += LANES) { value += all_terms[value_sums_at(group)]; }
   policy = workgroup_sum_of_fours(policy, lane);
   value = workgroup_sum_of_fours(value, lane);
   if (lane != 0u) { return; }
@@ -274,10 +265,10 @@ fn finish(@builtin(local_invocation_index) lane: u32) {
 
 // ---- the gradients; logits, actions and actionMask are bound as above
 
-@group(0) @binding(0) var<storage, read> saved: array<f32>;                   // terms
+@group(0) @binding(0) var<storage, read> saved: array<vec4f>;                   // terms
 @group(0) @binding(1) var<storage, read> found: array<Metrics>;
 @group(0) @binding(2) var<storage, read> dy: array<f32>;                    // (): gradient of the objective by loss
-@group(0) @binding(6) var<storage, read_write> dlogits: array<f32>;         // (N, A)
+@group(0) @binding(6) var<storage, read_write> dlogits: array<Logits>;      // (N, A)
 @group(0) @binding(7) var<storage, read_write> dvaluesOfLogits: array<f32>; // (N)
 
 @group(0) @binding(3) var<storage, read_write> dlogProbs: array<f32>;       // (N)
@@ -285,8 +276,8 @@ fn finish(@builtin(local_invocation_index) lane: u32) {
 @group(0) @binding(5) var<storage, read_write> dvalues: array<f32>;         // (N)
 
 /// What a sample's gradients are multiplied by; 0 where it does not count, whatever they are.
-fn share_of(n: u32) -> f32 {
-  return select(0.0, found[0].share * dy[0], saved[place(WEIGHT, n)] > 0.0);
+fn share_of(sample: Sample, scale: f32) -> f32 {
+  return select(0.0, scale, sample.logSum != UNCOUNTED);
 }
 
 fn scaled(x: f32, share: f32) -> f32 {
@@ -299,31 +290,28 @@ fn logits_backward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let width = select(1u, params.actions, ROW_PER_THREAD);   // elements that a thread takes at once
-  let span = span_of(group, groups, lane, params.samples * params.actions / width);
+  let taken = select(1u, VECTORS, ROW_PER_THREAD);   // of the row's vectors, by a thread at once
+  let span = span_of(group, groups, lane, params.samples * VECTORS / taken);
+  let scale = found[0].share * dy[0];
   for (var at = span.first; at < span.end; at += SPAN_THREADS) {
-    let begin = at * width;
-    let n = begin / params.actions;
-    let share = share_of(n);
-    let dLogProb = saved[place(D_LOG_PROB, n)];
-    let entropy = saved[place(ENTROPY, n)];
-    let top = saved[place(TOP, n)];
-    let logSum = saved[place(LOG_SUM, n)];
-    let chosen = n * params.actions + actions[n];
-    for (var i = begin; i < begin + width; i++) {
-      let logit = allowed_logit(i);
-      var dlogit = 0f;
-      if (logit > LOWEST) {
-        // dlogit = dLogProb ([a = action] - π) + entropyCoef π (log π + H)
-        let logPi = max(logit - top - logSum, -100.0);
-        let pi = exp_safe(logPi);
-        let hit = select(0.0, 1.0, i == chosen);
-        dlogit = dLogProb * (hit - pi) + params.entropyCoef * pi * (logPi + entropy);
-      }
-      dlogits[i] = scaled(dlogit, share);
+    let begin = at * taken;
+    let n = begin / VECTORS;
+    let sample = sample_of(saved[n]);
+    let share = share_of(sample, scale);
+    let chosen = n * ACTIONS + actions[n];
+    for (var i = begin; i < begin + taken; i++) {
+      let row = allowed_logits(i);
+      // dlogit = dLogProb ([a = action] - π) + entropyCoef π (log π + H)
+      let logPi = clamp(row - sample.top - sample.logSum, vec4f(-100.0), vec4f(0));
+      let pi = exp_nonpositive(logPi);
+      let hit = select(vec4f(0), vec4f(1), vec4u(0, 1, 2, 3) + i * WIDTH == vec4u(chosen));
+      let d = sample.dLogProb * (hit - pi) + params.entropyCoef * pi * (logPi + sample.entropy);
+      var dlogit: Logits;
+      for (var c = 0u; c < WIDTH; c++) { dlogit[c] = select(0.0, scaled(d[c], share), row[c] > LOWEST); }
+      dlogits[i] = dlogit;
     }
-    if (begin == n * params.actions) {
-      dvaluesOfLogits[n] = scaled(params.valueCoef * saved[place(D_VALUE, n)], share);
+    if (begin == n * VECTORS) {
+      dvaluesOfLogits[n] = scaled(params.valueCoef * saved[value_slope_at(n)][n % 4u], share);
     }
   }
 }
@@ -335,10 +323,12 @@ fn log_probs_backward(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let span = span_of(group, groups, lane, params.samples);
+  let scale = found[0].share * dy[0];
   for (var n = span.first; n < span.end; n += SPAN_THREADS) {
-    let share = share_of(n);
-    dlogProbs[n] = scaled(saved[place(D_LOG_PROB, n)], share);
+    let sample = sample_of(saved[n]);
+    let share = share_of(sample, scale);
+    dlogProbs[n] = scaled(sample.dLogProb, share);
     dentropies[n] = scaled(-params.entropyCoef, share);
-    dvalues[n] = scaled(params.valueCoef * saved[place(D_VALUE, n)], share);
+    dvalues[n] = scaled(params.valueCoef * saved[value_slope_at(n)][n % 4u], share);
   }
 }

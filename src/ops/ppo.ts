@@ -11,7 +11,6 @@ import { allocate, expectDType, expectShape, kernelFile, lanesFor, launch } from
 
 const kernel = kernelFile('ppo', source);
 
-const PLANES = 6; // of a value per sample, in the kernel's terms
 const METRICS_FLOATS = 6; // struct Metrics
 /** Workgroups whose sums `finish` adds. */
 const MAX_GROUPS = 1024;
@@ -103,9 +102,14 @@ export function ppoLoss(
   const { runtime } = logits;
   const wide = choices > THREAD_ACTIONS;
   const shares = wide ? rowShares(count) : threadShares(runtime, count);
-  const params = paramsOf(runtime, count, choices, shares, options);
-  const constants = { ACTION_MASKED: String(actionMask !== undefined) };
-  const allowed = actionMask ?? actions;
+  const params = paramsOf(runtime, count, shares, options);
+  const width = choices % 4 === 0 ? 4 : 1;
+  const constants = {
+    ACTIONS: choices,
+    ACTION_MASKED: String(actionMask !== undefined),
+    ...(width === 4 && { WIDTH: 4, Logits: 'vec4f', Allowed: 'vec4u' }),
+  };
+  const allowed = actionMask ?? logits; // a stand-in of as many elements
   using terms = allocateTerms(runtime, count, params);
   launch(kernel, 'from_logits', {
     inputs: [oldLogProbs, advantages, samples.mask ?? oldLogProbs, logits, actions, allowed],
@@ -133,7 +137,7 @@ export function ppoLoss(
       const dvalues = allocate(runtime, [count], 'f32');
       // On a CPU a thread takes rows: what it asks for the sample is asked once.
       const rows = runtime.gpu.adapter.software;
-      const spans = spansOf(runtime, rows ? count : dlogits.size);
+      const spans = spansOf(runtime, rows ? count : dlogits.size / width);
       launch(kernel, 'logits_backward', {
         inputs: [savedTerms, savedMetrics, dy, savedLogits, savedActions, savedAllowed],
         outputs: [dlogits, dvalues],
@@ -177,7 +181,7 @@ export function ppoLossFromLogProbs(
   const { oldLogProbs, advantages, mask = oldLogProbs } = samples;
   const { runtime } = logProbs;
   const shares = threadShares(runtime, count);
-  const params = paramsOf(runtime, count, 0, shares, options);
+  const params = paramsOf(runtime, count, shares, options);
   using terms = allocateTerms(runtime, count, params);
   launch(kernel, 'from_log_probs', {
     inputs: [oldLogProbs, advantages, mask, logProbs, entropy],
@@ -276,13 +280,11 @@ function sharesOf(samples: number, atOnce: number, least: number): Shares {
 function paramsOf(
   runtime: Runtime,
   samples: number,
-  actions: number,
   { perThread, groups }: Shares,
   { clip = 0.2, valueClip = null, valueCoef = 0.5, entropyCoef = 0.01 }: PpoOptions,
 ) {
   return {
     samples,
-    actions,
     perThread,
     groups,
     valueGroups: threadShares(runtime, samples).groups,
@@ -300,8 +302,8 @@ function allocateTerms(
   count: number,
   { groups, valueGroups }: { readonly groups: number; readonly valueGroups: number },
 ): Tensor {
-  const floats = PLANES * count + 4 * groups + 2 * valueGroups;
-  return allocate(runtime, [Math.max(1, floats)], 'f32');
+  const vectors = count + groups + valueGroups + Math.ceil(count / 4);
+  return allocate(runtime, [Math.max(1, vectors), 4], 'f32');
 }
 
 function maskConstant({ mask }: PpoTargets): Constants {
