@@ -5,14 +5,16 @@
 //
 // WGSL's sin is good to 2^-11 only, so the angles come from a table that the host makes in float64. A position is
 // read as four digits of base 256, p = Σ_k digit_k 256^k (the highest one signed), and the rotations of its digits
-// are multiplied: any i32 works, with a table of 1024 rows. A thread owns up to four neighbouring pairs of a row, since
-// finding the row costs more than turning a pair.
+// are multiplied: any i32 works, with a table of 1024 rows. A thread owns up to PAIRS neighbouring pairs of a row, since
+// finding the row costs more than turning a pair, and reads four at once where rows have whole vectors of them.
 
 alias Element = f32;
 const INTERLEAVED: bool = false;
 const RANK: u32 = 8;       // of the leading axes, T included
 const PAIR_RANK: u32 = 8;  // of the second tensor's
-const PAIRS: u32 = 4;      // of a thread
+const PAIRS: u32 = 4;      // of a thread; a multiple of WIDTH
+const WIDTH: u32 = 1;      // elements of a vector
+alias Vector = array<Element, 1>;   // vec4<Element> for four, if not INTERLEAVED
 
 struct Params {
   parts: u32,              // threads of x
@@ -38,14 +40,14 @@ struct Params {
 }
 @group(1) @binding(0) var<uniform> params: Params;
 
-@group(0) @binding(0) var<storage, read> x: array<Element>;
+@group(0) @binding(0) var<storage, read> x: array<Vector>;
 @group(0) @binding(1) var<storage, read> table: array<vec2f>;        // (4, 256, D / 2): cos, sin of digit 256^k θ_i
 @group(0) @binding(2) var<storage, read> positions: array<i32>;      // (T) or (B, T)
-@group(0) @binding(3) var<storage, read_write> y: array<Element>;    // forward
+@group(0) @binding(3) var<storage, read_write> y: array<Vector>;    // forward
 
-@group(0) @binding(3) var<storage, read> second_x: array<Element>;   // pair
-@group(0) @binding(4) var<storage, read_write> first_y: array<Element>;
-@group(0) @binding(5) var<storage, read_write> second_y: array<Element>;
+@group(0) @binding(3) var<storage, read> second_x: array<Vector>;   // pair
+@group(0) @binding(4) var<storage, read_write> first_y: array<Vector>;
+@group(0) @binding(5) var<storage, read_write> second_y: array<Vector>;
 
 /// (cos φ, sin φ) of pair i at position p.
 fn rotation(p: i32, i: u32) -> vec2f {
@@ -67,16 +69,22 @@ fn position_of(row: u32, rowsPerBatch: u32) -> i32 {
   return positions[params.positionsStart + row / rowsPerBatch * params.positionsStride + t];
 }
 
-/// Where the two elements of pair i lie in a row that starts at `start`.
+/// The vectors in which the elements of pair i lie, of a row that starts at `start`.
 fn elements(start: u32, i: u32) -> vec2u {
-  return start + select(vec2u(i, i + params.half), vec2u(2u * i, 2u * i + 1u), INTERLEAVED);
+  return (start + select(vec2u(i, i + params.half), vec2u(2u * i, 2u * i + 1u), INTERLEAVED)) / WIDTH;
 }
 
-/// The pair (a, b), turned.
-fn turned(a: Element, b: Element, p: i32, i: u32) -> vec2<Element> {
-  let turn = rotation(p, i) * vec2f(1f, params.sign);
-  let pair = vec2f(f32(a), f32(b));
-  return vec2<Element>(vec2f(pair.x * turn.x - pair.y * turn.y, pair.x * turn.y + pair.y * turn.x));
+/// The pairs (a, b) from i on, turned.
+struct Turned { a: Vector, b: Vector }
+fn turned(a: Vector, b: Vector, p: i32, i: u32) -> Turned {
+  var result: Turned;
+  for (var c = 0u; c < WIDTH; c++) {
+    let turn = rotation(p, i + c) * vec2f(1f, params.sign);
+    let pair = vec2f(f32(a[c]), f32(b[c]));
+    result.a[c] = Element(pair.x * turn.x - pair.y * turn.y);
+    result.b[c] = Element(pair.x * turn.y + pair.y * turn.x);
+  }
+  return result;
 }
 
 /// (start in x, start in y) of a row.
@@ -116,12 +124,12 @@ fn forward(
   let begin = part % params.rowParts * PAIRS;
   let start = starts(row);
   let p = position_of(row, params.rowsPerBatch);
-  for (var i = begin; i < min(begin + PAIRS, params.half); i++) {
+  for (var i = begin; i < min(begin + PAIRS, params.half); i += WIDTH) {
     let source = elements(start.x, i);
     let goal = elements(start.y, i);
     let result = turned(x[source.x], x[source.y], p, i);
-    y[goal.x] = result.x;
-    y[goal.y] = result.y;
+    y[goal.x] = result.a;
+    y[goal.y] = result.b;
   }
 }
 
@@ -141,22 +149,22 @@ fn pair(
   if (isFirst) {
     let start = starts(row);
     let p = position_of(row, params.rowsPerBatch);
-    for (var i = begin; i < end; i++) {
+    for (var i = begin; i < end; i += WIDTH) {
       let source = elements(start.x, i);
       let goal = elements(start.y, i);
       let result = turned(x[source.x], x[source.y], p, i);
-      first_y[goal.x] = result.x;
-      first_y[goal.y] = result.y;
+      first_y[goal.x] = result.a;
+      first_y[goal.y] = result.b;
     }
   } else {
     let start = second_starts(row);
     let p = position_of(row, params.secondRowsPerBatch);
-    for (var i = begin; i < end; i++) {
+    for (var i = begin; i < end; i += WIDTH) {
       let source = elements(start.x, i);
       let goal = elements(start.y, i);
       let result = turned(second_x[source.x], second_x[source.y], p, i);
-      second_y[goal.x] = result.x;
-      second_y[goal.y] = result.y;
+      second_y[goal.x] = result.a;
+      second_y[goal.y] = result.b;
     }
   }
 }

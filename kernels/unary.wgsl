@@ -1,9 +1,12 @@
 // Elementwise functions of one tensor, and their gradients.
 //   forward    y[i]  = f(x[i])
 //   backward   dx[i] = dy[i] * f'(x[i])
-// OP names the function; the compiler folds the switch. A thread owns elements.
+// OP names the function; the compiler folds the switch. A thread owns vectors of four elements where there are whole ones,
+// else single elements.
 
 alias Element = f32;
+const WIDTH: u32 = 1u;              // elements of a vector
+alias Vector = array<Element, 1>;   // vec4<Element> for four
 
 const RELU = 0u;
 const GELU = 1u;        // x Φ(x)
@@ -22,13 +25,13 @@ const CLAMP = 13u;      // to [a, b]
 const NEG = 14u;
 const OP: u32 = RELU;
 
-struct Params { size: u32, a: f32, b: f32 }
+struct Params { size: u32, a: f32, b: f32 }   // size in vectors
 @group(1) @binding(0) var<uniform> params: Params;
 
-@group(0) @binding(0) var<storage, read> x: array<Element>;
-@group(0) @binding(1) var<storage, read_write> y: array<Element>;   // forward
-@group(0) @binding(1) var<storage, read> dy: array<Element>;        // backward
-@group(0) @binding(2) var<storage, read_write> dx: array<Element>;
+@group(0) @binding(0) var<storage, read> x: array<Vector>;
+@group(0) @binding(1) var<storage, read_write> y: array<Vector>;   // forward
+@group(0) @binding(1) var<storage, read> dy: array<Vector>;        // backward
+@group(0) @binding(2) var<storage, read_write> dx: array<Vector>;
 
 const GELU_SCALE = 0.7978845608028654;   // √(2/π)
 const GELU_CUBIC = 0.044715;
@@ -57,7 +60,10 @@ fn f(x: f32) -> f32 {
 fn df(x: f32) -> f32 {
   switch OP {
     case RELU: { return select(0f, 1f, x > 0f); }
-    case GELU: { return normal_cdf(x) + x * INV_SQRT_2PI * exp_safe(-0.5 * x * x); }
+    case GELU: {
+      let a = min(abs(x), 14.0);   // as normal_cdf, whose exponential this then is
+      return normal_cdf(x) + x * INV_SQRT_2PI * exp_safe(-(0.5 * a * a));
+    }
     case GELU_TANH: {
       let c = clamp(x, -10f, 10f);   // the slope is 0 or 1 from there on, where x² would overflow
       let t = tanh_safe(GELU_SCALE * (c + GELU_CUBIC * c * c * c));
@@ -86,7 +92,10 @@ fn forward(
 ) {
   let span = span_of(group, groups, lane, params.size);
   for (var i = span.first; i < span.end; i += SPAN_THREADS) {
-    y[i] = Element(f(f32(x[i])));
+    let xs = x[i];
+    var ys: Vector;
+    for (var c = 0u; c < WIDTH; c++) { ys[c] = Element(f(f32(xs[c]))); }
+    y[i] = ys;
   }
 }
 
@@ -98,6 +107,10 @@ fn backward(
 ) {
   let span = span_of(group, groups, lane, params.size);
   for (var i = span.first; i < span.end; i += SPAN_THREADS) {
-    dx[i] = Element(f32(dy[i]) * df(f32(x[i])));
+    let xs = x[i];
+    let dys = dy[i];
+    var dxs: Vector;
+    for (var c = 0u; c < WIDTH; c++) { dxs[c] = Element(f32(dys[c]) * df(f32(xs[c]))); }
+    dx[i] = dxs;
   }
 }

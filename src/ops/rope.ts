@@ -12,8 +12,8 @@ import { allocateLike, withDenseRows } from './layout.ts';
 
 const kernel = kernelFile('rope', source);
 
-/** Pairs of a thread: the kernel's constant. */
-const PAIRS = 4;
+/** Pairs of a thread. On a CPU finding a row takes seven divisions, which cost as much as turning 16 pairs. */
+const pairsOf = ({ runtime }: Tensor) => (runtime.gpu.adapter.software ? 16 : 4);
 const DIGITS = 4;
 const DIGIT_BASE = 256;
 
@@ -111,7 +111,7 @@ function rotate(x: Tensor, rotation: Rotation, sign: Sign): Tensor {
     inputs: [rows, rotation.table, rotation.positions],
     outputs: [output],
     params: { ...paramsOf(x, rotation, sign), ...geometry, ...secondOf(NOTHING) },
-    constants: constantsOf(x, rotation, geometry),
+    constants: constantsOf(x, rotation, [geometry]),
     workgroups: groupsFor(geometry.parts),
     flops: 4 * x.size,
     strided: true,
@@ -128,7 +128,7 @@ function turnBoth(q: Tensor, k: Tensor, rotation: Rotation, sign: Sign): [Tensor
     outputs: [first.output, second.output],
     params: { ...paramsOf(q, rotation, sign), ...first.geometry, ...secondOf(second.geometry) },
     constants: {
-      ...constantsOf(q, rotation, first.geometry),
+      ...constantsOf(q, rotation, [first.geometry, second.geometry]),
       PAIR_RANK: rankOf(second.geometry),
     },
     workgroups: groupsFor(first.geometry.parts + second.geometry.parts),
@@ -222,11 +222,26 @@ function paramsOf(x: Tensor, { offset, positioned, positions }: Rotation, sign: 
   };
 }
 
-function constantsOf(x: Tensor, { interleaved }: Rotation, geometry: Geometry): Constants {
-  return { Element: x.dtype, INTERLEAVED: String(interleaved), RANK: rankOf(geometry) };
+function constantsOf(
+  x: Tensor,
+  { interleaved }: Rotation,
+  geometries: readonly Geometry[],
+): Constants {
+  const inFours = !interleaved && x.shape.at(-1)! % 8 === 0 && geometries.every(isInFours);
+  return {
+    Element: x.dtype,
+    INTERLEAVED: String(interleaved),
+    RANK: rankOf(geometries[0]!),
+    PAIRS: pairsOf(x),
+    ...(inFours && { WIDTH: 4, Vector: 'vec4<Element>' }),
+  };
 }
 
-const rowPartsOf = (x: Tensor) => Math.ceil(x.shape.at(-1)! / 2 / PAIRS);
+/** Whether all rows begin where vectors of four do. */
+const isInFours = ({ xStart, yStart, xStrides, yStrides }: Geometry): boolean =>
+  [xStart, yStart, ...xStrides, ...yStrides].every((n) => n % 4 === 0);
+
+const rowPartsOf = (x: Tensor) => Math.ceil(x.shape.at(-1)! / 2 / pairsOf(x));
 
 const rankOf = ({ shape }: Geometry) => Math.max(1, shape.length);
 

@@ -28,13 +28,19 @@ function unary(
   expectDType(name, 'x', x, 'f32', 'f16');
   const run = (entry: string, inputs: Tensor[]) => {
     const output = allocate(x.runtime, x.shape, x.dtype);
-    const params = { size: x.size, ...bounds };
-    const { workgroups, constants } = spansOf(x.runtime, x.size);
+    const width = x.size % 4 === 0 ? 4 : 1;
+    const size = x.size / width;
+    const { workgroups, constants } = spansOf(x.runtime, size, width);
     launch(kernel, entry, {
       inputs,
       outputs: [output],
-      params,
-      constants: { ...constants, OP: op, Element: x.dtype },
+      params: { size, ...bounds },
+      constants: {
+        ...constants,
+        OP: op,
+        Element: x.dtype,
+        ...(width === 4 && { WIDTH: 4, Vector: 'vec4<Element>' }),
+      },
       workgroups,
     });
     return output;

@@ -176,7 +176,9 @@ export default [
   }),
   ppoCase('everything masked', { N: 9, A: 3, mask: none }, { zeroGrad: ['logits', 'values'] }),
   ppoCase('two actions', { N: 31, A: 2 }),
+  ppoCase('both masks, rows of whole vectors', { N: 31, A: 8, mask: half, actionMask: true }),
   ppoCase('many actions', { N: 9, A: 257 }),
+  ppoCase('many actions, rows of whole vectors', { N: 9, A: 256, actionMask: true }),
   ppoCase('action mask and no value clip', {
     N: 17,
     A: 33,
