@@ -1,13 +1,14 @@
 // Elementwise functions of two broadcast operands.
 //   tensors   y[i…] = f(a[i…], b[i…])      strides of 0 repeat an element
-//   dense     the same for row-major operands of one shape, in vectors of four
 //   in_place  x[i…] = f(x[i…], b[i…])
 //   scalar    y[i]  = f(x[i], value), or f(value, x[i]) when SWAPPED
-// OP names the function; comparisons give 0 or 1. A thread owns elements of y.
+// OP names the function; comparisons give 0 or 1. A thread owns elements of y, which may be vectors of four.
 
-alias Element = f32;   // of the operands
+alias Element = f32;   // of the operands; or vec4<f32>, and so on
+alias Result = f32;    // of y; of u32 for comparisons
+alias Real = f32;      // as wide, for powers
+alias Value = f32;     // of Element
 alias Carrier = f32;   // how `value` comes: f32, i32 or u32
-alias Result = f32;    // of y; u32 for comparisons
 
 const ADD = 0u;
 const SUB = 1u;
@@ -40,9 +41,6 @@ struct Params {
 @group(0) @binding(0) var<storage, read> a: array<Element>;           // tensors
 @group(0) @binding(1) var<storage, read> b: array<Element>;
 @group(0) @binding(2) var<storage, read_write> y: array<Result>;
-@group(0) @binding(0) var<storage, read> a4: array<vec4<Element>>;    // dense
-@group(0) @binding(1) var<storage, read> b4: array<vec4<Element>>;
-@group(0) @binding(2) var<storage, read_write> y4: array<vec4<Result>>;
 @group(0) @binding(0) var<storage, read> other: array<Element>;       // in_place: b
 @group(0) @binding(1) var<storage, read_write> accumulated: array<Element>;
 @group(0) @binding(0) var<storage, read> x: array<Element>;           // scalar
@@ -54,7 +52,7 @@ fn f(a: Element, b: Element) -> Result {
     case SUB: { return Result(a - b); }
     case MUL: { return Result(a * b); }
     case DIV: { return Result(a / b); }
-    case POW: { return Result(power(f32(a), f32(b))); }
+    case POW: { return Result(power(Real(a), Real(b))); }
     case MAXIMUM: { return Result(max(a, b)); }
     case MINIMUM: { return Result(min(a, b)); }
     case EQUAL: { return Result(a == b); }
@@ -67,14 +65,14 @@ fn f(a: Element, b: Element) -> Result {
 }
 
 /// a^b, also for negative a and whole b, which WGSL's pow leaves undefined.
-fn power(a: f32, b: f32) -> f32 {
-  if (b == 0f) { return 1f; }
-  if (b == 1f) { return a; }
-  if (b == 2f) { return a * a; }
-  if (a == 0f) { return select(0f, 1f / a, b < 0f); }
+fn power(a: Real, b: Real) -> Real {
   let magnitude = pow(abs(a), b);
-  let odd = abs(b) % 2f == 1f;
-  return select(magnitude, -magnitude, a < 0f && odd);
+  let odd = abs(b) % Real(2) == Real(1);
+  var y = select(magnitude, -magnitude, (a < Real(0)) & odd);
+  y = select(y, select(Real(0), 1f / a, b < Real(0)), a == Real(0));
+  y = select(y, a * a, b == Real(2));
+  y = select(y, a, b == Real(1));
+  return select(y, Real(1), b == Real(0));
 }
 
 /// Where element i of y finds its operands in a and b.
@@ -104,20 +102,6 @@ fn tensors(
 }
 
 @compute @workgroup_size(SPAN_THREADS)
-fn dense(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let span = span_of(group, groups, lane, params.size / 4u);
-  for (var i = span.first; i < span.end; i += SPAN_THREADS) {
-    let a = a4[i];
-    let b = b4[i];
-    y4[i] = vec4<Result>(f(a.x, b.x), f(a.y, b.y), f(a.z, b.z), f(a.w, b.w));
-  }
-}
-
-@compute @workgroup_size(SPAN_THREADS)
 fn in_place(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
@@ -137,7 +121,7 @@ fn scalar(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let span = span_of(group, groups, lane, params.size);
-  let value = Element(bitcast<Carrier>(params.value));
+  let value = Element(Value(bitcast<Carrier>(params.value)));
   for (var i = span.first; i < span.end; i += SPAN_THREADS) {
     if (SWAPPED) { scalar_y[i] = f(value, x[i]); } else { scalar_y[i] = f(x[i], value); }
   }

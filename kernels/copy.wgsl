@@ -1,10 +1,11 @@
 // Copies between strided views, with conversion of the element type.
 //   forward   y[i…] = Target(x[i…])          x (shape, xStrides) -> y (shape, yStrides)
 //   fill      y[i…] = value
-// A thread owns elements. Axes are merged by the host; at most 8 remain.
+// A thread owns elements, which may be vectors of four. Axes are merged by the host; at most 8 remain.
 
-alias Source = f32;
+alias Source = f32;        // or vec4<f32>, and so on
 alias Target = f32;
+alias Value = f32;         // of Target
 alias Carrier = f32;       // how `value` comes: f32, i32 or u32
 const RANK: u32 = 8;       // axes; known when compiling, so that the walk over them unrolls
 
@@ -56,6 +57,6 @@ fn fill(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let span = span_of(group, groups, lane, params.size);
-  let value = Target(bitcast<Carrier>(params.value));
+  let value = Target(Value(bitcast<Carrier>(params.value)));
   for (var i = span.first; i < span.end; i += SPAN_THREADS) { filled[params.yStart + i] = value; }
 }

@@ -1,7 +1,7 @@
 // Elementwise choice: y[i…] = condition[i…] != 0 ? a[i…] : b[i…]; strides of 0 repeat an element.
-// A thread owns elements of y.
+// A thread owns elements of y, which may be vectors of four.
 
-alias Element = f32;   // of a, b and y
+alias Element = f32;   // of a, b and y; or vec4<f32>, and so on
 alias Flag = u32;      // of the condition
 const RANK: u32 = 8;   // axes; known when compiling, so that the walk over them unrolls
 
@@ -48,6 +48,6 @@ fn forward(
   let span = span_of(group, groups, lane, params.size);
   for (var i = span.first; i < span.end; i += SPAN_THREADS) {
     let at = operands(i);
-    if (condition[at.x] != Flag(0)) { y[i] = a[at.y]; } else { y[i] = b[at.z]; }
+    y[i] = select(b[at.z], a[at.y], condition[at.x] != Flag(0));
   }
 }

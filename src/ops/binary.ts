@@ -2,13 +2,14 @@
 
 import source from '../../kernels/binary.wgsl' with { type: 'text' };
 import { DTypeError } from '../errors.ts';
+import type { Constants } from '../gpu/wgsl.ts';
 import { BYTES, CARRIER, type DType, scalarBits } from '../tensor/dtype.ts';
-import { broadcastShapes, broadcastStrides, collapse, sameShape } from '../tensor/shape.ts';
+import { broadcastShapes, sameShape } from '../tensor/shape.ts';
 import { type Gradients, record } from '../tensor/tape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import { cast } from './copy.ts';
-import { spansOf } from './elements.ts';
-import { allocate, bindingStart, kernelFile, launch } from './launch.ts';
+import { spansOf, vectorOf, type Width, walkOf, widthFor } from './elements.ts';
+import { allocate, kernelFile, launch, strided } from './launch.ts';
 import { eachRange } from './ranges.ts';
 import { sumTo } from './reduce.ts';
 import { where } from './select.ts';
@@ -178,49 +179,54 @@ function elementwise(op: string, a: Operand, b: Operand, result?: DType): Tensor
 }
 
 function launchTensors(op: string, a: Tensor, b: Tensor, y: Tensor): void {
-  const strides = [a, b].map((x) => broadcastStrides(x.shape, x.strides, y.shape));
-  const merged = collapse(y.shape, strides);
+  const { width, size, shape, rank, strides, starts } = walkOf(
+    y.shape,
+    [a, b].map((x) => strided(x, y.shape)),
+  );
+  const spans = spansOf(y.runtime, size, width);
   // In place, y is an operand too: the kernel then reads and writes it through one binding.
   const inPlace = y.storage === a.storage;
-  const inFours = !inPlace && [a, b, y].every((x) => isInFours(x, y));
-  const spans = inFours ? spansOf(y.runtime, y.size / 4, 4) : spansOf(y.runtime, y.size);
-  launch(kernel, inPlace ? 'in_place' : inFours ? 'dense' : 'tensors', {
+  launch(kernel, inPlace ? 'in_place' : 'tensors', {
     inputs: inPlace ? [b] : [a, b],
     outputs: [y],
     params: {
-      size: y.size,
-      aStart: bindingStart(a),
-      bStart: bindingStart(b),
-      shape: merged.shape,
-      aStrides: merged.strides[0]!,
-      bStrides: merged.strides[1]!,
+      size,
+      aStart: starts[0]!,
+      bStart: starts[1]!,
+      shape,
+      aStrides: strides[0]!,
+      bStrides: strides[1]!,
       value: 0,
     },
     constants: {
       ...spans.constants,
+      ...typesOf(a.dtype, y.dtype, width),
       OP: op,
-      Element: a.dtype,
-      Result: y.dtype,
-      RANK: merged.rank,
+      RANK: rank,
     },
     workgroups: spans.workgroups,
     strided: true,
   });
 }
 
-/** Whether x is row-major, of y's shape, and bound where whole vectors of four begin. */
-const isInFours = (x: Tensor, y: Tensor): boolean =>
-  x.isDense && x.size % 4 === 0 && bindingStart(x) === 0 && sameShape(x.shape, y.shape);
+const typesOf = (element: DType, result: DType, width: Width): Constants => ({
+  Element: vectorOf(element, width),
+  Result: vectorOf(result, width),
+  Real: vectorOf('f32', width),
+  Value: element,
+});
 
 function withNumber(op: string, x: Tensor, value: number, swapped: boolean, result: DType): Tensor {
   const y = allocate(x.runtime, x.shape, result);
   const none = [0];
-  const { workgroups, constants } = spansOf(x.runtime, x.size);
+  const width = widthFor(x.size);
+  const size = x.size / width;
+  const { workgroups, constants } = spansOf(x.runtime, size, width);
   launch(kernel, 'scalar', {
     inputs: [x],
     outputs: [y],
     params: {
-      size: x.size,
+      size,
       aStart: 0,
       bStart: 0,
       shape: none,
@@ -230,10 +236,9 @@ function withNumber(op: string, x: Tensor, value: number, swapped: boolean, resu
     },
     constants: {
       ...constants,
+      ...typesOf(x.dtype, result, width),
       OP: op,
-      Element: x.dtype,
       Carrier: CARRIER[x.dtype],
-      Result: result,
       SWAPPED: swapped ? 'true' : 'false',
     },
     workgroups,

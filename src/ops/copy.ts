@@ -3,32 +3,38 @@
 import source from '../../kernels/copy.wgsl' with { type: 'text' };
 import { ShapeError } from '../errors.ts';
 import { CARRIER, type DType, isFloat, scalarBits } from '../tensor/dtype.ts';
-import { collapse, format, resolveAxis, type Shape, sameShape } from '../tensor/shape.ts';
+import { format, resolveAxis, type Shape, sameShape } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import type { Runtime, Tensor } from '../tensor/tensor.ts';
-import { spansOf } from './elements.ts';
-import { allocate, bindingStart, expectDType, kernelFile, launch } from './launch.ts';
+import { spansOf, vectorOf, walkOf } from './elements.ts';
+import { allocate, expectDType, kernelFile, launch, strided } from './launch.ts';
 import { eachRange } from './ranges.ts';
 
 const kernel = kernelFile('copy', source);
 
 /** y = x element by element, whatever their strides and types; shapes are equal. Outside the tape. */
 export function copyInto(y: Tensor, x: Tensor): void {
-  const { shape, strides, rank } = collapse(x.shape, [x.strides, y.strides]);
-  const { workgroups, constants } = spansOf(x.runtime, x.size);
+  const { width, size, shape, rank, strides, starts } = walkOf(x.shape, [strided(x), strided(y)]);
+  const { workgroups, constants } = spansOf(x.runtime, size, width);
   launch(kernel, 'forward', {
     inputs: [x],
     outputs: [y],
     params: {
-      size: x.size,
-      xStart: bindingStart(x),
-      yStart: bindingStart(y),
+      size,
+      xStart: starts[0]!,
+      yStart: starts[1]!,
       shape,
       xStrides: strides[0]!,
       yStrides: strides[1]!,
       value: 0,
     },
-    constants: { ...constants, Source: x.dtype, Target: y.dtype, RANK: rank },
+    constants: {
+      ...constants,
+      Source: vectorOf(x.dtype, width),
+      Target: vectorOf(y.dtype, width),
+      Value: y.dtype,
+      RANK: rank,
+    },
     workgroups,
     strided: true,
   });
@@ -53,20 +59,27 @@ export function fill(y: Tensor, value: number): void {
   const none = [0];
   using flat = y.alias([y.size], [1], y.offset);
   eachRange([flat], ([part]) => {
-    const { workgroups, constants } = spansOf(y.runtime, part!.size);
+    const { width, size, starts } = walkOf(part!.shape, [strided(part!)]);
+    const { workgroups, constants } = spansOf(y.runtime, size, width);
     launch(kernel, 'fill', {
       inputs: [],
       outputs: [part!],
       params: {
-        size: part!.size,
+        size,
         xStart: 0,
-        yStart: bindingStart(part!),
+        yStart: starts[0]!,
         shape: none,
         xStrides: none,
         yStrides: none,
         value: scalarBits('fill', value, y.dtype),
       },
-      constants: { ...constants, Target: y.dtype, Carrier: CARRIER[y.dtype] },
+      constants: {
+        ...constants,
+        Source: vectorOf(y.dtype, width),
+        Target: vectorOf(y.dtype, width),
+        Value: y.dtype,
+        Carrier: CARRIER[y.dtype],
+      },
       workgroups,
       strided: true,
     });

@@ -5,8 +5,9 @@ import { DTypeError, LimitError, ShapeError } from '../errors.ts';
 import type { Binding, KernelChoice } from '../gpu/pipelines.ts';
 import { type Constants, type KernelFile, type ParamValues, readKernel } from '../gpu/wgsl.ts';
 import { BYTES, type DType } from '../tensor/dtype.ts';
-import { format } from '../tensor/shape.ts';
+import { broadcastStrides, format, type Shape } from '../tensor/shape.ts';
 import { allocate, type Runtime, type Tensor } from '../tensor/tensor.ts';
+import type { Strided } from './elements.ts';
 
 export { allocate };
 
@@ -79,6 +80,11 @@ export function launch(file: KernelFile, entry: string, options: Launch): void {
 /** Where a strided kernel finds the tensor's first element, counted from the start of its binding. */
 export function bindingStart(x: Tensor): number {
   return x.offset % (BINDING_ALIGN / BYTES[x.dtype]);
+}
+
+/** How a strided kernel walks the tensor, or what it shows of a larger shape. */
+export function strided(x: Tensor, shape: Shape = x.shape): Strided {
+  return { strides: broadcastStrides(x.shape, x.strides, shape), start: bindingStart(x) };
 }
 
 /** Workgroups so that each of `threads` elements has a thread. */

@@ -6,7 +6,7 @@ import type { Constants, ParamValues } from '../gpu/wgsl.ts';
 import { format } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import type { Runtime, Tensor } from '../tensor/tensor.ts';
-import { spansOf } from './elements.ts';
+import { spansOf, widthFor } from './elements.ts';
 import { allocate, expectDType, expectShape, kernelFile, lanesFor, launch } from './launch.ts';
 
 const kernel = kernelFile('ppo', source);
@@ -103,7 +103,7 @@ export function ppoLoss(
   const wide = choices > THREAD_ACTIONS;
   const shares = wide ? rowShares(count) : threadShares(runtime, count);
   const params = paramsOf(runtime, count, shares, options);
-  const width = choices % 4 === 0 ? 4 : 1;
+  const width = widthFor(choices);
   const constants = {
     ACTIONS: choices,
     ACTION_MASKED: String(actionMask !== undefined),

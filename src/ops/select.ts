@@ -2,13 +2,13 @@
 
 import source from '../../kernels/select.wgsl' with { type: 'text' };
 import { DTypeError } from '../errors.ts';
-import { broadcastShapes, broadcastStrides, collapse } from '../tensor/shape.ts';
+import { broadcastShapes } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 import type { Operand } from './binary.ts';
 import { full } from './copy.ts';
-import { spansOf } from './elements.ts';
-import { allocate, bindingStart, expectDType, kernelFile, launch } from './launch.ts';
+import { spansOf, vectorOf, walkOf } from './elements.ts';
+import { allocate, expectDType, kernelFile, launch, strided } from './launch.ts';
 import { sumTo } from './reduce.ts';
 
 const kernel = kernelFile('select', source);
@@ -42,25 +42,30 @@ function choose(condition: Tensor, a: Tensor, b: Tensor): Tensor {
     broadcastShapes('where', a.shape, b.shape),
   );
   const y = allocate(a.runtime, shape, a.dtype);
-  const merged = collapse(
+  const { width, size, rank, starts, strides, ...axes } = walkOf(
     shape,
-    [condition, a, b].map((x) => broadcastStrides(x.shape, x.strides, shape)),
+    [condition, a, b].map((x) => strided(x, shape)),
   );
-  const { workgroups, constants } = spansOf(y.runtime, y.size);
+  const { workgroups, constants } = spansOf(y.runtime, size, width);
   launch(kernel, 'forward', {
     inputs: [condition, a, b],
     outputs: [y],
     params: {
-      size: y.size,
-      conditionStart: bindingStart(condition),
-      aStart: bindingStart(a),
-      bStart: bindingStart(b),
-      shape: merged.shape,
-      conditionStrides: merged.strides[0]!,
-      aStrides: merged.strides[1]!,
-      bStrides: merged.strides[2]!,
+      size,
+      conditionStart: starts[0]!,
+      aStart: starts[1]!,
+      bStart: starts[2]!,
+      shape: axes.shape,
+      conditionStrides: strides[0]!,
+      aStrides: strides[1]!,
+      bStrides: strides[2]!,
     },
-    constants: { ...constants, Element: a.dtype, Flag: condition.dtype, RANK: merged.rank },
+    constants: {
+      ...constants,
+      Element: vectorOf(a.dtype, width),
+      Flag: vectorOf(condition.dtype, width),
+      RANK: rank,
+    },
     workgroups,
     strided: true,
   });

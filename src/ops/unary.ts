@@ -6,7 +6,7 @@ import { record } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add, div, greater, greaterEqual, less, lessEqual, mul, sub } from './binary.ts';
 import { cast } from './copy.ts';
-import { spansOf } from './elements.ts';
+import { spansOf, widthFor } from './elements.ts';
 import { allocate, expectDType, kernelFile, launch } from './launch.ts';
 
 const kernel = kernelFile('unary', source);
@@ -28,7 +28,7 @@ function unary(
   expectDType(name, 'x', x, 'f32', 'f16');
   const run = (entry: string, inputs: Tensor[]) => {
     const output = allocate(x.runtime, x.shape, x.dtype);
-    const width = x.size % 4 === 0 ? 4 : 1;
+    const width = widthFor(x.size);
     const size = x.size / width;
     const { workgroups, constants } = spansOf(x.runtime, size, width);
     launch(kernel, entry, {
