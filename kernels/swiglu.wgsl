@@ -2,61 +2,69 @@
 //   forward    y = silu(gate) up                  silu(g) = g σ(g)
 //   backward   dgate = dy up σ (1 + gate (1 - σ))      dup = dy silu(gate)      σ = σ(gate)
 // packed_*: gate and up are the two halves of each row of x (rows, 2H), so that one product gives both.
-// A thread owns 4 elements of y, a workgroup's width apart.
+// A thread owns vectors of four elements of y where its rows have whole ones, else single elements.
 
 alias Element = f32;
+const WIDTH: u32 = 1u;              // elements of a vector
+alias Vector = array<Element, 1>;   // vec4<Element> for four
 
-struct Params { size: u32, H: u32 }   // of y; H columns
+struct Params { size: u32, H: u32 }   // of y; H columns; in vectors
 @group(1) @binding(0) var<uniform> params: Params;
 
-@group(0) @binding(0) var<storage, read> gate: array<Element>;
-@group(0) @binding(1) var<storage, read> up: array<Element>;
-@group(0) @binding(2) var<storage, read_write> y: array<Element>;          // forward
-@group(0) @binding(2) var<storage, read> dy: array<Element>;               // backward
-@group(0) @binding(3) var<storage, read_write> dgate: array<Element>;
-@group(0) @binding(4) var<storage, read_write> dup: array<Element>;
+@group(0) @binding(0) var<storage, read> gate: array<Vector>;
+@group(0) @binding(1) var<storage, read> up: array<Vector>;
+@group(0) @binding(2) var<storage, read_write> y: array<Vector>;          // forward
+@group(0) @binding(2) var<storage, read> dy: array<Vector>;               // backward
+@group(0) @binding(3) var<storage, read_write> dgate: array<Vector>;
+@group(0) @binding(4) var<storage, read_write> dup: array<Vector>;
 
-@group(0) @binding(0) var<storage, read> x: array<Element>;                // packed_forward
-@group(0) @binding(1) var<storage, read_write> packed_y: array<Element>;
-@group(0) @binding(1) var<storage, read> packed_dy: array<Element>;        // packed_backward
-@group(0) @binding(2) var<storage, read_write> dx: array<Element>;
+@group(0) @binding(0) var<storage, read> x: array<Vector>;                // packed_forward
+@group(0) @binding(1) var<storage, read_write> packed_y: array<Vector>;
+@group(0) @binding(1) var<storage, read> packed_dy: array<Vector>;        // packed_backward
+@group(0) @binding(2) var<storage, read_write> dx: array<Vector>;
 
-const WIDTH = 64u;
-const PER_THREAD = 4u;
-
-fn gated(gate: f32, up: f32) -> f32 {
-  return gate * sigmoid(gate) * up;
+fn gated(gate: Vector, up: Vector) -> Vector {
+  var y: Vector;
+  for (var c = 0u; c < WIDTH; c++) {
+    let g = f32(gate[c]);
+    y[c] = Element(g * sigmoid(g) * f32(up[c]));
+  }
+  return y;
 }
 
-/// (dgate, dup)
-fn slopes(gate: f32, up: f32, dy: f32) -> vec2f {
-  let s = sigmoid(gate);
-  return dy * vec2f(up * s * (1f + gate * (1f - s)), gate * s);
+struct Slopes { gate: Vector, up: Vector }
+fn slopes(gate: Vector, up: Vector, dy: Vector) -> Slopes {
+  var slopes: Slopes;
+  for (var c = 0u; c < WIDTH; c++) {
+    let g = f32(gate[c]);
+    let s = sigmoid(g);
+    slopes.gate[c] = Element(f32(dy[c]) * f32(up[c]) * s * (1f + g * (1f - s)));
+    slopes.up[c] = Element(f32(dy[c]) * g * s);
+  }
+  return slopes;
 }
 
-@compute @workgroup_size(WIDTH)
+@compute @workgroup_size(SPAN_THREADS)
 fn forward(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let first = (group.x + group.y * groups.x) * (WIDTH * PER_THREAD) + lane;
-  let end = min(first + WIDTH * PER_THREAD, params.size);
-  for (var i = first; i < end; i += WIDTH) { y[i] = Element(gated(f32(gate[i]), f32(up[i]))); }
+  let span = span_of(group, groups, lane, params.size);
+  for (var i = span.first; i < span.end; i += SPAN_THREADS) { y[i] = gated(gate[i], up[i]); }
 }
 
-@compute @workgroup_size(WIDTH)
+@compute @workgroup_size(SPAN_THREADS)
 fn backward(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let first = (group.x + group.y * groups.x) * (WIDTH * PER_THREAD) + lane;
-  let end = min(first + WIDTH * PER_THREAD, params.size);
-  for (var i = first; i < end; i += WIDTH) {
-    let slope = slopes(f32(gate[i]), f32(up[i]), f32(dy[i]));
-    dgate[i] = Element(slope.x);
-    dup[i] = Element(slope.y);
+  let span = span_of(group, groups, lane, params.size);
+  for (var i = span.first; i < span.end; i += SPAN_THREADS) {
+    let slope = slopes(gate[i], up[i], dy[i]);
+    dgate[i] = slope.gate;
+    dup[i] = slope.up;
   }
 }
 
@@ -65,32 +73,30 @@ fn gate_of(i: u32) -> u32 {
   return i / params.H * 2u * params.H + i % params.H;
 }
 
-@compute @workgroup_size(WIDTH)
+@compute @workgroup_size(SPAN_THREADS)
 fn packed_forward(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let first = (group.x + group.y * groups.x) * (WIDTH * PER_THREAD) + lane;
-  let end = min(first + WIDTH * PER_THREAD, params.size);
-  for (var i = first; i < end; i += WIDTH) {
+  let span = span_of(group, groups, lane, params.size);
+  for (var i = span.first; i < span.end; i += SPAN_THREADS) {
     let at = gate_of(i);
-    packed_y[i] = Element(gated(f32(x[at]), f32(x[at + params.H])));
+    packed_y[i] = gated(x[at], x[at + params.H]);
   }
 }
 
-@compute @workgroup_size(WIDTH)
+@compute @workgroup_size(SPAN_THREADS)
 fn packed_backward(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let first = (group.x + group.y * groups.x) * (WIDTH * PER_THREAD) + lane;
-  let end = min(first + WIDTH * PER_THREAD, params.size);
-  for (var i = first; i < end; i += WIDTH) {
+  let span = span_of(group, groups, lane, params.size);
+  for (var i = span.first; i < span.end; i += SPAN_THREADS) {
     let at = gate_of(i);
-    let slope = slopes(f32(x[at]), f32(x[at + params.H]), f32(packed_dy[i]));
-    dx[at] = Element(slope.x);
-    dx[at + params.H] = Element(slope.y);
+    let slope = slopes(x[at], x[at + params.H], packed_dy[i]);
+    dx[at] = slope.gate;
+    dx[at + params.H] = slope.up;
   }
 }

@@ -38,6 +38,10 @@ export const widthFor = (size: number): Width => (size % 4 === 0 ? 4 : 1);
 export const vectorOf = (type: string, width: Width): string =>
   width === 4 ? `vec4<${type}>` : type;
 
+/** For kernels whose functions take single elements: they loop over the WIDTH elements of a Vector. */
+export const vectorConstants = (width: Width): Constants =>
+  width === 4 ? { WIDTH: 4, Vector: 'vec4<Element>' } : {};
+
 /** An operand of a shape: its strides along the axes, and where it starts in its binding. */
 export interface Strided {
   readonly strides: readonly number[];

@@ -7,6 +7,7 @@ import { collapse, format, sameShape, sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import type { Runtime, Tensor } from '../tensor/tensor.ts';
 import { denseCopy } from './copy.ts';
+import { vectorConstants } from './elements.ts';
 import { allocate, bindingStart, expectDType, groupsFor, kernelFile, launch } from './launch.ts';
 import { allocateLike, withDenseRows } from './layout.ts';
 
@@ -233,7 +234,7 @@ function constantsOf(
     INTERLEAVED: String(interleaved),
     RANK: rankOf(geometries[0]!),
     PAIRS: pairsOf(x),
-    ...(inFours && { WIDTH: 4, Vector: 'vec4<Element>' }),
+    ...vectorConstants(inFours ? 4 : 1),
   };
 }
 

@@ -6,14 +6,13 @@ import { format } from '../tensor/shape.ts';
 import { type Gradients, record } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add, mul, sub } from './binary.ts';
+import { spansOf, vectorConstants, widthFor } from './elements.ts';
 import { allocate, expectDType, expectShape, kernelFile, launch } from './launch.ts';
 import { concat } from './shape_ops.ts';
 import { sigmoid, silu } from './unary.ts';
 import { slice } from './view.ts';
 
 const kernel = kernelFile('swiglu', source);
-
-const GROUP_ELEMENTS = 256; // of a workgroup
 
 /**
  * y = silu(gate) * up (Shazeer 2020): gate and up of one shape; or one packed tensor [..., 2H], whose first half of
@@ -85,12 +84,20 @@ function run(
   outputs: readonly Tensor[],
   y: Tensor,
 ): void {
+  const H = y.shape.at(-1) ?? 1;
+  const width = widthFor(H);
+  const size = y.size / width;
+  const { workgroups, constants } = spansOf(y.runtime, size, width);
   launch(kernel, entry, {
     inputs,
     outputs,
-    params: { size: y.size, H: y.shape.at(-1) ?? 1 },
-    constants: { Element: y.dtype },
-    workgroups: Math.ceil(y.size / GROUP_ELEMENTS),
+    params: { size, H: H / width },
+    constants: {
+      ...constants,
+      Element: y.dtype,
+      ...vectorConstants(width),
+    },
+    workgroups,
     flops: 24 * y.size,
   });
 }

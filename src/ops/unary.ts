@@ -6,7 +6,7 @@ import { record } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add, div, greater, greaterEqual, less, lessEqual, mul, sub } from './binary.ts';
 import { cast } from './copy.ts';
-import { spansOf, widthFor } from './elements.ts';
+import { spansOf, vectorConstants, widthFor } from './elements.ts';
 import { allocate, expectDType, kernelFile, launch } from './launch.ts';
 
 const kernel = kernelFile('unary', source);
@@ -39,7 +39,7 @@ function unary(
         ...constants,
         OP: op,
         Element: x.dtype,
-        ...(width === 4 && { WIDTH: 4, Vector: 'vec4<Element>' }),
+        ...vectorConstants(width),
       },
       workgroups,
     });
