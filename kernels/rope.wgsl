@@ -5,7 +5,7 @@
 //
 // WGSL's sin is good to 2^-11 only, so the angles come from a table that the host makes in float64. A position is
 // read as four digits of base 256, p = Σ_k digit_k 256^k (the highest one signed), and the rotations of its digits
-// are multiplied: any i32 works, with a table of 1024 rows. A thread owns up to PAIRS neighbouring pairs of a row, since
+// are multiplied: any i32 works, with a table of 1024 rows. A thread owns up to PAIRS neighbouring pairs of a row, as
 // finding the row costs more than turning a pair, and reads four at once where rows have whole vectors of them.
 
 alias Element = f32;

@@ -1,8 +1,8 @@
 // Elementwise functions of one tensor, and their gradients.
 //   forward    y[i]  = f(x[i])
 //   backward   dx[i] = dy[i] * f'(x[i])
-// OP names the function; the compiler folds the switch. A thread owns vectors of four elements where there are whole ones,
-// else single elements.
+// OP names the function; the compiler folds the switch. A thread owns vectors of four elements where the size is a
+// multiple of four, else single elements.
 
 alias Element = f32;
 const WIDTH: u32 = 1u;              // elements of a vector

@@ -13,7 +13,7 @@ import { allocateLike, withDenseRows } from './layout.ts';
 
 const kernel = kernelFile('rope', source);
 
-/** Pairs of a thread. On a CPU finding a row takes seven divisions, which cost as much as turning 16 pairs. */
+/** Pairs of a thread. Finding a row takes divisions; on a CPU (lavapipe) they cost as much as turning seven pairs. */
 const pairsOf = ({ runtime }: Tensor) => (runtime.gpu.adapter.software ? 16 : 4);
 const DIGITS = 4;
 const DIGIT_BASE = 256;
