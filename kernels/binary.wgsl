@@ -26,6 +26,7 @@ const GREATER_EQUAL = 12u;
 const OP: u32 = ADD;
 const SWAPPED: bool = false;
 const RANK: u32 = 8;     // axes; known when compiling, so that the walk over them unrolls
+const ADJACENT: bool = false;  // along the last axis the operands' elements are neighbours
 
 struct Params {
   size: u32,               // elements of y
@@ -83,9 +84,14 @@ fn operands(i: u32) -> vec2u {
     let size = params.shape[axis / 4u][axis % 4u];
     let at = rest % size;
     rest /= size;
-    found += at * vec2u(params.aStrides[axis / 4u][axis % 4u], params.bStrides[axis / 4u][axis % 4u]);
+    found += at * strides_along(axis);
   }
-  return found + rest * vec2u(params.aStrides[0][0], params.bStrides[0][0]);
+  return found + rest * strides_along(0u);
+}
+
+fn strides_along(axis: u32) -> vec2u {
+  if (ADJACENT && axis == RANK - 1u) { return vec2u(1u); }
+  return vec2u(params.aStrides[axis / 4u][axis % 4u], params.bStrides[axis / 4u][axis % 4u]);
 }
 
 @compute @workgroup_size(SPAN_THREADS)

@@ -203,6 +203,7 @@ function launchTensors(op: string, a: Tensor, b: Tensor, y: Tensor): void {
       ...typesOf(a.dtype, y.dtype, width),
       OP: op,
       RANK: rank,
+      ADJACENT: String(width === 4),
     },
     workgroups: spans.workgroups,
     strided: true,
