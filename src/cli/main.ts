@@ -7,6 +7,7 @@ import { ShadegradError } from '../errors.ts';
 import { addBench } from './bench.ts';
 import { addDemos } from './demos.ts';
 import { addInfo } from './info.ts';
+import { addTokenizer } from './tokenizer.ts';
 import { addTrain } from './train.ts';
 import { addTune } from './tune.ts';
 
@@ -18,7 +19,7 @@ const program = new Command('shadegrad')
   .showHelpAfterError('(shadegrad --help lists the commands)')
   .enablePositionalOptions();
 
-for (const add of [addTrain, addBench, addTune, addInfo, addDemos]) add(program);
+for (const add of [addTrain, addTokenizer, addBench, addTune, addInfo, addDemos]) add(program);
 for (const command of program.commands)
   command.showHelpAfterError(`(shadegrad ${command.name()} --help lists the options)`);
 

@@ -1,8 +1,9 @@
 // What a training run reads: tokens in two parts, the tokenizer, and the floor under the loss where it is known.
 
-import { characterTokenizer, type Tokenizer } from '../text/characters.ts';
+import { characterTokenizer } from '../text/characters.ts';
 import { split } from '../text/corpus.ts';
 import { entropyRate, generateCorpus } from '../text/grammar.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
 import type { TrainSettings } from './settings.ts';
 
 export interface TrainingText {

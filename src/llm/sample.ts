@@ -3,7 +3,7 @@
 import { DataError } from '../errors.ts';
 import type { Device } from '../ops/device.ts';
 import { randomStream } from '../tensor/philox.ts';
-import type { Tokenizer } from '../text/characters.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
 import { generate } from './generate.ts';
 import type { Transformer } from './transformer.ts';
 

@@ -7,7 +7,8 @@ import type { Folder } from '../io/folder.ts';
 import { decodeUtf8, parseJson, toPlain } from '../io/json.ts';
 import { Initialiser } from '../nn/initialiser.ts';
 import type { Device } from '../ops/device.ts';
-import { characterTokenizer, type Tokenizer } from '../text/characters.ts';
+import { readTokenizer } from '../text/read_tokenizer.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
 import { modelConfig, TRAIN_CHECKS, TRAIN_DEFAULTS, type TrainSettings } from './settings.ts';
 import { Transformer } from './transformer.ts';
 
@@ -29,15 +30,14 @@ export async function loadRun(device: Device, folder: Folder): Promise<SavedMode
     throw new CheckpointError(`${folder.location} holds no run: there is no config.json`);
   const description = toPlain(
     parseJson(decodeUtf8(await folder.read('config.json'), what), { what }),
-  ) as Partial<{ settings: Partial<TrainSettings>; tokenizer: { alphabet?: unknown } }>;
-  const alphabet = description?.tokenizer?.alphabet;
-  if (typeof description?.settings !== 'object' || typeof alphabet !== 'string')
+  ) as Partial<{ settings: Partial<TrainSettings>; tokenizer: object }>;
+  if (typeof description?.settings !== 'object' || typeof description.tokenizer !== 'object')
     throw new DataError(`${what} is not a run's: it lacks settings or tokenizer`);
   const settings = checkSettings(
     resolveSettings(TRAIN_DEFAULTS, description.settings),
     TRAIN_CHECKS,
   );
-  const tokenizer = characterTokenizer(alphabet);
+  const tokenizer = readTokenizer(JSON.stringify(description.tokenizer), what);
   const checkpoint =
     (await loadCheckpoint(folder, { which: 'best', onWarning: () => {} }).catch(() => null)) ??
     (await loadCheckpoint(folder));

@@ -1,18 +1,7 @@
 // The character tokenizer: one token per Unicode code point of a fixed alphabet.
 
 import { DataError } from '../errors.ts';
-
-/** What every tokenizer can do. */
-export interface Tokenizer {
-  /** Ids run from 0 to vocabularySize - 1. */
-  readonly vocabularySize: number;
-  /** @throws DataError for a text that has no ids. */
-  encode(text: string): Int32Array;
-  /** @throws DataError for an id out of range. */
-  decode(ids: ArrayLike<number>): string;
-  /** All that is needed to make the tokenizer again. */
-  toJSON(): unknown;
-}
+import type { Tokenizer } from './tokenizer.ts';
 
 export interface CharacterTokenizer extends Tokenizer {
   /** `characterTokenizer(alphabet)` makes the same tokenizer again. */
@@ -29,9 +18,17 @@ export function characterTokenizer(text: string): CharacterTokenizer {
   if (alphabet.length === 0)
     throw new DataError('characters: the text is empty; it must hold at least one character');
   const idOf = new Map(alphabet.map((character, id) => [character, id]));
+  const characterOf = (id: number, position: number): string => {
+    const character = alphabet[id];
+    if (character !== undefined) return character;
+    throw new DataError(
+      `characters: id ${id} at position ${position} is not one of 0 to ${alphabet.length - 1}`,
+    );
+  };
 
   return {
     vocabularySize: alphabet.length,
+    specials: new Map(),
     encode(text) {
       const ids = new Int32Array(text.length);
       let count = 0;
@@ -42,15 +39,8 @@ export function characterTokenizer(text: string): CharacterTokenizer {
       }
       return ids.slice(0, count);
     },
-    decode(ids) {
-      return Array.from(ids, (id, position) => {
-        const character = alphabet[id];
-        if (character !== undefined) return character;
-        throw new DataError(
-          `characters: id ${id} at position ${position} is not one of 0 to ${alphabet.length - 1}`,
-        );
-      }).join('');
-    },
+    decode: (ids) => Array.from(ids, characterOf).join(''),
+    bytesOf: (id) => new TextEncoder().encode(characterOf(id, 0)),
     toJSON: () => ({ type: 'characters', alphabet: alphabet.join('') }),
   };
 }

@@ -1,0 +1,29 @@
+// A tokenizer from its JSON, whatever its kind.
+
+import { DataError } from '../errors.ts';
+import { quoted } from '../io/json.ts';
+import { bpeTokenizer } from './bpe.ts';
+import { characterTokenizer } from './characters.ts';
+import type { Tokenizer } from './tokenizer.ts';
+import { bpeModel, parseTokenizerFile } from './tokenizer_json.ts';
+import { wordTokenizer } from './words.ts';
+
+/**
+ * Makes a tokenizer again from what `JSON.stringify(tokenizer)` gave, or from Hugging Face's tokenizer.json.
+ * @param what names the file in errors
+ * @throws DataError for what is malformed, and for kinds that are not known
+ */
+export function readTokenizer(text: string, what = 'tokenizer.json'): Tokenizer {
+  const file = parseTokenizerFile(text, what);
+  const type = file.get('type');
+  if (type === undefined) return bpeTokenizer(bpeModel(file, what));
+  const [alphabet, words] = [file.get('alphabet'), file.get('words')];
+  if (type === 'characters' && typeof alphabet === 'string') return characterTokenizer(alphabet);
+  if (type === 'words' && Array.isArray(words) && words.every((word) => typeof word === 'string')) {
+    return wordTokenizer(words);
+  }
+  throw new DataError(
+    `${what}: type is ${quoted(String(type))}; expected "characters" with an alphabet, "words" with words, ` +
+      'or a tokenizer.json of Hugging Face',
+  );
+}

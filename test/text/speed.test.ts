@@ -1,0 +1,3 @@
+import { checkSpeed } from './speed_check.ts';
+
+checkSpeed(['cl100k']);
