@@ -61,7 +61,7 @@ function addTrain(tokenizer: Command): void {
     .description('train a tokenizer on a text file in UTF-8')
     .argument('<file>', 'the text')
     .option('--out <file>', 'where to write it', 'tokenizer.json')
-    .addOption(new Option('--kind <kind>', 'one of these').choices(KINDS).default('bpe'))
+    .addOption(new Option('--kind <kind>', 'what a token is').choices(KINDS).default('bpe'))
     .option('--vocabulary-size <n>', 'tokens, specials included; not for characters', '8192')
     .addOption(patternOption('bpe: how texts are cut; no merge crosses a cut').default('gpt2'))
     .option(

@@ -1,16 +1,17 @@
 // The public API of the language models.
 
 // Tokenizers
-export { type BpeModel, type BpeTokenizer, bpeTokenizer } from '../text/bpe.ts';
+export type { BpeEncodeOptions, BpeModel, BpeTokenizer } from '../text/bpe.ts';
 export { type TrainBpeOptions, trainBpe } from '../text/bpe_train.ts';
-export { characterTokenizer } from '../text/characters.ts';
+export { type CharacterTokenizer, characterTokenizer } from '../text/characters.ts';
 export { decodeText } from '../text/corpus.ts';
 export { entropyRate, generateCorpus } from '../text/grammar.ts';
 export { type Beam, type BeamOptions, generateBeams } from './beam_search.ts';
 export { nGramModel } from '../text/ngrams.ts';
+export { type NGramModel, type NGramOptions, nGramModel } from '../text/ngrams.ts';
 export { readTokenizer } from '../text/read_tokenizer.ts';
 export { SPLIT_PATTERNS, type SplitPattern } from '../text/split_patterns.ts';
-export { parseTiktokenRanks } from '../text/tiktoken_ranks.ts';
+export { parseTiktokenRanks, type TiktokenOptions } from '../text/tiktoken_ranks.ts';
 export {
   type DecodeStream,
   decodeStream,
@@ -18,7 +19,7 @@ export {
   type Tokenizer,
 } from '../text/tokenizer.ts';
 export { parseTokenizerJson } from '../text/tokenizer_json.ts';
-export { trainWords, wordTokenizer } from '../text/words.ts';
+export { trainWords, type WordTokenizer, wordTokenizer } from '../text/words.ts';
 // Models
 export { evaluateLoss } from './evaluate.ts';
 export { type Generated, type GenerateOptions, generate } from './generate.ts';

@@ -123,8 +123,11 @@ function pieceEncoder({ tokens, merges, wholePieces = false }: BpeModel) {
 
   const encode = (piece: string): PieceIds => {
     const bytes = encoder.encode(piece);
-    const whole = wholePieces ? idOf.get(byteString(bytes)) : undefined;
-    if (whole !== undefined) return whole;
+    if (wholePieces) {
+      const isAscii = bytes.length === piece.length;
+      const whole = idOf.get(isAscii ? piece : byteString(bytes));
+      if (whole !== undefined) return whole;
+    }
     const ids = new Int32Array(bytes.length);
     for (let i = 0; i < bytes.length; i++) ids[i] = idOfByte[bytes[i]!]!;
     const missing = ids.indexOf(-1);
@@ -168,7 +171,7 @@ class GrowingIds {
   #length = 0;
 
   constructor(characters: number) {
-    this.#ids = new Int32Array(characters / 2 + 16);
+    this.#ids = new Int32Array((characters >> 1) + 16);
   }
 
   push(id: number): void {
