@@ -4,6 +4,7 @@
 import { DataError } from '../errors.ts';
 import { type Json, type ParsedJson, type ParsedObject, quoted } from '../io/json.ts';
 import { patternSource, type SplitPattern } from './split_patterns.ts';
+import { stepsOf, typesOf } from './tokenizer_json_parts.ts';
 
 const CONTRACTION = `(?i:'s|'t|'re|'ve|'m|'ll|'d)`;
 const AFTER_DIGITS = String.raw`| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
@@ -61,7 +62,7 @@ export function preTokenizerOf(pattern: SplitPattern): Json {
 
 /** @throws DataError for one that does not cut like any of our patterns. */
 export function patternOf(preTokenizer: ParsedJson | undefined, what: string): SplitPattern {
-  const steps = stepsOf(preTokenizer);
+  const steps = stepsOf(preTokenizer, 'pretokenizers', `${what}: the pre_tokenizer`);
   const last = steps.at(-1);
   if (last?.get('type') !== 'ByteLevel') {
     throw new DataError(
@@ -106,16 +107,4 @@ function splitPatternOf(split: ParsedObject, what: string): SplitPattern {
     `${what}: the pre_tokenizer's Split has the behavior ${JSON.stringify(behavior)} with invert ${invert}; ` +
       'read are Isolated with false, and Removed with true',
   );
-}
-
-function stepsOf(preTokenizer: ParsedJson | undefined): ParsedObject[] {
-  if (!(preTokenizer instanceof Map)) return [];
-  if (preTokenizer.get('type') !== 'Sequence') return [preTokenizer];
-  const steps = preTokenizer.get('pretokenizers');
-  return Array.isArray(steps) ? steps.filter((step) => step instanceof Map) : [];
-}
-
-function typesOf(steps: readonly ParsedObject[]): string {
-  const types = steps.map((step) => quoted(String(step.get('type'))));
-  return types.length > 0 ? types.slice(0, 5).join(', ') : 'absent';
 }

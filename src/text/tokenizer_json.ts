@@ -9,6 +9,7 @@ import { type BpeModel, type BpeTokenizer, bpeTokenizer } from './bpe.ts';
 import { MERGE_FIELDS } from './bpe_merge.ts';
 import { fromAlphabet } from './byte_strings.ts';
 import { patternOf } from './pre_tokenizers.ts';
+import { object, show, stepsOf, typesOf } from './tokenizer_json_parts.ts';
 
 const MAX_CHARACTERS = 64 << 20;
 const MAX_TOKENS = 1_000_000;
@@ -35,9 +36,9 @@ export function parseTokenizerFile(text: string, what: string): ParsedObject {
 export function bpeModel(file: ParsedObject, what: string): BpeModel {
   const model = object(file.get('model'), `${what}: model`);
   checkModel(model, `${what}: model`);
-  const decoder = typesIn(file.get('decoder'), 'decoders');
-  if (decoder.join() !== 'ByteLevel') {
-    throw new DataError(`${what}: the decoder is ${shown(decoder)}; expected ByteLevel`);
+  const decoder = stepsOf(file.get('decoder'), 'decoders', `${what}: the decoder`);
+  if (decoder.length !== 1 || decoder[0]!.get('type') !== 'ByteLevel') {
+    throw new DataError(`${what}: the decoder is ${typesOf(decoder)}; expected ByteLevel`);
   }
   const added = addedTokens(file.get('added_tokens') ?? [], what);
   const idOf = vocabulary(object(model.get('vocab'), `${what}: model.vocab`), added, what);
@@ -193,10 +194,11 @@ function mergesOf(
 }
 
 function isNfc(normalizer: ParsedJson | undefined, what: string): boolean {
-  const types = typesIn(normalizer, 'normalizers');
-  if (types.length === 0) return false;
-  if (types.every((type) => type === 'NFC')) return true;
-  throw new DataError(`${what}: the normalizer is ${shown(types)}; read are NFC and none`);
+  const steps = stepsOf(normalizer, 'normalizers', `${what}: the normalizer`);
+  if (steps.some((step) => step.get('type') !== 'NFC')) {
+    throw new DataError(`${what}: the normalizer is ${typesOf(steps)}; read are NFC and none`);
+  }
+  return steps.length > 0;
 }
 
 /** The added tokens that the post-processor puts before and after a text. */
@@ -205,7 +207,8 @@ function frameOf(
   added: readonly AddedToken[],
   what: string,
 ): BpeModel['frame'] {
-  const steps = stepsIn(processor, 'processors').filter((step) => step.get('type') !== 'ByteLevel');
+  const all = stepsOf(processor, 'processors', `${what}: the post_processor`);
+  const steps = all.filter((step) => step.get('type') !== 'ByteLevel');
   if (steps.length === 0) return undefined;
   const [template] = steps;
   const single = template!.get('single');
@@ -215,7 +218,7 @@ function frameOf(
     !Array.isArray(single)
   ) {
     throw new DataError(
-      `${what}: the post_processor is ${shown(steps.map((step) => step.get('type')))}; ` +
+      `${what}: the post_processor is ${typesOf(steps)}; ` +
         'read are ByteLevel, TemplateProcessing and none',
     );
   }
@@ -235,31 +238,4 @@ function frameOf(
   }
   const isId = (id: number | null) => id !== null;
   return { before: ids.slice(0, at).filter(isId), after: ids.slice(at + 1).filter(isId) };
-}
-
-/** The steps of a component of the file: itself, or what its Sequence holds under `key`. */
-function stepsIn(component: ParsedJson | undefined, key: string): ParsedObject[] {
-  if (!(component instanceof Map)) return [];
-  if (component.get('type') !== 'Sequence') return [component];
-  const steps = component.get(key);
-  return Array.isArray(steps) ? steps.filter((step) => step instanceof Map) : [];
-}
-
-function typesIn(component: ParsedJson | undefined, key: string): (ParsedJson | undefined)[] {
-  return stepsIn(component, key).map((step) => step.get('type'));
-}
-
-function shown(types: readonly (ParsedJson | undefined)[]): string {
-  return types.length > 0 ? types.slice(0, 5).map(show).join(', ') : 'absent';
-}
-
-function show(value: ParsedJson | undefined): string {
-  if (value instanceof Map) return 'an object';
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  return typeof value === 'string' ? quoted(value) : String(value);
-}
-
-function object(value: ParsedJson | undefined, what: string): ParsedObject {
-  if (value instanceof Map) return value;
-  throw new DataError(`${what} is ${show(value)}; expected an object`);
 }

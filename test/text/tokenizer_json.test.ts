@@ -223,6 +223,12 @@ describe('malformed files', () => {
     ],
     ['a decoder', (j) => (j.decoder = { type: 'WordPiece' }), 'decoder is "WordPiece"'],
     ['a normalizer', (j) => (j.normalizer = { type: 'Lowercase' }), 'normalizer is "Lowercase"'],
+    ['steps that are none', (j) => (j.decoder = { type: 'Sequence' }), 'no list "decoders"'],
+    [
+      'a step that is none',
+      (j) => (j.pre_tokenizer = { type: 'Sequence', pretokenizers: [null, j.pre_tokenizer] }),
+      'pretokenizers[0] is null; expected an object',
+    ],
     ['a processor', (j) => (j.post_processor = { type: 'BertProcessing' }), '"BertProcessing"'],
   ];
 
