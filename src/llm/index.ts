@@ -6,7 +6,7 @@ export { type TrainBpeOptions, trainBpe } from '../text/bpe_train.ts';
 export { type CharacterTokenizer, characterTokenizer } from '../text/characters.ts';
 export { decodeText } from '../text/corpus.ts';
 export { entropyRate, generateCorpus } from '../text/grammar.ts';
-export { type NGramModel, type NGramOptions, nGramModel, nGramModel } from '../text/ngrams.ts';
+export { type NGramModel, type NGramOptions, nGramModel } from '../text/ngrams.ts';
 export { readTokenizer } from '../text/read_tokenizer.ts';
 export { SPLIT_PATTERNS, type SplitPattern } from '../text/split_patterns.ts';
 export { parseTiktokenRanks, type TiktokenOptions } from '../text/tiktoken_ranks.ts';
@@ -18,14 +18,15 @@ export {
 } from '../text/tokenizer.ts';
 export { parseTokenizerJson } from '../text/tokenizer_json.ts';
 export { trainWords, type WordTokenizer, wordTokenizer } from '../text/words.ts';
-export { type Beam, type BeamOptions, generateBeams } from './beam_search.ts';
 // Models
+export { type Beam, type BeamOptions, generateBeams } from './beam_search.ts';
 export { evaluateLoss } from './evaluate.ts';
 export { type Generated, type GenerateOptions, generate } from './generate.ts';
 export { KeyValueCache } from './key_value_cache.ts';
 export { sampleText } from './sample.ts';
 export { PRESETS, TRAIN_DEFAULTS, type TrainSettings } from './settings.ts';
 
+export {
   drawSamples,
   type TrainOptions,
   type TrainProgress,
