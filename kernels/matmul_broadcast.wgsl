@@ -4,10 +4,15 @@
 // A thread owns 16 rows and 8 columns of y, a workgroup 16 rows and 64 columns. On a CPU a thread is one lane of a
 // SIMD register; loads are gathers, lane by lane, and cost ten times a multiplication, also where all lanes load the
 // same. So a load of `a` brings SHARERS rows at once, one in each of as many lanes, and broadcasts in registers hand
-// them to all lanes: with 8 of them 10 gathers for 128 multiplications instead of 24. Measured no faster on lavapipe:
-// taller and squarer tiles (24 x 8, 32 x 8, 32 x 4), and loads of vec4 along k, whose unrolled bodies leave the
-// instruction cache.
-//   vectorised   columns of b adjacent, its strides multiples of 4: loads of b are vec4
+// them to all lanes: with 8 of them 10 gathers for 128 multiplications instead of 24.
+//
+// What bounds on lavapipe, by the compiled loop: instructions, 1370 for a step of 128 multiply-adds at near 5 a cycle.
+// 600 are the two vec4 of b (each lane tests its mask, each element its bounds), 260 those of `a`, 50 broadcasts. The
+// sums lie on the stack, and each is loaded, masked and stored again per visit, 640 with one step of k per visit and 450
+// with two, which is 1.10 to 1.15 times as fast. Four steps leave the instruction cache (0.76 of the speed). No faster:
+// 24, 32 and 64 rows (1.0 to 1.1 with large products, worse with small ones), operands in textures (a call per load),
+// `a` in uniform buffers (64 KiB), b in workgroup memory (copying costs what cheaper loads save).
+//   vectorised   columns of b and y adjacent, strides and starts multiples of 4: loads of b and stores are vec4
 //   general      any strides and sizes
 
 enable subgroups;
@@ -21,6 +26,7 @@ const ACTIVATION: u32 = ACTIVATION_NONE;
 
 const THREADS: u32 = 8;   // of a workgroup, side by side along n
 const SHARERS: u32 = 4;   // lanes that load `a` for each other: 8, or 4 where a subgroup may be that small
+const STEPS: u32 = 1;     // of k per visit of the sums, in `vectorised`: 2 where K is even
 const ROWS = 16u;         // of y per thread
 const COLUMNS = 8u;       // of y per thread
 
@@ -41,10 +47,15 @@ struct Params {
 @group(1) @binding(0) var<uniform> params: Params;
 
 @group(0) @binding(0) var<storage, read> a: array<Element>;
-@group(0) @binding(1) var<storage, read> b4: array<vec4<Element>>;    // vectorised
-@group(0) @binding(1) var<storage, read> b: array<Element>;           // general
+// vectorised
+@group(0) @binding(1) var<storage, read> b4: array<vec4<Element>>;
+@group(0) @binding(2) var<storage, read> bias4: array<vec4<Element>>;
+@group(0) @binding(3) var<storage, read> residual4: array<vec4<Element>>;    // laid out as y
+@group(0) @binding(4) var<storage, read_write> y4: array<vec4<Element>>;
+// general
+@group(0) @binding(1) var<storage, read> b: array<Element>;
 @group(0) @binding(2) var<storage, read> bias: array<Element>;
-@group(0) @binding(3) var<storage, read> residual: array<Element>;    // laid out as y
+@group(0) @binding(3) var<storage, read> residual: array<Element>;
 @group(0) @binding(4) var<storage, read_write> y: array<Element>;
 
 /// A workgroup's place: its first row and column, and where its matrices start.
@@ -67,14 +78,17 @@ fn rows_of(place: Place, lane: u32) -> vec4u {
   return place.starts.x + min(rows, vec4u(params.M - 1u)) * params.aStrides.x;
 }
 
-/// A column of all 16 rows, for every lane, from where each lane's rows have it.
-fn column_of_a(at: vec4u) -> mat4x4f {
-  let x0 = f32(a[at.x]);
-  let x1 = f32(a[at.y]);
-  if (SHARERS == 8u) { return mat4x4f(low_lanes(x0), high_lanes(x0), low_lanes(x1), high_lanes(x1)); }
-  let x2 = f32(a[at.z]);
-  let x3 = f32(a[at.w]);
-  return mat4x4f(low_lanes(x0), low_lanes(x1), low_lanes(x2), low_lanes(x3));
+/// This lane's values of a column of `a`, from where its rows have it.
+fn values_of_a(at: vec4u) -> vec4f {
+  if (SHARERS == 8u) { return vec4f(f32(a[at.x]), f32(a[at.y]), 0f, 0f); }
+  return vec4f(vec4<Element>(a[at.x], a[at.y], a[at.z], a[at.w]));
+}
+
+/// Rows 4 i … 4 i + 3 of the column, for every lane, from the lanes' values.
+fn four_rows(values: vec4f, i: u32) -> vec4f {
+  if (SHARERS == 4u) { return low_lanes(values[i]); }
+  if (i % 2u == 0u) { return low_lanes(values[i / 2u]); }
+  return high_lanes(values[i / 2u]);
 }
 
 /// The values of the subgroup's lanes 0 to 3.
@@ -107,20 +121,66 @@ fn vectorised(
   var at = place.starts.y / 4u + vec2u(min(left, last), min(right, last));
   var l0 = mat4x4f(); var l1 = mat4x4f(); var l2 = mat4x4f(); var l3 = mat4x4f();
   var r0 = mat4x4f(); var r1 = mat4x4f(); var r2 = mat4x4f(); var r3 = mat4x4f();
-  for (var k = 0u; k < params.K; k++) {
-    let bl = vec4f(b4[at.x]);
-    let br = vec4f(b4[at.y]);
-    let column = column_of_a(rows);
-    l0 = rank_one(l0, column[0], bl); r0 = rank_one(r0, column[0], br);
-    l1 = rank_one(l1, column[1], bl); r1 = rank_one(r1, column[1], br);
-    l2 = rank_one(l2, column[2], bl); r2 = rank_one(r2, column[2], br);
-    l3 = rank_one(l3, column[3], bl); r3 = rank_one(r3, column[3], br);
-    at += params.bStrides.x / 4u;
-    rows += params.aStrides.y;
+  let step = params.bStrides.x / 4u;
+  for (var k = 0u; k < params.K; k += STEPS) {
+    let x = values_of_a(rows);
+    let bl = vec4f(b4[at.x]); let br = vec4f(b4[at.y]);
+    var z = x; var el = bl; var er = br;
+    if (STEPS == 2u) {
+      z = values_of_a(rows + params.aStrides.y);
+      el = vec4f(b4[at.x + step]); er = vec4f(b4[at.y + step]);
+    }
+    let c0 = four_rows(x, 0u); let d0 = four_rows(z, 0u);
+    l0 = add_steps(l0, c0, bl, d0, el); r0 = add_steps(r0, c0, br, d0, er);
+    let c1 = four_rows(x, 1u); let d1 = four_rows(z, 1u);
+    l1 = add_steps(l1, c1, bl, d1, el); r1 = add_steps(r1, c1, br, d1, er);
+    let c2 = four_rows(x, 2u); let d2 = four_rows(z, 2u);
+    l2 = add_steps(l2, c2, bl, d2, el); r2 = add_steps(r2, c2, br, d2, er);
+    let c3 = four_rows(x, 3u); let d3 = four_rows(z, 3u);
+    l3 = add_steps(l3, c3, bl, d3, el); r3 = add_steps(r3, c3, br, d3, er);
+    at += STEPS * step;
+    rows += STEPS * params.aStrides.y;
   }
-  let adjacent = vec4u(0u, 1u, 2u, 3u);
-  store(place, 4u * left + adjacent, l0, l1, l2, l3);
-  store(place, 4u * right + adjacent, r0, r1, r2, r3);
+  if (left <= last) { store_fours(place, left, l0, l1, l2, l3); }
+  if (right <= last) { store_fours(place, right, r0, r1, r2, r3); }
+}
+
+/// tile + column rowᵀ, and with two steps + nextColumn nextRowᵀ.
+fn add_steps(tile: mat4x4f, column: vec4f, row: vec4f, nextColumn: vec4f, nextRow: vec4f) -> mat4x4f {
+  if (STEPS == 1u) { return rank_one(tile, column, row); }
+  return mat4x4f(
+    fma(nextColumn.xxxx, nextRow, fma(column.xxxx, row, tile[0])),
+    fma(nextColumn.yyyy, nextRow, fma(column.yyyy, row, tile[1])),
+    fma(nextColumn.zzzz, nextRow, fma(column.zzzz, row, tile[2])),
+    fma(nextColumn.wwww, nextRow, fma(column.wwww, row, tile[3])),
+  );
+}
+
+/// Stores 16 rows of four columns; `column` counts fours, as `at` does. The rows move up, so that there is one place
+/// that stores: straight code for all of them takes the adapters' compilers seconds.
+fn store_fours(place: Place, column: u32, s0: mat4x4f, s1: mat4x4f, s2: mat4x4f, s3: mat4x4f) {
+  var block = s0; var m1 = s1; var m2 = s2;
+  var at = (place.starts.z + place.row * params.yStride) / 4u + column;
+  for (var row = place.row; row < min(place.row + ROWS, params.M); row += 4u) {
+    for (var i = 0u; i < 4u; i++) {
+      if (row + i < params.M) { y4[at] = four_finished(at, column, block[0]); }
+      block = moved_up(block, block);
+      at += params.yStride / 4u;
+    }
+    block = m1; m1 = m2; m2 = s3;
+  }
+}
+
+/// Four elements of y, given their sums of products.
+fn four_finished(at: u32, column: u32, sums: vec4f) -> vec4<Element> {
+  var z = sums;
+  if (BIAS) { z += vec4f(bias4[params.biasStart / 4u + column]); }
+  z = vec4f(
+    activate(ACTIVATION, z.x), activate(ACTIVATION, z.y), activate(ACTIVATION, z.z), activate(ACTIVATION, z.w),
+  );
+  if (RESIDUAL) { z += vec4f(residual4[params.starts.w / 4u + at - params.starts.z / 4u]); }
+  if (ACCUMULATE) { z += vec4f(y4[at]); }
+  return vec4<Element>(z);
 }
 
 @compute @workgroup_size(THREADS)
@@ -143,11 +203,11 @@ fn general(
   for (var k = 0u; k < params.K; k++) {
     let bl = vec4f(vec4<Element>(b[atLeft.x], b[atLeft.y], b[atLeft.z], b[atLeft.w]));
     let br = vec4f(vec4<Element>(b[atRight.x], b[atRight.y], b[atRight.z], b[atRight.w]));
-    let column = column_of_a(rows);
-    l0 = rank_one(l0, column[0], bl); r0 = rank_one(r0, column[0], br);
-    l1 = rank_one(l1, column[1], bl); r1 = rank_one(r1, column[1], br);
-    l2 = rank_one(l2, column[2], bl); r2 = rank_one(r2, column[2], br);
-    l3 = rank_one(l3, column[3], bl); r3 = rank_one(r3, column[3], br);
+    let x = values_of_a(rows);
+    l0 = rank_one(l0, four_rows(x, 0u), bl); r0 = rank_one(r0, four_rows(x, 0u), br);
+    l1 = rank_one(l1, four_rows(x, 1u), bl); r1 = rank_one(r1, four_rows(x, 1u), br);
+    l2 = rank_one(l2, four_rows(x, 2u), bl); r2 = rank_one(r2, four_rows(x, 2u), br);
+    l3 = rank_one(l3, four_rows(x, 3u), bl); r3 = rank_one(r3, four_rows(x, 3u), br);
     atLeft += params.bStrides.x; atRight += params.bStrides.x;
     rows += params.aStrides.y;
   }
@@ -155,8 +215,7 @@ fn general(
   store(place, right, r0, r1, r2, r3);
 }
 
-/// Stores 16 rows of four columns. The rows move up, so that there is one place that stores: straight code for all of
-/// them takes the adapters' compilers seconds.
+/// Stores 16 rows of any four columns, likewise.
 fn store(place: Place, columns: vec4u, s0: mat4x4f, s1: mat4x4f, s2: mat4x4f, s3: mat4x4f) {
   var m0 = s0; var m1 = s1; var m2 = s2; var m3 = s3;
   for (var row = place.row; row < min(place.row + ROWS, params.M); row++) {

@@ -224,10 +224,12 @@ function launchVariant(
   const aStrides = a.strides.slice(-2) as [number, number];
   const bStrides = b.strides.slice(-2) as [number, number];
   const { bias, residual } = epilogue;
-  const { file, entry, constants, tile } = kernelFor(variant, y, a, b, batch.strides[1]!);
+  const aligned = isAligned(y, b, epilogue, [...batch.strides[1]!, ...batch.strides[2]!]);
+  const { file, entry, constants, tile } = kernelFor(variant, y, a, b, aligned);
   const [tilesM, tilesN] = [Math.ceil(M / tile[0]), Math.ceil(N / tile[1])];
-  // A binding is there whether its tensor is or not; the switches are off then, and this is never read.
-  using nothing = a.alias([1], [1], a.offset);
+  // A binding is there whether its tensor is or not; the switches are off then, and this is never read. Where the
+  // kernel takes elements by fours, there have to be four.
+  using nothing = b.alias([Math.min(4, N)], [bStrides[1]], b.offset);
   launch(file, entry, {
     inputs: [a, b, bias ?? nothing, residual ?? nothing],
     outputs: [y],
@@ -263,22 +265,17 @@ interface Kernel {
   readonly tile: readonly [number, number];
 }
 
-function kernelFor(
-  variant: Variant,
-  y: Tensor,
-  a: Tensor,
-  b: Tensor,
-  bBatch: readonly number[],
-): Kernel {
+function kernelFor(variant: Variant, y: Tensor, a: Tensor, b: Tensor, aligned: boolean): Kernel {
   const [am, ak] = a.strides.slice(-2) as [number, number];
   const [bk, bn] = b.strides.slice(-2) as [number, number];
   switch (variant) {
     case 'broadcast': {
-      const N = y.shape.at(-1)!;
-      const aligned = [N, bk, bindingStart(b), ...bBatch].every((stride) => stride % 4 === 0);
-      const entry = aligned && bn === 1 ? 'vectorised' : 'general';
+      const broadcast = { file: kernels.broadcast, tile: [16, 64] } as const;
       const SHARERS = y.runtime.gpu.subgroupMinSize < 8 ? 4 : 8;
-      return { file: kernels.broadcast, entry, constants: { SHARERS }, tile: [16, 64] };
+      const STEPS = a.shape.at(-1)! % 2 === 0 ? 2 : 1;
+      return aligned
+        ? { ...broadcast, entry: 'vectorised', constants: { SHARERS, STEPS } }
+        : { ...broadcast, entry: 'general', constants: { SHARERS } };
     }
     case 'rows': {
       // Neighbours read what is adjacent in b. On a CPU a workgroup is one SIMD group, in which barriers are cheap.
@@ -307,6 +304,19 @@ function kernelFor(
       return { file: kernels.tiles, entry: 'tiles', constants, tile };
     }
   }
+}
+
+/** Whether the columns of b and y, and what is added to them, split into fours. */
+function isAligned(
+  y: Tensor,
+  b: Tensor,
+  { bias, residual }: Epilogue,
+  batchStrides: readonly number[],
+): boolean {
+  const starts = [y, b, bias, residual].map((x) => (x ? bindingStart(x) : 0));
+  const strides = [y.strides.at(-2)!, b.strides.at(-2)!, ...batchStrides];
+  const fours = [y.shape.at(-1)!, ...starts, ...strides].every((n) => n % 4 === 0);
+  return fours && b.strides.at(-1) === 1;
 }
 
 const switches = ({ bias, activation, residual, accumulate }: Epilogue): Constants => ({

@@ -2,10 +2,13 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as index from '../../src/index.ts';
+import { add } from '../../src/ops/binary.ts';
 import { cast } from '../../src/ops/copy.ts';
 import { Device } from '../../src/ops/device.ts';
 import { matmul, multiplyInto } from '../../src/ops/matmul.ts';
 import { MATMUL } from '../../src/ops/multiply.ts';
+import { relu } from '../../src/ops/unary.ts';
+import { slice } from '../../src/ops/view.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import { families } from '../cases/index.ts';
 import { maxAbs, type Ref } from '../reference/array.ts';
@@ -138,13 +141,15 @@ describe('accumulate', () => {
   const ways: [string, string][] = [...whole, ['tiles', 'split']];
   it.each(ways)('%s, %s: adds to what y holds', async (variant, way) => {
     pin(variant, way);
-    const { a, b } = operands(21, 67, 513, { a: false, b: false });
-    const y = device.randn([21, 67], { seed: 3 });
-    const before = await y.data();
-    const product = await matmul(a, b).data();
-    multiplyInto(y, a, b, { accumulate: true });
-    const want = Float64Array.from(before, (value, i) => value + product[i]!);
-    expectClose(await y.data(), want, { rtol: 1e-5, atol: 1e-4 }, 'y');
+    for (const N of [67, 68]) {
+      const { a, b } = operands(21, N, 513, { a: false, b: false });
+      const y = device.randn([21, N], { seed: 3 });
+      const before = await y.data();
+      const product = await matmul(a, b).data();
+      multiplyInto(y, a, b, { accumulate: true });
+      const want = Float64Array.from(before, (value, i) => value + product[i]!);
+      expectClose(await y.data(), want, { rtol: 1e-5, atol: 1e-4 }, `y, ${N} columns`);
+    }
   });
 
   it('leaves y as it is where the inner axis is empty', async () => {
@@ -153,6 +158,24 @@ describe('accumulate', () => {
     multiplyInto(y, device.zeros([2, 0]), device.zeros([0, 3]), { accumulate: true });
     expect(await y.data()).toEqual(before);
   });
+});
+
+it.each([0, 4, 1])('columns of y, bias and residual that begin at element %i', async (start) => {
+  pin('broadcast');
+  const [M, N, K] = [21, 68, 10];
+  const { a, b } = operands(M, N, K, { a: false, b: false });
+  const columns = (rows: number, seed: number) =>
+    slice(device.randn([rows, 80], { seed }), { start: [0, start], end: [rows, start + N] });
+  const [y, residual] = [columns(M, 3), columns(M, 4)];
+  const bias = slice(device.randn([80], { seed: 5 }), { start: [start], end: [start + N] });
+  multiplyInto(y, a, b, { bias, activation: 'relu', residual });
+  const want = add(relu(add(matmul(a, b), bias)), residual);
+  expectClose(
+    await y.data(),
+    Float64Array.from(await want.data()),
+    { rtol: 1e-5, atol: 1e-5 },
+    'y',
+  );
 });
 
 it.each(TRANSPOSES)('copies of operands whose rows lie far apart, %j', async (flags) => {
