@@ -7,6 +7,7 @@
 // Volkov & Demmel 2008 and CUTLASS's SIMT kernels.
 
 alias Element = f32;
+alias Result = f32;       // y's; f32 for the parts of a split product
 
 const BIAS: bool = false;
 const RESIDUAL: bool = false;
@@ -47,7 +48,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> b: array<Element>;
 @group(0) @binding(2) var<storage, read> bias: array<Element>;
 @group(0) @binding(3) var<storage, read> residual: array<Element>;    // laid out as y
-@group(0) @binding(4) var<storage, read_write> y: array<Element>;
+@group(0) @binding(4) var<storage, read_write> y: array<Result>;
 
 var<workgroup> tileA: array<vec4f, TILE_K * STRIDE_A>;   // [k][quad of rows]
 var<workgroup> tileB: array<vec4f, TILE_K * STRIDE_B>;   // [k][quad of columns]
@@ -151,11 +152,11 @@ fn store(place: Place, row: u32, column: u32, block: mat4x4f) {
 }
 
 /// The element of a row of y that starts at `start`, given its sum of products.
-fn finished(start: u32, column: u32, sum: f32) -> Element {
+fn finished(start: u32, column: u32, sum: f32) -> Result {
   var z = sum;
   if (BIAS) { z += f32(bias[params.biasStart + column]); }
   z = activate(ACTIVATION, z);
   if (RESIDUAL) { z += f32(residual[params.starts.w + start - params.starts.z + column]); }
   if (ACCUMULATE) { z += f32(y[start + column]); }
-  return Element(z);
+  return Result(z);
 }

@@ -18,6 +18,7 @@
 enable subgroups;
 
 alias Element = f32;
+alias Result = f32;       // y's; f32 for the parts of a split product
 
 const BIAS: bool = false;
 const RESIDUAL: bool = false;
@@ -51,12 +52,12 @@ struct Params {
 @group(0) @binding(1) var<storage, read> b4: array<vec4<Element>>;
 @group(0) @binding(2) var<storage, read> bias4: array<vec4<Element>>;
 @group(0) @binding(3) var<storage, read> residual4: array<vec4<Element>>;    // laid out as y
-@group(0) @binding(4) var<storage, read_write> y4: array<vec4<Element>>;
+@group(0) @binding(4) var<storage, read_write> y4: array<vec4<Result>>;
 // general
 @group(0) @binding(1) var<storage, read> b: array<Element>;
 @group(0) @binding(2) var<storage, read> bias: array<Element>;
 @group(0) @binding(3) var<storage, read> residual: array<Element>;
-@group(0) @binding(4) var<storage, read_write> y: array<Element>;
+@group(0) @binding(4) var<storage, read_write> y: array<Result>;
 
 /// A workgroup's place: its first row and column, and where its matrices start.
 struct Place { row: u32, column: u32, starts: vec3u, exists: bool }
@@ -172,7 +173,7 @@ fn store_fours(place: Place, column: u32, s0: mat4x4f, s1: mat4x4f, s2: mat4x4f,
 }
 
 /// Four elements of y, given their sums of products.
-fn four_finished(at: u32, column: u32, sums: vec4f) -> vec4<Element> {
+fn four_finished(at: u32, column: u32, sums: vec4f) -> vec4<Result> {
   var z = sums;
   if (BIAS) { z += vec4f(bias4[params.biasStart / 4u + column]); }
   z = vec4f(
@@ -180,7 +181,7 @@ fn four_finished(at: u32, column: u32, sums: vec4f) -> vec4<Element> {
   );
   if (RESIDUAL) { z += vec4f(residual4[params.starts.w / 4u + at - params.starts.z / 4u]); }
   if (ACCUMULATE) { z += vec4f(y4[at]); }
-  return vec4<Element>(z);
+  return vec4<Result>(z);
 }
 
 @compute @workgroup_size(THREADS)
@@ -236,11 +237,11 @@ fn store_row(start: u32, columns: vec4u, sums: vec4f) {
 }
 
 /// The element of a row of y that starts at `start`, given its sum of products.
-fn finished(start: u32, column: u32, sum: f32) -> Element {
+fn finished(start: u32, column: u32, sum: f32) -> Result {
   var z = sum;
   if (BIAS) { z += f32(bias[params.biasStart + column]); }
   z = activate(ACTIVATION, z);
   if (RESIDUAL) { z += f32(residual[params.starts.w + start - params.starts.z + column]); }
   if (ACCUMULATE) { z += f32(y[start + column]); }
-  return Element(z);
+  return Result(z);
 }

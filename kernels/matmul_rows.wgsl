@@ -6,6 +6,7 @@
 // they are adjacent along n, SHARERS is 1 and neighbours own neighbouring columns.
 
 alias Element = f32;
+alias Result = f32;       // y's; f32 for the parts of a split product
 
 const BIAS: bool = false;
 const RESIDUAL: bool = false;
@@ -37,7 +38,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> b: array<Element>;
 @group(0) @binding(2) var<storage, read> bias: array<Element>;
 @group(0) @binding(3) var<storage, read> residual: array<Element>;    // laid out as y
-@group(0) @binding(4) var<storage, read_write> y: array<Element>;
+@group(0) @binding(4) var<storage, read_write> y: array<Result>;
 
 var<workgroup> partial: array<vec4f, THREADS>;
 
@@ -79,11 +80,11 @@ fn few_rows(
 }
 
 /// The element of a row of y that starts at `start`, given its sum of products.
-fn finished(start: u32, column: u32, sum: f32) -> Element {
+fn finished(start: u32, column: u32, sum: f32) -> Result {
   var z = sum;
   if (BIAS) { z += f32(bias[params.biasStart + column]); }
   z = activate(ACTIVATION, z);
   if (RESIDUAL) { z += f32(residual[params.starts.w + start - params.starts.z + column]); }
   if (ACCUMULATE) { z += f32(y[start + column]); }
-  return Element(z);
+  return Result(z);
 }

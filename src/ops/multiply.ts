@@ -97,7 +97,7 @@ export function multiplyInto(y: Tensor, a: Tensor, b: Tensor, epilogue: Epilogue
     return;
   }
   const { runtime } = y;
-  const canSplit = () => y.rank === 2 && y.dtype === 'f32' && K >= 2 * PART;
+  const canSplit = () => y.rank === 2 && K >= 2 * PART;
   const way = variantFor(
     runtime,
     MATMUL_SPLIT,
@@ -108,7 +108,7 @@ export function multiplyInto(y: Tensor, a: Tensor, b: Tensor, epilogue: Epilogue
   else multiplyWhole(y, a, b, epilogue);
 }
 
-/** Two passes: products of parts of the inner axis, then their sums in order. */
+/** Two passes: products of parts of the inner axis, in f32, then their sums in order. */
 function multiplySplit(y: Tensor, a: Tensor, b: Tensor, epilogue: Epilogue): void {
   const [M, N] = y.shape as [number, number];
   const K = a.shape[1]!;
@@ -250,7 +250,7 @@ function launchVariant(
       bBatch: batch.strides[1]!,
       yBatch: batch.strides[2]!,
     },
-    constants: { Element: a.dtype, ...constants, ...switches(epilogue) },
+    constants: { Element: a.dtype, Result: y.dtype, ...constants, ...switches(epilogue) },
     workgroups: batches * tilesM * tilesN,
     flops: 2 * batches * M * N * K,
     strided: true,

@@ -136,6 +136,17 @@ describe('a long inner axis', () => {
   );
 });
 
+it.each(VARIANTS)('%s, split, f16: parts are summed in f32, and rounded once', async (variant) => {
+  if (!device.features.has('shader-f16')) return; // that f16 is refused there is told above
+  pin(variant, 'split');
+  const { a, b } = operands(6, 36, 1030, { a: false, b: false });
+  const [a16, b16] = [cast(a, 'f16'), cast(b, 'f16')];
+  const want = reference.forward({ a: await refOf(a16), b: await refOf(b16) }, {}).out;
+  const y = await matmul(a16, b16).data();
+  expect(Object.values(device.gpu.choices.used.matmulSplit!)).toContain('split');
+  expectClose(y, want.data, { rtol: 2 ** -11, atol: 1e-3 }, 'y');
+});
+
 describe('accumulate', () => {
   const whole = VARIANTS.map((variant): [string, string] => [variant, 'whole']);
   const ways: [string, string][] = [...whole, ['tiles', 'split']];
