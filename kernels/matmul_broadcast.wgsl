@@ -8,10 +8,11 @@
 //
 // What bounds on lavapipe, by the compiled loop: instructions, 1370 for a step of 128 multiply-adds at near 5 a cycle.
 // 600 are the two vec4 of b (each lane tests its mask, each element its bounds), 260 those of `a`, 50 broadcasts. The
-// sums lie on the stack, and each is loaded, masked and stored again per visit, 640 with one step of k per visit and 450
-// with two, which is 1.10 to 1.15 times as fast. Four steps leave the instruction cache (0.76 of the speed). No faster:
-// 24, 32 and 64 rows (1.0 to 1.1 with large products, worse with small ones), operands in textures (a call per load),
-// `a` in uniform buffers (64 KiB), b in workgroup memory (copying costs what cheaper loads save).
+// sums lie on the stack; each is loaded, masked and stored again per visit: 640 with one step of k per visit, 450 with
+// two, which is 1.05 to 1.15 times as fast; without loads it would be 3 times. Four steps leave the instruction cache
+// (0.8 of the speed). Measured no better: 24 and 32 rows (0.9 to 1.13 times as fast, and small products waste them),
+// 64 rows, 4 or 16 columns, and operands in textures (a call per load). Loads of b from workgroup memory gain 1.07
+// before the copy to it is paid.
 //   vectorised   columns of b and y adjacent, strides and starts multiples of 4: loads of b and stores are vec4
 //   general      any strides and sizes
 
