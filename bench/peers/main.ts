@@ -22,8 +22,8 @@ const HELP = `npm run bench:peers -- [options]
   --table           the table of all that was measured and kept; runs nothing
   --json            JSON on stdout, one object a line`;
 
-/** A child that says nothing for so long is stopped: jax-js compiles a training step for two minutes. */
-const SILENCE_MS = 300_000;
+/** A child that says nothing for so long is stopped: jax-js compiles a training step for two minutes, on a busy machine for six. */
+const SILENCE_MS = 900_000;
 
 const { values: options } = parseArgs({
   options: {
