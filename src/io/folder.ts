@@ -11,6 +11,13 @@ export interface Folder {
   readonly location: string;
   /** The whole file. @throws DataError where there is none. */
   read(path: string): Promise<Uint8Array>;
+  /** Bytes of a file. @throws DataError where there is none. */
+  size(path: string): Promise<number>;
+  /**
+   * Bytes [begin, end) of a file of any size, in memory of their own, which begins at their first.
+   * @throws DataError where there is no file, or it ends before `end`.
+   */
+  readRange(path: string, begin: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Replaces the file in one step, durably: after a failure or a crash there is the old file or the new one, never a part. */
   write(path: string, bytes: Uint8Array): Promise<void>;
   /** Adds to the end of the file, durably and all or nothing. Only a crash can leave a part of the text. */
@@ -39,4 +46,9 @@ export function pathParts(path: string): string[] {
 /** The error for a file that is read and is not there. */
 export function missingFile(path: string, location: string, cause: unknown): DataError {
   return new DataError(`no file ${path} in ${location}`, { cause });
+}
+
+/** The error for a range that goes beyond the file. */
+export function shortFile(path: string, location: string, begin: number, end: number): DataError {
+  return new DataError(`${path} in ${location} has no bytes ${begin} to ${end}: it ends before`);
 }

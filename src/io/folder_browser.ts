@@ -1,7 +1,7 @@
 // Folders in the origin private file system of a browser. `createWritable` writes beside the file and takes its place on
 // `close()`, so a write is all or nothing there too. Folders cannot be renamed: `rename` is absent.
 
-import { type Folder, missingFile, pathParts } from './folder.ts';
+import { type Folder, missingFile, pathParts, shortFile } from './folder.ts';
 
 /** Opens a folder of the origin's private storage by its path. It is created by the first write. */
 export async function openFolder(path: string): Promise<Folder> {
@@ -13,6 +13,15 @@ export async function openFolder(path: string): Promise<Folder> {
     const parts = [...root, ...pathParts(path)];
     const name = parts.pop() ?? '';
     return { name, folder: await descend(parts, create) };
+  };
+
+  const fileAt = async (path: string): Promise<File> => {
+    const { name, folder } = await holder(path, false);
+    if (!folder) throw missingFile(path, location, undefined);
+    const handle = await folder.getFileHandle(name).catch((error: unknown) => {
+      throw isMissing(error) ? missingFile(path, location, error) : error;
+    });
+    return handle.getFile();
   };
 
   const replace = async (path: string, bytes: Uint8Array, position: 'start' | 'end') => {
@@ -33,13 +42,13 @@ export async function openFolder(path: string): Promise<Folder> {
   return {
     location,
 
-    async read(path) {
-      const { name, folder } = await holder(path, false);
-      if (!folder) throw missingFile(path, location, undefined);
-      const handle = await folder.getFileHandle(name).catch((error: unknown) => {
-        throw isMissing(error) ? missingFile(path, location, error) : error;
-      });
-      return new Uint8Array(await (await handle.getFile()).arrayBuffer());
+    read: async (path) => new Uint8Array(await (await fileAt(path)).arrayBuffer()),
+    size: async (path) => (await fileAt(path)).size,
+
+    async readRange(path, begin, end) {
+      const bytes = new Uint8Array(await (await fileAt(path)).slice(begin, end).arrayBuffer());
+      if (bytes.length < end - begin) throw shortFile(path, location, begin, end);
+      return bytes;
     },
 
     write: (path, bytes) => replace(path, bytes, 'start'),

@@ -3,7 +3,7 @@
 
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
-import { type Folder, missingFile, pathParts } from './folder.ts';
+import { type Folder, missingFile, pathParts, shortFile } from './folder.ts';
 
 // Linux moves at most 2^31 - 4096 bytes per call.
 const MAX_BYTES_PER_CALL = 1 << 30;
@@ -12,19 +12,31 @@ const MAX_BYTES_PER_CALL = 1 << 30;
 export async function openFolder(path: string): Promise<Folder> {
   const root = resolve(path);
   const at = (path: string) => join(root, ...pathParts(path));
+  const reading = async <T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> => {
+    const file = await open(at(path), 'r').catch((error: unknown) => {
+      throw isMissing(error) ? missingFile(path, root, error) : error;
+    });
+    try {
+      return await use(file);
+    } finally {
+      await file.close();
+    }
+  };
+
   return {
     location: root,
 
-    async read(path) {
-      const file = await open(at(path), 'r').catch((error: unknown) => {
-        throw isMissing(error) ? missingFile(path, root, error) : error;
-      });
-      try {
-        return await readWhole(file);
-      } finally {
-        await file.close();
-      }
-    },
+    read: (path) => reading(path, async (file) => readBytes(file, 0, (await file.stat()).size)),
+    size: (path) => reading(path, async (file) => (await file.stat()).size),
+
+    readRange: (path, begin, end) =>
+      reading(path, async (file) => {
+        // A wrong range must not ask for memory that the file could never fill.
+        if (end > (await file.stat()).size) throw shortFile(path, root, begin, end);
+        const bytes = await readBytes(file, begin, end);
+        if (bytes.length < end - begin) throw shortFile(path, root, begin, end);
+        return bytes;
+      }),
 
     async write(path, bytes) {
       const target = at(path);
@@ -83,13 +95,17 @@ function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
-// `readFile` refuses files over 2 GiB.
-async function readWhole(file: FileHandle): Promise<Uint8Array> {
-  const bytes = new Uint8Array((await file.stat()).size);
+/** Bytes [begin, end), or those before the file's end. (`readFile` refuses files over 2 GiB.) */
+async function readBytes(
+  file: FileHandle,
+  begin: number,
+  end: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(end - begin);
   let filled = 0;
   while (filled < bytes.length) {
     const length = Math.min(bytes.length - filled, MAX_BYTES_PER_CALL);
-    const { bytesRead } = await file.read(bytes, filled, length, filled);
+    const { bytesRead } = await file.read(bytes, filled, length, begin + filled);
     if (bytesRead === 0) break;
     filled += bytesRead;
   }

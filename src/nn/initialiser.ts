@@ -4,7 +4,7 @@ import type { Device } from '../ops/device.ts';
 import { fillNormal, fillUniform } from '../tensor/philox.ts';
 import type { Shape } from '../tensor/shape.ts';
 import { sizeOf } from '../tensor/shape.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { placeholder, type Tensor } from '../tensor/tensor.ts';
 
 /** Makes trainable tensors; each takes the next stream of the seed, so a model follows from its seed. */
 export class Initialiser {
@@ -41,5 +41,20 @@ export class Initialiser {
 
   private parameter(values: Float64Array, shape: Shape): Tensor {
     return this.device.tensor(values, { shape }).requireGrad();
+  }
+}
+
+/** Makes shapes without values or memory, for a model whose tensors come from elsewhere (`Module.replace`). */
+export class ShapesOnly extends Initialiser {
+  override normal(shape: Shape): Tensor {
+    return placeholder(this.device, shape).requireGrad();
+  }
+
+  override uniform(shape: Shape): Tensor {
+    return this.normal(shape);
+  }
+
+  override constant(shape: Shape): Tensor {
+    return this.normal(shape);
   }
 }

@@ -22,7 +22,7 @@ export interface LinearOptions {
 
 /** y = x weightᵀ + bias: x [..., in] -> [..., out]. */
 export class Linear extends Module {
-  /** [out, in] */
+  /** [out, in]; of a frozen layer perhaps halves in pairs, u32 [out, in / 2]. */
   readonly weight: Tensor;
   /** [out], if the layer has one */
   readonly bias: Tensor | null;
@@ -32,8 +32,8 @@ export class Linear extends Module {
 
   constructor(
     init: Initialiser,
-    inputs: number,
-    outputs: number,
+    readonly inputs: number,
+    readonly outputs: number,
     { bias = false, std = 0.02 }: LinearOptions = {},
   ) {
     super();

@@ -24,7 +24,7 @@ export class Lora extends Module implements Adapter {
 
   constructor(init: Initialiser, layer: Linear, { rank = 8, alpha = 16 }: LoraOptions = {}) {
     super();
-    const [outputs, inputs] = layer.weight.shape as [number, number];
+    const { inputs, outputs } = layer;
     this.settings = { rank, alpha };
     // PEFT's Kaiming-uniform with a = √5 has this bound.
     this.a = init.uniform([rank, inputs], 1 / Math.sqrt(inputs));

@@ -50,6 +50,17 @@ export abstract class Module {
     }
   }
 
+  /** Puts `x` in the place of the named tensor, and frees that. @throws DataError for a name that there is not. */
+  replace(name: string, x: Tensor): void {
+    const path = name.split('.');
+    const field = path.pop()!;
+    const holder = path.reduce<unknown>(fieldOf, this) as Record<string, unknown> | undefined;
+    const old = fieldOf(holder, field);
+    if (!holder || !(old instanceof Tensor)) throw new DataError(`replace: no tensor ${name}`);
+    old.dispose();
+    holder[field] = x;
+  }
+
   /** Frees all tensors of the module. */
   dispose(): void {
     for (const x of this.namedTensors().values()) x.dispose();
@@ -64,6 +75,11 @@ function visit(name: string, value: unknown, found: Map<string, Tensor>): void {
     for (const [i, item] of value.entries()) visit(`${name}.${i}`, item, found);
   else if (value instanceof Map)
     for (const [key, item] of value) visit(`${name}.${key}`, item, found);
+}
+
+function fieldOf(value: unknown, field: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, field)) return undefined;
+  return (value as Record<string, unknown>)[field];
 }
 
 function* modulesIn(value: unknown): Generator<Module> {

@@ -6,7 +6,7 @@ import { format } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { full } from './copy.ts';
-import { unpackHalf } from './half_pairs.ts';
+import { pairsIn, unpackHalf } from './half_pairs.ts';
 import {
   allocate,
   expectDType,
@@ -37,6 +37,8 @@ export function embedding(weight: Tensor, ids: Tensor): Tensor {
   }
   const [V, D] = weight.shape as [number, number];
   const output = allocate(weight.runtime, [...ids.shape, D], weight.dtype);
+  const packed = weight.dtype === 'u32';
+  if (packed) output.storage.pairs = pairsIn('embedding', weight);
   const table = weight.runtime.dense(weight);
   for (const { view, first, count } of rowBlocks(table)) {
     const { params, constants, workgroups } = shareRows(output, ids.size, D);
@@ -51,9 +53,9 @@ export function embedding(weight: Tensor, ids: Tensor): Tensor {
     view.dispose();
   }
   if (table !== weight) table.dispose();
-  if (weight.dtype === 'u32') {
-    using packed = output;
-    return unpackHalf(packed);
+  if (packed) {
+    using pairs = output;
+    return unpackHalf(pairs);
   }
   return record({
     name: 'embedding',

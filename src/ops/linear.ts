@@ -6,7 +6,7 @@ import { format, sizeOf } from '../tensor/shape.ts';
 import { needsGrad, record, type Take, untaped } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add } from './binary.ts';
-import { unpackHalf } from './half_pairs.ts';
+import { pairsIn, unpackHalf } from './half_pairs.ts';
 import { allocate, expectDType, expectShape } from './launch.ts';
 import { matmul } from './matmul.ts';
 import { type Activation, multiplyInto } from './multiply.ts';
@@ -54,7 +54,8 @@ export function linear(
 
 function checkArguments(x: Tensor, weight: Tensor, bias?: Tensor, residual?: Tensor): void {
   expectDType('linear', 'x', x, 'f32', 'f16');
-  if (weight.dtype !== x.dtype && weight.dtype !== 'u32') {
+  if (weight.dtype === 'u32') pairsIn('linear', weight);
+  else if (weight.dtype !== x.dtype) {
     throw new DTypeError(`linear: x is ${x.dtype} and weight ${weight.dtype}; cast() one of them`);
   }
   const inputs = weight.dtype === 'u32' ? 2 * weight.shape[1]! : weight.shape[1];
@@ -139,16 +140,44 @@ function inBlocks(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   return bias ? add(y, bias) : y;
 }
 
-/** Halves are unpacked as they are needed, block by block where all at once would not fit. */
+/** Halves are unpacked as they are needed, block by block where all at once would not fit: the tape keeps the pairs. */
 function linearOfPairs(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
-  const blocks = blocksOf(weight, 2 * BYTES.f32 * weight.shape[1]!);
-  const parts = blocks.map((block) => {
-    using packed = rowsOf(weight, block);
-    using unpacked = unpackHalf(packed);
-    return linear(x, unpacked);
+  const y = untaped(() => {
+    const parts = blocksOf(weight, 2 * BYTES.f32 * weight.shape[1]!).map((block) => {
+      using unpacked = unpackedRows(weight, block);
+      return linear(x, unpacked);
+    });
+    return parts.length === 1 ? parts[0]! : concat(parts, { axis: -1 });
   });
-  const y = parts.length === 1 ? parts[0]! : concat(parts, { axis: -1 });
+  record({
+    name: 'linear',
+    inputs: [x],
+    output: y,
+    saved: [weight],
+    backward: (dy, [weight]) => [timesWeight(dy, weight)],
+  });
   return bias ? add(y, bias) : y;
+}
+
+/** dy W: dy [..., out], weight [out, in] f32 or pairs, of any size -> [..., in]. */
+export function timesWeight(dy: Tensor, weight: Tensor): Tensor {
+  const leading = dy.shape.slice(0, -1);
+  const packed = weight.dtype === 'u32';
+  const [N, K] = [weight.shape[0]!, (packed ? 2 : 1) * weight.shape[1]!];
+  const rows = reshape(dy, [sizeOf(leading), N]);
+  const blocks = blocksOf(weight, BYTES.f32 * K);
+  const all = { begin: 0, end: rows.shape[0]! };
+  const part = (block: Block) => {
+    using own = packed ? unpackedRows(weight, block) : rowsOf(weight, block);
+    return matmul(partOf(rows, all, block), own);
+  };
+  const dx = packed || blocks.length > 1 ? blocks.map(part).reduce(add) : matmul(rows, weight);
+  return reshape(dx, [...leading, K]);
+}
+
+function unpackedRows(weight: Tensor, block: Block): Tensor {
+  using rows = rowsOf(weight, block);
+  return unpackHalf(rows);
 }
 
 interface Block {

@@ -18,6 +18,7 @@ import {
   type Upstream,
   weightedSum,
 } from './cross_entropy.ts';
+import { unpackHalf } from './half_pairs.ts';
 import { allocate, expectDType } from './launch.ts';
 import { multiplyInto } from './matmul.ts';
 import { type RowBlock, rowBlocks } from './row_blocks.ts';
@@ -37,7 +38,8 @@ export interface LinearCrossEntropyOptions extends CrossEntropyOptions {
  * quarter faster on lavapipe than to compute the logits again. The losses of reduction 'none' have one upstream gradient
  * each, and there that is done.
  * A weight over the adapter's binding limit is taken in blocks of the vocabulary.
- * @param hidden [..., C] f32.   @param weight [V, C] f32.
+ * @param hidden [..., C] f32.
+ * @param weight [V, C] f32; or, frozen, half precision in pairs, u32 [V, C / 2] (`packHalf`), unpacked until backward.
  * @param targets [...], i32 or u32. One out of [0, V) gives 0, and a DataError from the next awaited call.
  * @returns a scalar; [...] for reduction 'none'. Its gradient cannot be differentiated again.
  * @throws ShapeError or DTypeError when the arguments do not fit, ConfigError for a labelSmoothing out of [0, 1]
@@ -47,13 +49,13 @@ export function linearCrossEntropy(
   hidden: Tensor,
   weight: Tensor,
   targets: Tensor,
-  {
-    ignoreIndex = -100,
-    labelSmoothing = 0,
-    reduction = 'mean',
-    chunk,
-  }: LinearCrossEntropyOptions = {},
+  options: LinearCrossEntropyOptions = {},
 ): Tensor {
+  if (weight.dtype === 'u32') {
+    using unpacked = unpackHalf(weight);
+    return linearCrossEntropy(hidden, unpacked, targets, options);
+  }
+  const { ignoreIndex = -100, labelSmoothing = 0, reduction = 'mean', chunk } = options;
   checkArguments(hidden, weight, targets, chunk);
   checkSmoothing('linearCrossEntropy', labelSmoothing);
   const V = weight.shape[0]!;

@@ -6,7 +6,7 @@ import { record, untaped } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add, mul } from './binary.ts';
 import { expectDType, expectShape } from './launch.ts';
-import { linear } from './linear.ts';
+import { linear, timesWeight } from './linear.ts';
 import { matmul, multiplyInto } from './matmul.ts';
 import { reshape, transpose } from './view.ts';
 
@@ -21,7 +21,7 @@ const BOTH_TRANSPOSED = { transposeA: true, transposeB: true } as const;
 
 /**
  * y = x Wᵀ + (alpha / rank) (x aᵀ) bᵀ: x [..., in], weight W [out, in], a [r, in], b [out, r] -> [..., out].
- * W gets a gradient only if it requires one: usually it is frozen.
+ * W gets a gradient only if it requires one: usually it is frozen, and may then be half precision in pairs (`packHalf`).
  */
 export function loraLinear(
   x: Tensor,
@@ -58,7 +58,7 @@ export function loraLinear(
       const h = mul(matmul(a, rows, { transposeB: true }), scale);
       return [
         wanted[0]
-          ? reshape(add(matmul(g, weight), matmul(dh, a, { transposeA: true })), x.shape)
+          ? reshape(add(timesWeight(g, weight), matmul(dh, a, { transposeA: true })), x.shape)
           : null,
         wanted[1] ? matmul(g, rows, { transposeA: true }) : null,
         wanted[2] ? matmul(dh, rows) : null,
@@ -69,7 +69,7 @@ export function loraLinear(
     fused: (dy, [x, weight, a, b, h]) => {
       const [g, rows] = [flatten(dy), flatten(x)];
       const dh = wanted[0] || wanted[2] ? mul(matmul(b, g, BOTH_TRANSPOSED), scale) : null;
-      const dx = wanted[0] ? matmul(g, weight) : null;
+      const dx = wanted[0] ? timesWeight(g, weight) : null;
       if (dx && dh) multiplyInto(dx, transpose(dh), a, { accumulate: true });
       return [
         dx && reshape(dx, x.shape),
@@ -84,11 +84,13 @@ export function loraLinear(
 }
 
 function checkInputs(x: Tensor, weight: Tensor, a: Tensor, b: Tensor, rank: number): void {
-  for (const [name, input] of Object.entries({ x, weight, a, b })) {
+  for (const [name, input] of Object.entries({ x, a, b })) {
     expectDType('loraLinear', name, input, 'f32');
   }
+  expectDType('loraLinear', 'weight', weight, 'f32', 'u32');
   const inputs = x.shape.at(-1);
-  if (inputs === undefined || weight.rank !== 2 || weight.shape[1] !== inputs) {
+  const columns = weight.dtype === 'u32' ? 2 * weight.shape[1]! : weight.shape[1];
+  if (inputs === undefined || weight.rank !== 2 || columns !== inputs) {
     throw new ShapeError(
       `loraLinear: x is ${format(x.shape)} and weight ${format(weight.shape)}; expected [..., in] and [out, in]`,
     );

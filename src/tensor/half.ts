@@ -1,4 +1,4 @@
-// IEEE 754 half precision in integers. Converting through WGSL is not reliable: one driver folds f32(f16(x)) away.
+// Half precision, IEEE 754 and bfloat16, in integers. Converting through WGSL is not reliable: one driver folds f32(f16(x)) away.
 
 const scratch = new DataView(new ArrayBuffer(4));
 
@@ -32,4 +32,18 @@ function roundEven(x: number): number {
   const floor = Math.floor(x);
   const rest = x - floor;
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
+}
+
+/** The bits of the nearest bfloat16 (the upper half of a float), ties to even. */
+export function floatToBfloat(value: number): number {
+  scratch.setFloat32(0, value);
+  const bits = scratch.getUint32(0);
+  if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40; // NaN, also where only the lower half says so
+  return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+}
+
+/** The value of a bfloat16's bits. */
+export function bfloatToFloat(bits: number): number {
+  scratch.setUint32(0, bits << 16);
+  return scratch.getFloat32(0);
 }

@@ -31,6 +31,8 @@ export interface Runtime {
 export class Storage {
   /** Tensors (and tape entries) that hold it. */
   private holders = 0;
+  /** Of u32 that hold two halves each, which kind of halves (`packHalf`). */
+  pairs: 'f16' | 'bf16' | null = null;
 
   /** `block` is null when there is nothing to store. */
   constructor(
@@ -244,4 +246,9 @@ export function allocate(runtime: Runtime, shape: Shape, dtype: DType): Tensor {
   const bytes = sizeOf(shape) * BYTES[dtype];
   const block = bytes > 0 ? gpu.allocate(Math.ceil(bytes / 4) * 4) : null;
   return track(new Tensor(runtime, new Storage(runtime, block, bytes), shape, dtype));
+}
+
+/** A shape without memory: stands where a tensor will be put (`Module.replace`). No op takes it. */
+export function placeholder(runtime: Runtime, shape: Shape): Tensor {
+  return track(new Tensor(runtime, new Storage(runtime, null, 0), shape, 'f32'));
 }

@@ -1,61 +1,114 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/ops/device.ts';
 import { embedding } from '../../src/ops/embedding.ts';
 import { packHalf, unpackHalf } from '../../src/ops/half_pairs.ts';
 import { linear } from '../../src/ops/linear.ts';
-import { floatToHalf, halfToFloat } from '../../src/tensor/half.ts';
+import { linearCrossEntropy } from '../../src/ops/linear_cross_entropy.ts';
+import { loraLinear } from '../../src/ops/lora.ts';
+import { bfloatToFloat, floatToBfloat, floatToHalf, halfToFloat } from '../../src/tensor/half.ts';
 import { grad } from '../../src/tensor/tape.ts';
+import type { Tensor } from '../../src/tensor/tensor.ts';
 
 let device: Device;
+// The second table does not fit one binding.
+const LIMIT = 1024;
+let narrow: Device;
 beforeAll(async () => {
   device = await Device.open();
+  narrow = await Device.open({ limits: { maxStorageBufferBindingSize: LIMIT } });
 });
-afterAll(() => device.destroy());
+afterAll(() => {
+  device.destroy();
+  narrow.destroy();
+});
 
-test('every half survives the way through a float and back', () => {
-  for (let bits = 0; bits < 65536; bits++) {
-    const value = halfToFloat(bits);
-    if (Number.isNaN(value)) expect(floatToHalf(value) & 0x7c00).toBe(0x7c00);
-    else expect(floatToHalf(value)).toBe(bits);
-  }
+const rounded = {
+  f16: (x: number) => halfToFloat(floatToHalf(x)),
+  bf16: (x: number) => bfloatToFloat(floatToBfloat(x)),
+};
+
+test('every half and every bfloat16 survives the way through a float and back', () => {
+  const survives = (bits: number) => {
+    const [half, bfloat] = [halfToFloat(bits), bfloatToFloat(bits)];
+    const [halfBits, bfloatBits] = [floatToHalf(half), floatToBfloat(bfloat)];
+    return (
+      (Number.isNaN(half) ? (halfBits & 0x7e00) === 0x7e00 : halfBits === bits) &&
+      (Number.isNaN(bfloat) ? (bfloatBits & 0x7fc0) === 0x7fc0 : bfloatBits === bits)
+    );
+  };
+  const all = Array.from({ length: 65536 }, (_, bits) => bits);
+  expect(all.filter((bits) => !survives(bits))).toEqual([]);
 });
 
 test('rounding goes to the nearest half, ties to even, overflow to infinity', () => {
-  const rounded = (x: number) => halfToFloat(floatToHalf(x));
-  expect(rounded(1 + 2 ** -11)).toBe(1); // half way between 1 and 1 + 2^-10
-  expect(rounded(1 + 3 * 2 ** -11)).toBe(1 + 2 ** -9);
-  expect(rounded(65519)).toBe(65504);
-  expect(rounded(65520)).toBe(Number.POSITIVE_INFINITY);
-  expect(rounded(2 ** -25)).toBe(0);
-  expect(rounded(1.5 * 2 ** -24)).toBe(2 ** -23);
+  expect(rounded.f16(1 + 2 ** -11)).toBe(1); // half way between 1 and 1 + 2^-10
+  expect(rounded.f16(1 + 3 * 2 ** -11)).toBe(1 + 2 ** -9);
+  expect(rounded.f16(65519)).toBe(65504);
+  expect(rounded.f16(65520)).toBe(Number.POSITIVE_INFINITY);
+  expect(rounded.f16(2 ** -25)).toBe(0);
+  expect(rounded.f16(1.5 * 2 ** -24)).toBe(2 ** -23);
 });
 
-test('pairs unpack on every adapter to the rounded values', async () => {
-  const values = [1, -2.5, 65504, 2 ** -24, 0, -0, 0.1, 1 / 3];
-  const packed = packHalf(device, values, [2, 4]);
-  expect(packed.shape).toEqual([2, 2]);
-  const unpacked = unpackHalf(packed);
-  expect(unpacked.shape).toEqual([2, 4]);
-  expect([...(await unpacked.data())]).toEqual(values.map((x) => halfToFloat(floatToHalf(x))));
+test('rounding to bfloat16 is to the nearest, ties to even', () => {
+  expect(rounded.bf16(1 + 2 ** -8)).toBe(1);
+  expect(rounded.bf16(1 + 3 * 2 ** -8)).toBe(1 + 2 ** -6);
+  expect(rounded.bf16(-(1 + 2 ** -8 + 2 ** -20))).toBe(-(1 + 2 ** -7));
+  expect(rounded.bf16(3.4e38)).toBe(Number.POSITIVE_INFINITY);
+  expect(rounded.bf16(1e-30)).toBeCloseTo(1e-30, 32); // far below the smallest half
 });
 
-test('linear and embedding take packed weights, and x still gets its gradient', async () => {
-  const values = Array.from({ length: 24 }, (_, i) => Math.sin(i));
-  const rounded = values.map((x) => halfToFloat(floatToHalf(x)));
-  const packed = packHalf(device, values, [6, 4]);
-  const full = device.tensor(rounded, { shape: [6, 4] });
-  const x = device.randn([3, 4], { seed: 1 }).requireGrad();
-  expect(await linear(x, packed).data()).toEqual(await linear(x, full).data());
-  const ids = device.tensor([5, 0, 3], { dtype: 'i32' });
-  expect(await embedding(packed, ids).data()).toEqual(await embedding(full, ids).data());
-  const dy = device.randn([3, 6], { seed: 2 });
-  const [fromPacked] = grad(linear(x, packed), [x], { dy });
-  const [fromFull] = grad(linear(x, full), [x], { dy });
-  expect(await fromPacked!.data()).toEqual(await fromFull!.data());
+describe.each(['f16', 'bf16'] as const)('pairs of %s', (type) => {
+  test('unpack on every adapter to the rounded values', async () => {
+    const values = [1, -2.5, 65504, 2 ** -24, 0, -0, 0.1, 1 / 3];
+    const packed = packHalf(device, values, [2, 4], type);
+    expect(packed.shape).toEqual([2, 2]);
+    const unpacked = unpackHalf(packed);
+    expect(unpacked.shape).toEqual([2, 4]);
+    expect([...(await unpacked.data())]).toEqual(values.map(rounded[type]));
+  });
+
+  // 1200 bytes as pairs, 2400 unpacked; [6, 4] fits.
+  test.each([
+    ['at once', 6, 4],
+    ['in blocks', 50, 12],
+  ])('are weights like others, %s', async (_, V, C) => {
+    const values = Array.from({ length: V * C }, (_, i) => Math.sin(i));
+    const at = V * C * 4 > LIMIT ? narrow : device;
+    const packed = packHalf(at, values, [V, C], type);
+    const full = at.tensor(values.map(rounded[type]), { shape: [V, C] });
+    const x = at.randn([3, C], { seed: 1 }).requireGrad();
+    const [a, b] = [[2, C] as const, [V, 2] as const].map((shape, seed) =>
+      at.randn(shape, { seed: seed + 2 }).requireGrad(),
+    );
+    const ids = at.tensor([V - 1, 0, 3], { dtype: 'i32' });
+    const ops: Record<string, [(weight: Tensor) => Tensor, Tensor[]]> = {
+      linear: [(w) => linear(x, w), [x]],
+      loraLinear: [(w) => loraLinear(x, w, a!, b!, { alpha: 4, rank: 2 }), [x, a!, b!]],
+      linearCrossEntropy: [(w) => linearCrossEntropy(x, w, ids), [x]],
+    };
+    for (const [name, [op, inputs]] of Object.entries(ops)) {
+      expect(await op(packed).data(), name).toEqual(await op(full).data());
+      const gradients = (weight: Tensor) => {
+        const y = op(weight);
+        return grad(y, inputs, { dy: at.randn(y.shape, { seed: 5 }) });
+      };
+      const [got, want] = [gradients(packed), gradients(full)];
+      for (const [i, dx] of got.entries())
+        expect(await dx!.data(), `${name}, gradient ${i}`).toEqual(await want[i]!.data());
+    }
+    expect(await embedding(packed, ids).data()).toEqual(await embedding(full, ids).data());
+  });
 });
 
-test('an odd width is refused', () => {
+test('an odd width is refused, and words that are no pairs', () => {
   expect(() => packHalf(device, [1, 2, 3], [1, 3])).toThrow(
-    /packHalf: 3 values in \[1, 3\]; the last axis must be even/,
+    'packHalf: the last axis of [1, 3] must be even',
   );
+  expect(() => packHalf(device, [1, 2, 3], [1, 4])).toThrow('3 values do not fill [1, 4]');
+  const words = device.zeros([6, 2], { dtype: 'u32' });
+  const ids = device.tensor([1], { dtype: 'i32' });
+  expect(() => linear(device.zeros([3, 4]), words)).toThrow(
+    'linear: a u32 tensor [6, 2] holds no halves; make it with packHalf',
+  );
+  expect(() => embedding(words, ids)).toThrow('embedding: a u32 tensor [6, 2] holds no halves');
 });
