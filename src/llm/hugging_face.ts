@@ -1,0 +1,201 @@
+// Models in Hugging Face's folders: config.json, model.safetensors (or shards), tokenizer.json. Everything that the files say
+// is checked before memory is taken on the device; then tensor by tensor goes there, by ranged reads.
+
+import { DataError } from '../errors.ts';
+import {
+  type FloatData,
+  type FloatType,
+  isFloatType,
+  toFloats,
+  transposedData,
+} from '../io/float_tensors.ts';
+import type { Folder } from '../io/folder.ts';
+import { elementBytes, type HostDType } from '../io/host_tensor.ts';
+import { decodeUtf8, type JsonObject, toPlain } from '../io/json.ts';
+import { tensorFromBytes } from '../io/safetensors.ts';
+import { findTensors, readJsonObject, type StoredTensor } from '../io/sharded_safetensors.ts';
+import { ShapesOnly } from '../nn/initialiser.ts';
+import type { Device } from '../ops/device.ts';
+import { allocatePairs } from '../ops/half_pairs.ts';
+import { slice } from '../ops/view.ts';
+import { format, sameShape } from '../tensor/shape.ts';
+import { noGrad } from '../tensor/tape.ts';
+import { allocate, type Tensor } from '../tensor/tensor.ts';
+import { type ModelType, modelTypeOf, readConfig } from './hugging_face_config.ts';
+import { isIgnored, prefixIn, type Source, sourcesOf } from './hugging_face_names.ts';
+import { Transformer } from './transformer.ts';
+import type { TransformerConfig } from './transformer_config.ts';
+
+export const CONFIG = 'config.json';
+export const TOKENIZER = 'tokenizer.json';
+const MAX_CONFIG_BYTES = 1 << 20;
+const MAX_TOKENIZER_BYTES = 1 << 26;
+/** Bytes of a file that are in memory at a time; of matrices that are transposed, a whole one is. */
+const CHUNK_BYTES = 1 << 25;
+
+export interface HuggingFaceModel {
+  readonly model: Transformer;
+  /** The text of tokenizer.json; null where the folder has none. */
+  readonly tokenizer: string | null;
+  /** config.json as it is: also what the model does not need, such as eos_token_id. */
+  readonly config: JsonObject;
+  /** How the folder keeps each of its tensors: `saveHuggingFace` keeps to it where it can. */
+  readonly dtypes: ReadonlyMap<string, HostDType>;
+}
+
+export interface LoadOptions extends Partial<Pick<TransformerConfig, 'dropout' | 'checkpointing'>> {
+  /**
+   * No tensor of the model is trained, and matrices that the folder keeps in F16 or BF16 stay so, as pairs in u32: half the
+   * memory and the same values on any adapter. Adapters (`Lora`) are trained on top. Default false: all in f32, trained.
+   */
+  readonly frozen?: boolean;
+}
+
+/**
+ * Reads a Llama-like (Llama, SmolLM, Qwen2, Qwen3) or GPT-2 model. Dropout is 0 unless given, whatever the folder says.
+ * @throws DataError that names the file and the reason for what is malformed, missing, left over, or not supported; no
+ *   memory of the device is kept then.
+ */
+export async function loadHuggingFace(
+  device: Device,
+  folder: Folder,
+  { frozen = false, dropout = 0, checkpointing = false }: LoadOptions = {},
+): Promise<HuggingFaceModel> {
+  const file = await readJsonObject(folder, CONFIG, MAX_CONFIG_BYTES);
+  const config = { ...readConfig(file), dropout, checkpointing };
+  const stored = await findTensors(folder);
+  const tokenizer = await readTokenizer(folder);
+  const model = new Transformer(new ShapesOnly(device), config);
+  try {
+    const plan = planLoading(modelTypeOf(file), model, stored);
+    for (const [name, parts] of plan) await loadTensor(folder, model, name, parts, frozen);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  const dtypes = new Map([...stored].map(([name, { dtype }]) => [name, dtype]));
+  return { model, tokenizer, config: toPlain(file) as JsonObject, dtypes };
+}
+
+async function readTokenizer(folder: Folder): Promise<string | null> {
+  if (!(await folder.exists(TOKENIZER))) return null;
+  const size = await folder.size(TOKENIZER);
+  if (size > MAX_TOKENIZER_BYTES) {
+    throw new DataError(`${TOKENIZER}: ${size} bytes exceed the limit of ${MAX_TOKENIZER_BYTES}`);
+  }
+  return decodeUtf8(await folder.read(TOKENIZER), TOKENIZER);
+}
+
+/** A part of one of our tensors, and where it lies. */
+interface Part extends Source {
+  readonly stored: StoredTensor;
+}
+
+/** The parts of each of the model's tensors. @throws DataError unless the files hold these tensors and no others. */
+function planLoading(
+  type: ModelType,
+  model: Transformer,
+  stored: ReadonlyMap<string, StoredTensor>,
+): Map<string, Part[]> {
+  const { config } = model;
+  const prefix = prefixIn(type, stored.keys());
+  const sources = [...model.namedTensors()].map(
+    ([name, { shape }]) => [name, sourcesOf(type, name, shape, config, prefix)] as const,
+  );
+  const wanted = new Set(sources.flatMap(([, parts]) => parts.map(({ name }) => name)));
+  const missing = [...wanted].filter((name) => !stored.has(name));
+  const extra = [...stored.keys()].filter(
+    (name) => !wanted.has(name) && !isIgnored(type, name, config),
+  );
+  if (missing.length > 0 || extra.length > 0) {
+    const some = (names: string[]) =>
+      `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
+    const faults = [
+      ...(missing.length > 0 ? [`missing: ${some(missing)}`] : []),
+      ...(extra.length > 0 ? [`not of this model: ${some(extra)}`] : []),
+    ];
+    throw new DataError(
+      `the tensors are not those of a ${type} of ${CONFIG}; ${faults.join('; ')}`,
+    );
+  }
+  return new Map(
+    sources.map(([name, parts]) => [name, parts.map((part) => located(part, stored))]),
+  );
+}
+
+function located(source: Source, stored: ReadonlyMap<string, StoredTensor>): Part {
+  const found = stored.get(source.name)!;
+  const fail = (reason: string): never => {
+    throw new DataError(`${found.path}: tensor ${source.name} ${reason}`);
+  };
+  if (!sameShape(found.shape, source.shape)) {
+    fail(`is ${format(found.shape)}, expected ${format(source.shape)} by ${CONFIG}`);
+  }
+  if (!isFloatType(found.dtype)) fail(`is ${found.dtype}, expected f32, f16 or bf16`);
+  return { ...source, stored: found };
+}
+
+/** Puts the tensor in the place of the model's, and fills it. */
+async function loadTensor(
+  folder: Folder,
+  model: Transformer,
+  name: string,
+  parts: readonly Part[],
+  frozen: boolean,
+): Promise<void> {
+  const { runtime, shape, requiresGrad } = model.namedTensors().get(name)!;
+  const [halves, ...others] = new Set(parts.map(({ stored }) => stored.dtype));
+  // The position table is added, not multiplied: no op takes it in pairs, and it is small.
+  const canPair = shape.length === 2 && shape[1]! % 2 === 0 && name !== 'positions.weight';
+  const paired = frozen && canPair && others.length === 0 && halves !== 'f32';
+  const x = paired
+    ? allocatePairs(runtime, shape, halves as 'f16' | 'bf16')
+    : allocate(runtime, shape, 'f32');
+  model.replace(name, x);
+  let row = 0;
+  for (const part of parts) {
+    for await (const { rows, values } of chunksOf(folder, part)) {
+      writeRows(x, row, rows, paired ? asPairs(values) : toFloats(values));
+      await x.runtime.gpu.sync(); // uploads wait in memory until they are taken
+      row += rows;
+    }
+  }
+  if (!paired) x.requireGrad(requiresGrad && !frozen);
+}
+
+interface Chunk {
+  readonly rows: number;
+  readonly values: { dtype: FloatType; shape: readonly number[]; data: ArrayBufferView };
+}
+
+/** A part's rows, as we have them, a few at a time. */
+async function* chunksOf(
+  folder: Folder,
+  { stored, shape, transposed }: Part,
+): AsyncGenerator<Chunk> {
+  const dtype = stored.dtype as FloatType;
+  const [count, columns] = [shape[0]!, shape[1] ?? 1];
+  const rowBytes = columns * elementBytes(dtype);
+  const most = transposed ? count : Math.max(1, Math.floor(CHUNK_BYTES / rowBytes));
+  for (let first = 0; first < count; first += most) {
+    const rows = Math.min(most, count - first);
+    const begin = stored.begin + first * rowBytes;
+    const end = begin + rows * rowBytes;
+    const bytes = await folder.readRange(stored.path, begin, end);
+    const entry = { dtype, shape: [rows, columns], begin, end };
+    const values = { ...tensorFromBytes(entry, bytes), dtype };
+    if (!transposed) yield { rows, values };
+    else {
+      const data = transposedData(values.data as FloatData, rows, columns);
+      yield { rows: columns, values: { dtype, shape: [columns, rows], data } };
+    }
+  }
+}
+
+const asPairs = ({ data }: { data: ArrayBufferView }) =>
+  new Uint32Array(data.buffer, data.byteOffset, data.byteLength / 4);
+
+function writeRows(x: Tensor, first: number, rows: number, values: ArrayLike<number>): void {
+  using view = noGrad(() => slice(x, { start: [first], end: [first + rows] }));
+  view.write(values);
+}
