@@ -7,7 +7,7 @@ import { openFolder } from '../../src/io/folder_node.ts';
 import { readSafetensors } from '../../src/io/safetensors.ts';
 import { loadHuggingFace } from '../../src/llm/hugging_face.ts';
 import { saveHuggingFace } from '../../src/llm/hugging_face_save.ts';
-import { Transformer } from '../../src/llm/transformer.ts';
+import type { Transformer } from '../../src/llm/transformer.ts';
 import type { TransformerConfig } from '../../src/llm/transformer_config.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
 import { Lora } from '../../src/nn/lora.ts';
@@ -63,19 +63,22 @@ async function tensorsIn(folder: Folder, path = 'model.safetensors') {
 describe.skipIf(!present).each(['llama-tiny', 'gpt2-tiny'])('%s', (name) => {
   const open = () => openFolder(new URL(name, GOLDEN).pathname);
 
-  test.each([false, true])("gives PyTorch's logits and greedy tokens, frozen: %s", async (frozen) => {
-    const { model } = await loadHuggingFace(device, await open(), { frozen });
-    const { prompts }: Expected = JSON.parse(
-      readFileSync(new URL(`${name}/expected.json`, GOLDEN), 'utf8'),
-    );
-    for (const { ids, lastLogits, greedy24 } of prompts) {
-      const last = (await logitsOf(model, ids)).subarray(-lastLogits.length);
-      expectClose(last, Float64Array.from(lastLogits), { rtol: 0, atol: 1e-4 }, 'logits');
-      expect(await greedy(model, ids, greedy24.length)).toEqual(greedy24);
-    }
-    expect(model.parameters().length > 0).toBe(!frozen);
-    model.dispose();
-  });
+  test.each([false, true])(
+    "gives PyTorch's logits and greedy tokens, frozen: %s",
+    async (frozen) => {
+      const { model } = await loadHuggingFace(device, await open(), { frozen });
+      const { prompts }: Expected = JSON.parse(
+        readFileSync(new URL(`${name}/expected.json`, GOLDEN), 'utf8'),
+      );
+      for (const { ids, lastLogits, greedy24 } of prompts) {
+        const last = (await logitsOf(model, ids)).subarray(-lastLogits.length);
+        expectClose(last, Float64Array.from(lastLogits), { rtol: 0, atol: 1e-4 }, 'logits');
+        expect(await greedy(model, ids, greedy24.length)).toEqual(greedy24);
+      }
+      expect(model.parameters().length > 0).toBe(!frozen);
+      model.dispose();
+    },
+  );
 
   test.each([
     ['in one file', { frozen: false }, {}],

@@ -65,6 +65,8 @@ describe.each(['f16', 'bf16'] as const)('pairs of %s', (type) => {
     const unpacked = unpackHalf(packed);
     expect(unpacked.shape).toEqual([2, 4]);
     expect([...(await unpacked.data())]).toEqual(values.map(rounded[type]));
+    const few = unpackHalf(packHalf(device, values.slice(0, 6), [3, 2], type));
+    expect([...(await few.data())]).toEqual(values.slice(0, 6).map(rounded[type]));
   });
 
   // 1200 bytes as pairs, 2400 unpacked; [6, 4] fits.
