@@ -22,6 +22,8 @@ export { trainWords, type WordTokenizer, wordTokenizer } from '../text/words.ts'
 export { type Beam, type BeamOptions, generateBeams } from './beam_search.ts';
 export { evaluateLoss } from './evaluate.ts';
 export { type Generated, type GenerateOptions, generate } from './generate.ts';
+export { type HuggingFaceModel, type LoadOptions, loadHuggingFace } from './hugging_face.ts';
+export { type SaveOptions, saveHuggingFace } from './hugging_face_save.ts';
 export { KeyValueCache } from './key_value_cache.ts';
 export { sampleText } from './sample.ts';
 export { PRESETS, TRAIN_DEFAULTS, type TrainSettings } from './settings.ts';

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { open as openFile, readdir } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { DataError } from '../../src/errors.ts';
 import type { Folder } from '../../src/io/folder.ts';
@@ -44,6 +44,22 @@ describe.each(Object.entries(kinds))('a folder %s', (_, open) => {
     expect(await folder.list('')).toEqual(['a']);
   });
 
+  test('gives ranges of a file, and its size', async () => {
+    const folder = await open();
+    await folder.write('a/x', Uint8Array.of(0, 1, 2, 3, 4));
+    expect(await folder.size('a/x')).toBe(5);
+    const range = await folder.readRange('a/x', 1, 4);
+    expect([...range]).toEqual([1, 2, 3]);
+    expect(range.byteOffset).toBe(0);
+    expect((await folder.readRange('a/x', 5, 5)).length).toBe(0);
+    await expect(folder.readRange('a/x', 3, 6)).rejects.toThrow(
+      /a\/x in .*runs\/one has no bytes 3 to 6/,
+    );
+    await expect(folder.readRange('a/x', 0, 2 ** 50)).rejects.toThrow(DataError);
+    await expect(folder.size('a/y')).rejects.toThrow(/no file a\/y in/);
+    await expect(folder.readRange('../a/x', 0, 1)).rejects.toThrow(DataError);
+  });
+
   test('appends', async () => {
     const folder = await open();
     await folder.append('log.txt', 'ä1\n');
@@ -63,6 +79,17 @@ describe.each(Object.entries(kinds))('a folder %s', (_, open) => {
       await expect(folder.remove(path)).rejects.toThrow(DataError);
     },
   );
+});
+
+test('ranges beyond 4 GiB are read', async () => {
+  const path = await temporaryFolder();
+  const at = 5 * 2 ** 30;
+  const file = await openFile(`${path}/large`, 'w'); // of holes, but for the end
+  await file.write(Uint8Array.of(7, 8, 9), 0, 3, at);
+  await file.close();
+  const folder = await openNodeFolder(path);
+  expect(await folder.size('large')).toBe(at + 3);
+  expect([...(await folder.readRange('large', at - 1, at + 2))]).toEqual([0, 7, 8]);
 });
 
 test('a folder on disk is renamed with all that it holds', async () => {

@@ -10,7 +10,7 @@ export function file(header: string | Uint8Array, dataBytes = 0, claimed?: bigin
 }
 
 /** A header with one tensor "w"; the fields are given as JSON. */
-export function one(shape: string, offsets: string, dtype = '"F32"', name = '"w"'): string {
+function one(shape: string, offsets: string, dtype = '"F32"', name = '"w"'): string {
   return `{${name}:{"dtype":${dtype},"shape":${shape},"data_offsets":${offsets}}}`;
 }
 

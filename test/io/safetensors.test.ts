@@ -10,7 +10,7 @@ import {
   tensorFromBytes,
   writeSafetensors,
 } from '../../src/io/safetensors.ts';
-import { file, malicious, one } from './malicious_safetensors.ts';
+import { file, malicious } from './malicious_safetensors.ts';
 
 // Written by Hugging Face's safetensors 0.8.0 (Python): every dtype that NumPy has, an escaped name, a scalar, an empty one.
 const WRITTEN_BY_HUGGING_FACE =
