@@ -1,7 +1,7 @@
 // Floats in the formats that files keep them in.
 
 import { DataError } from '../errors.ts';
-import { floatToBfloat, floatToHalf, halfToFloat } from '../tensor/half.ts';
+import { floatToHalf, halfToFloat } from '../tensor/half.ts';
 import type { HostDType, HostTensor } from './host_tensor.ts';
 
 /** The float formats that weights are kept in. */
@@ -13,7 +13,10 @@ export type FloatData = Float32Array | Uint16Array;
 export const isFloatType = (dtype: HostDType): dtype is FloatType =>
   dtype === 'f32' || dtype === 'f16' || dtype === 'bf16';
 
-let halves: Float32Array | null = null; // the value of each half's bits: 256 KiB, made when first needed
+/** The value of each half's bits; 256 KiB, made when first needed. */
+const halves = () =>
+  (halfTable ??= Float32Array.from({ length: 65536 }, (_, bits) => halfToFloat(bits)));
+let halfTable: Float32Array | null = null;
 
 /** The values as f32, which holds all of them exactly. */
 export function toFloats({ dtype, data }: HostTensor): Float32Array {
@@ -26,21 +29,24 @@ export function toFloats({ dtype, data }: HostTensor): Float32Array {
     return floats;
   }
   if (dtype !== 'f16') throw new DataError(`${dtype} is no format of weights`);
-  halves ??= Float32Array.from({ length: 65536 }, (_, half) => halfToFloat(half));
-  for (let i = 0; i < bits.length; i++) floats[i] = halves[bits[i]!]!;
+  const values = halves();
+  for (let i = 0; i < bits.length; i++) floats[i] = values[bits[i]!]!;
   return floats;
 }
 
 /** The values in a format, or null where it does not hold all of them exactly. */
-export function fromFloats(floats: Float32Array, dtype: FloatType): ArrayBufferView | null {
+export function fromFloats(floats: Float32Array, dtype: FloatType): FloatData | null {
   if (dtype === 'f32') return floats;
-  const toBits = dtype === 'f16' ? floatToHalf : floatToBfloat;
-  const bits = Uint16Array.from(floats, toBits);
-  const back = toFloats({ dtype, shape: [], data: bits });
-  const [before, after] = [floats, back].map(
-    (x) => new Uint32Array(x.buffer, x.byteOffset, x.length),
-  );
-  return before!.every((word, i) => word === after![i]) ? bits : null;
+  const words = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
+  const values = new Uint32Array(halves().buffer);
+  const result = new Uint16Array(floats.length);
+  for (let i = 0; i < floats.length; i++) {
+    const bits = dtype === 'f16' ? floatToHalf(floats[i]!) : words[i]! >>> 16;
+    const back = dtype === 'f16' ? values[bits]! : bits << 16;
+    if (back >>> 0 !== words[i]) return null;
+    result[i] = bits;
+  }
+  return result;
 }
 
 /** [rows, columns] -> [columns, rows]. */

@@ -64,7 +64,7 @@ export async function loadHuggingFace(
   const file = await readJsonObject(folder, CONFIG, MAX_CONFIG_BYTES);
   const config = { ...readConfig(file), dropout, checkpointing };
   const stored = await findTensors(folder);
-  const tokenizer = await readTokenizer(folder);
+  const tokenizer = await readTokenizerText(folder);
   const model = new Transformer(new ShapesOnly(device), config);
   try {
     const plan = planLoading(modelTypeOf(file), model, stored);
@@ -77,7 +77,7 @@ export async function loadHuggingFace(
   return { model, tokenizer, config: toPlain(file) as JsonObject, dtypes };
 }
 
-async function readTokenizer(folder: Folder): Promise<string | null> {
+async function readTokenizerText(folder: Folder): Promise<string | null> {
   if (!(await folder.exists(TOKENIZER))) return null;
   const size = await folder.size(TOKENIZER);
   if (size > MAX_TOKENIZER_BYTES) {

@@ -10,6 +10,7 @@ import { loadHuggingFace } from '../../src/llm/hugging_face.ts';
 import { readConfig } from '../../src/llm/hugging_face_config.ts';
 import { parsed } from '../../src/llm/hugging_face_config_writer.ts';
 import { saveHuggingFace } from '../../src/llm/hugging_face_save.ts';
+import { KeyValueCache } from '../../src/llm/key_value_cache.ts';
 import type { Transformer } from '../../src/llm/transformer.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
 import { withAdapter } from '../../src/nn/linear.ts';
@@ -31,23 +32,34 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-async function logitsOf(model: Transformer, ids: readonly number[]): Promise<Float32Array> {
+async function logitsOf(
+  model: Transformer,
+  ids: readonly number[],
+  cache?: KeyValueCache,
+): Promise<Float32Array> {
   const device = model.norm.weight.runtime as Device;
   const input = device.tensor(Int32Array.from(ids), { shape: [1, ids.length] });
-  const logits = device.scope(() => noGrad(() => model.forward(input)));
+  const logits = device.scope(() =>
+    noGrad(() => model.forward(input, { ...(cache && { cache }) })),
+  );
   const values = (await logits.data()) as Float32Array;
   logits.dispose();
   input.dispose();
   return values;
 }
 
+/** Through a cache, as models generate. */
 async function greedy(model: Transformer, prompt: readonly number[], count: number) {
+  const cache = new KeyValueCache(device, model.config, 1, prompt.length + count);
   const ids = [...prompt];
-  for (let n = 0; n < count; n++) {
-    const logits = await logitsOf(model, ids);
+  while (ids.length < prompt.length + count) {
+    const next = ids.length === prompt.length ? prompt : ids.slice(-1);
+    const logits = await logitsOf(model, next, cache);
+    cache.setLengths([ids.length]);
     const last = logits.subarray(-model.config.vocabularySize);
     ids.push(last.indexOf(Math.max(...last)));
   }
+  cache.dispose();
   return ids.slice(prompt.length);
 }
 

@@ -3,10 +3,13 @@
 
 import { writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Folder } from '../../src/io/folder.ts';
 import { openFolder } from '../../src/io/folder_node.ts';
 import type { HostTensor } from '../../src/io/host_tensor.ts';
 import { writeSafetensors } from '../../src/io/safetensors.ts';
+import { findTensors, type StoredTensor } from '../../src/io/sharded_safetensors.ts';
 import { loadHuggingFace } from '../../src/llm/hugging_face.ts';
+import { saveHuggingFace } from '../../src/llm/hugging_face_save.ts';
 import { KeyValueCache } from '../../src/llm/key_value_cache.ts';
 import type { Transformer } from '../../src/llm/transformer.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
@@ -108,8 +111,20 @@ async function generate(model: Transformer, prompt: number[], count: number): Pr
   return ids;
 }
 
+/** Name by name the same bits. */
+async function expectSameTensors(got: Folder, want: Folder) {
+  const [saved, original] = await Promise.all([got, want].map(findTensors));
+  expect(new Set(saved!.keys())).toEqual(new Set(original!.keys()));
+  const bytesOf = (folder: Folder, { path, begin, end }: StoredTensor) =>
+    folder.readRange(path, begin, end);
+  for (const [name, tensor] of original!) {
+    const [a, b] = [await bytesOf(got, saved!.get(name)!), await bytesOf(want, tensor)];
+    expect(Buffer.compare(a, b), name).toBe(0);
+  }
+}
+
 describe.each(['f32', 'f16'] as const)('GPT-2 124M in %s', (dtype) => {
-  test('is loaded, generates 16 tokens and takes a LoRA step', async () => {
+  test('is loaded, generates 16 tokens, is saved in shards bit for bit, and takes a LoRA step', async () => {
     const path = await temporaryFolder();
     const folder = await openFolder(path);
     await folder.write('config.json', new TextEncoder().encode(JSON.stringify(CONFIG)));
@@ -123,7 +138,8 @@ describe.each(['f32', 'f16'] as const)('GPT-2 124M in %s', (dtype) => {
       return result;
     };
     const before = device.memory().bytesInUse;
-    const { model } = await timed('load', () => loadHuggingFace(device, folder, { frozen: true }));
+    const loaded = await timed('load', () => loadHuggingFace(device, folder, { frozen: true }));
+    const { model } = loaded;
     const held = device.memory().bytesInUse - before;
     const parameters = [...shapes().values()].reduce(
       (sum, shape) => sum + shape.reduce((a, b) => a * b),
@@ -138,6 +154,10 @@ describe.each(['f32', 'f16'] as const)('GPT-2 124M in %s', (dtype) => {
     const ids = await timed('generate', () => generate(model, prompt, 16));
     expect(ids).toHaveLength(16);
     expect(ids.every((id) => id >= 0 && id < CONFIG.vocab_size)).toBe(true);
+
+    const copy = await openFolder(await temporaryFolder());
+    await timed('save', () => saveHuggingFace(copy, loaded, { maxFileBytes: 2 ** 28 }));
+    await expectSameTensors(copy, folder);
 
     const init = new Initialiser(device, 3);
     for (const { attention } of model.blocks)
