@@ -10,6 +10,11 @@ export type FloatType = 'f32' | 'f16' | 'bf16';
 /** Their elements; f16 and bf16 as bits. */
 export type FloatData = Float32Array | Uint16Array;
 
+export interface FloatTensor extends HostTensor {
+  readonly dtype: FloatType;
+  readonly data: FloatData;
+}
+
 export const isFloatType = (dtype: HostDType): dtype is FloatType =>
   dtype === 'f32' || dtype === 'f16' || dtype === 'bf16';
 

@@ -10,17 +10,17 @@ import {
   transposedData,
 } from '../io/float_tensors.ts';
 import type { Folder } from '../io/folder.ts';
-import { elementBytes, type HostDType } from '../io/host_tensor.ts';
+import { elementBytes, type HostTensor } from '../io/host_tensor.ts';
 import { decodeUtf8, type JsonObject, toPlain } from '../io/json.ts';
 import { tensorFromBytes } from '../io/safetensors.ts';
 import { findTensors, readJsonObject, type StoredTensor } from '../io/sharded_safetensors.ts';
 import { ShapesOnly } from '../nn/initialiser.ts';
 import type { Device } from '../ops/device.ts';
-import { allocatePairs } from '../ops/half_pairs.ts';
+import { allocatePairs, type HalfType } from '../ops/half_pairs.ts';
 import { slice } from '../ops/view.ts';
-import { format, sameShape } from '../tensor/shape.ts';
+import { format, type Shape, sameShape } from '../tensor/shape.ts';
 import { noGrad } from '../tensor/tape.ts';
-import { allocate, type Tensor } from '../tensor/tensor.ts';
+import { allocate } from '../tensor/tensor.ts';
 import { type ModelType, modelTypeOf, readConfig } from './hugging_face_config.ts';
 import { isIgnored, prefixIn, type Source, sourcesOf } from './hugging_face_names.ts';
 import { Transformer } from './transformer.ts';
@@ -40,7 +40,7 @@ export interface HuggingFaceModel {
   /** config.json as it is: also what the model does not need, such as eos_token_id. */
   readonly config: JsonObject;
   /** How the folder keeps each of its tensors: `saveHuggingFace` keeps to it where it can. */
-  readonly dtypes: ReadonlyMap<string, HostDType>;
+  readonly dtypes: ReadonlyMap<string, FloatType>;
 }
 
 export interface LoadOptions extends Partial<Pick<TransformerConfig, 'dropout' | 'checkpointing'>> {
@@ -73,8 +73,13 @@ export async function loadHuggingFace(
     model.dispose();
     throw error;
   }
-  const dtypes = new Map([...stored].map(([name, { dtype }]) => [name, dtype]));
-  return { model, tokenizer, config: toPlain(file) as JsonObject, dtypes };
+  return { model, tokenizer, config: toPlain(file) as JsonObject, dtypes: formatsOf(stored) };
+}
+
+function formatsOf(stored: ReadonlyMap<string, StoredTensor>): Map<string, FloatType> {
+  const formats = new Map<string, FloatType>();
+  for (const [name, { dtype }] of stored) if (isFloatType(dtype)) formats.set(name, dtype);
+  return formats;
 }
 
 async function readTokenizerText(folder: Folder): Promise<string | null> {
@@ -144,36 +149,40 @@ async function loadTensor(
   frozen: boolean,
 ): Promise<void> {
   const { runtime, shape, requiresGrad } = model.namedTensors().get(name)!;
-  const [halves, ...others] = new Set(parts.map(({ stored }) => stored.dtype));
-  // The position table is added, not multiplied: no op takes it in pairs, and it is small.
-  const canPair = shape.length === 2 && shape[1]! % 2 === 0 && name !== 'positions.weight';
-  const paired = frozen && canPair && others.length === 0 && halves !== 'f32';
-  const x = paired
-    ? allocatePairs(runtime, shape, halves as 'f16' | 'bf16')
-    : allocate(runtime, shape, 'f32');
+  const pairs = frozen ? pairsOf(name, shape, parts) : null;
+  const x = pairs ? allocatePairs(runtime, shape, pairs) : allocate(runtime, shape, 'f32');
   model.replace(name, x);
   let row = 0;
   for (const part of parts) {
-    for await (const { rows, values } of chunksOf(folder, part)) {
-      writeRows(x, row, rows, paired ? asPairs(values) : toFloats(values));
-      await x.runtime.gpu.sync(); // uploads wait in memory until they are taken
+    for await (const chunk of chunksOf(folder, part)) {
+      const rows = chunk.shape[0]!;
+      using target = noGrad(() => slice(x, { start: [row], end: [row + rows] }));
+      target.write(pairs ? asWords(chunk.data) : toFloats(chunk));
+      await runtime.gpu.sync(); // uploads wait in memory until they are taken
       row += rows;
     }
   }
-  if (!paired) x.requireGrad(requiresGrad && !frozen);
+  if (!pairs) x.requireGrad(requiresGrad && !frozen);
 }
 
-interface Chunk {
-  readonly rows: number;
-  readonly values: { dtype: FloatType; shape: readonly number[]; data: ArrayBufferView };
+/** The halves that a matrix is kept in, if the device can have them as pairs: all of one kind, in rows of an even number. */
+function pairsOf(name: string, shape: Shape, parts: readonly Part[]): HalfType | null {
+  const [dtype, ...others] = new Set(parts.map(({ stored }) => stored.dtype));
+  // The position table is added, not multiplied: no op takes it in pairs, and it is small.
+  const fits = shape.length === 2 && shape[1]! % 2 === 0 && name !== 'positions.weight';
+  const same = others.length === 0 && (dtype === 'f16' || dtype === 'bf16');
+  return fits && same ? dtype : null;
 }
+
+const asWords = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
+  new Uint32Array(buffer, byteOffset, byteLength / 4);
 
 /** A part's rows, as we have them, a few at a time. */
 async function* chunksOf(
   folder: Folder,
   { stored, shape, transposed }: Part,
-): AsyncGenerator<Chunk> {
-  const dtype = stored.dtype as FloatType;
+): AsyncGenerator<HostTensor> {
+  const { dtype } = stored;
   const [count, columns] = [shape[0]!, shape[1] ?? 1];
   const rowBytes = columns * elementBytes(dtype);
   const most = transposed ? count : Math.max(1, Math.floor(CHUNK_BYTES / rowBytes));
@@ -182,20 +191,9 @@ async function* chunksOf(
     const begin = stored.begin + first * rowBytes;
     const end = begin + rows * rowBytes;
     const bytes = await folder.readRange(stored.path, begin, end);
-    const entry = { dtype, shape: [rows, columns], begin, end };
-    const values = { ...tensorFromBytes(entry, bytes), dtype };
-    if (!transposed) yield { rows, values };
-    else {
-      const data = transposedData(values.data as FloatData, rows, columns);
-      yield { rows: columns, values: { dtype, shape: [columns, rows], data } };
-    }
+    const chunk = tensorFromBytes({ dtype, shape: [rows, columns], begin, end }, bytes);
+    const data = chunk.data as FloatData;
+    if (!transposed) yield chunk;
+    else yield { dtype, shape: [columns, rows], data: transposedData(data, rows, columns) };
   }
-}
-
-const asPairs = ({ data }: { data: ArrayBufferView }) =>
-  new Uint32Array(data.buffer, data.byteOffset, data.byteLength / 4);
-
-function writeRows(x: Tensor, first: number, rows: number, values: ArrayLike<number>): void {
-  using view = noGrad(() => slice(x, { start: [first], end: [first + rows] }));
-  view.write(values);
 }

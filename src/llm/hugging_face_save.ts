@@ -3,21 +3,21 @@
 import { ConfigError } from '../errors.ts';
 import {
   type FloatData,
+  type FloatTensor,
   type FloatType,
   fromFloats,
-  isFloatType,
   transposedData,
 } from '../io/float_tensors.ts';
 import type { Folder } from '../io/folder.ts';
-import type { HostTensor } from '../io/host_tensor.ts';
 import { formatJson, type JsonObject } from '../io/json.ts';
 import { writeShards } from '../io/sharded_safetensors.ts';
-import { sizeOf } from '../tensor/shape.ts';
+import { type Shape, sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { CONFIG, type HuggingFaceModel, TOKENIZER } from './hugging_face.ts';
 import { modelTypeOf } from './hugging_face_config.ts';
 import { isSameModel, parsed, writeConfig } from './hugging_face_config_writer.ts';
 import { prefixIn, type Source, sourcesOf } from './hugging_face_names.ts';
+import type { Transformer } from './transformer.ts';
 
 export interface SaveOptions {
   /** Larger models are written in several files, each of which is in memory until it is written. Default 1 GiB. */
@@ -36,40 +36,23 @@ export async function saveHuggingFace(
   source: Pick<HuggingFaceModel, 'model'> & Partial<HuggingFaceModel>,
   { maxFileBytes = 2 ** 30 }: SaveOptions = {},
 ): Promise<void> {
-  const { model, tokenizer = null, dtypes = new Map() } = source;
+  const { model, tokenizer = null, dtypes = new Map<string, FloatType>() } = source;
   const config = source.config ?? writeConfig(model.config);
-  if (!isSameModel(config, model.config)) {
-    throw new ConfigError('saveHuggingFace: the config is not that of the model; leave it out');
-  }
+  await checkSavable(folder, model, config);
   const type = modelTypeOf(parsed(config));
-  const tensors = model.namedTensors();
-  const adapter = [...tensors.keys()].find((name) => name.includes('.adapters.'));
-  if (adapter) throw new ConfigError(`saveHuggingFace: ${adapter} is of an adapter, save it apart`);
-  const taken = (await folder.list('')).find(isOfModel);
-  if (taken !== undefined) {
-    throw new ConfigError(`saveHuggingFace: ${folder.location} already holds ${taken}`);
-  }
-
   const prefix = prefixIn(type, dtypes.keys());
+  const tensors = model.namedTensors();
   const formats = new Set<FloatType>();
-  const tensorsOf = async (name: string) => {
+  const partsOf = async (name: string) => {
     const x = tensors.get(name)!;
     const sources = sourcesOf(type, name, shapeOf(x), model.config, prefix);
-    const data = await x.data();
-    const parts = new Map<string, HostTensor>();
-    let begin = 0;
-    for (const part of sources) {
-      const count = sizeOf(part.shape);
-      const host = partOf(x, data, begin, part, dtypes.get(part.name));
-      formats.add(host.dtype as FloatType);
-      parts.set(part.name, host);
-      begin += count;
-    }
+    const parts = await readParts(x, sources, dtypes);
+    for (const { dtype } of parts.values()) formats.add(dtype);
     return parts;
   };
-  const bytes = new Map([...tensors].map(([name, x]) => [name, 4 * x.size]));
+  const mostBytes = new Map([...tensors].map(([name, x]) => [name, 4 * x.size]));
   try {
-    await writeShards(folder, bytes, tensorsOf, maxFileBytes);
+    await writeShards(folder, mostBytes, partsOf, maxFileBytes);
     if (tokenizer !== null) await folder.write(TOKENIZER, new TextEncoder().encode(tokenizer));
     await folder.write(CONFIG, configFile(config, formats)); // the last: without it there is no model
   } catch (error) {
@@ -78,31 +61,50 @@ export async function saveHuggingFace(
   }
 }
 
+async function checkSavable(folder: Folder, model: Transformer, config: JsonObject): Promise<void> {
+  if (!isSameModel(config, model.config)) {
+    throw new ConfigError('saveHuggingFace: the config is not that of the model; leave it out');
+  }
+  const adapter = [...model.namedTensors().keys()].find((name) => name.includes('.adapters.'));
+  if (adapter) throw new ConfigError(`saveHuggingFace: ${adapter} is of an adapter, save it apart`);
+  const taken = (await folder.list('')).find(isOfModel);
+  if (taken === undefined) return;
+  throw new ConfigError(`saveHuggingFace: ${folder.location} already holds ${taken}`);
+}
+
 const isOfModel = (name: string) =>
   name === CONFIG || name === TOKENIZER || /^model.*\.safetensors(\.index\.json)?$/.test(name);
 
 /** [out, in] also of pairs. */
-function shapeOf(x: Tensor): readonly number[] {
+function shapeOf(x: Tensor): Shape {
   return x.storage.pairs ? [...x.shape.slice(0, -1), 2 * x.shape.at(-1)!] : x.shape;
 }
 
-/** A part of x, whose values from `begin` on it has, as the file keeps it. */
-function partOf(
+/** The tensors of the file that x is made of. */
+async function readParts(
   x: Tensor,
-  values: Float32Array | Int32Array | Uint32Array,
-  begin: number,
-  { shape, transposed }: Source,
-  before: string | undefined,
-): HostTensor {
+  sources: readonly Source[],
+  dtypes: ReadonlyMap<string, FloatType>,
+): Promise<Map<string, FloatTensor>> {
   const { pairs } = x.storage;
-  const all = pairs ? new Uint16Array(values.buffer, values.byteOffset, 2 * values.length) : values;
-  const own = (all as FloatData).subarray(begin, begin + sizeOf(shape));
-  const [inputs, outputs] = shape as [number, number];
-  const data = transposed ? transposedData(own, outputs, inputs) : own;
-  if (pairs) return { dtype: pairs, shape, data };
-  const dtype = before && isFloatType(before as FloatType) ? (before as FloatType) : 'f32';
-  const kept = fromFloats(data as Float32Array, dtype);
-  return kept ? { dtype, shape, data: kept } : { dtype: 'f32', shape, data };
+  const values = await x.data();
+  const all = (pairs ? new Uint16Array(values.buffer) : values) as FloatData;
+  const parts = new Map<string, FloatTensor>();
+  let begin = 0;
+  for (const { name, shape, transposed } of sources) {
+    const own = all.subarray(begin, begin + sizeOf(shape));
+    const data = transposed ? transposedData(own, shape[1]!, shape[0]!) : own;
+    const as = pairs ? { dtype: pairs, data } : inFormat(data as Float32Array, dtypes.get(name));
+    parts.set(name, { ...as, shape });
+    begin += own.length;
+  }
+  return parts;
+}
+
+/** In the format given, if that holds the values exactly, else in f32. */
+function inFormat(floats: Float32Array, dtype: FloatType = 'f32'): Omit<FloatTensor, 'shape'> {
+  const data = fromFloats(floats, dtype);
+  return data ? { dtype, data } : { dtype: 'f32', data: floats };
 }
 
 const TORCH_NAMES = { f32: 'float32', f16: 'float16', bf16: 'bfloat16' };
