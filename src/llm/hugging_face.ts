@@ -21,6 +21,8 @@ import { slice } from '../ops/view.ts';
 import { format, type Shape, sameShape } from '../tensor/shape.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { allocate } from '../tensor/tensor.ts';
+import { readTokenizer } from '../text/read_tokenizer.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
 import { type ModelType, modelTypeOf, readConfig } from './hugging_face_config.ts';
 import { isIgnored, prefixIn, type Source, sourcesOf } from './hugging_face_names.ts';
 import { Transformer } from './transformer.ts';
@@ -35,8 +37,10 @@ const CHUNK_BYTES = 1 << 25;
 
 export interface HuggingFaceModel {
   readonly model: Transformer;
-  /** The text of tokenizer.json; null where the folder has none. */
-  readonly tokenizer: string | null;
+  /** Null where the folder has none, or it was not to be read. */
+  readonly tokenizer: Tokenizer | null;
+  /** tokenizer.json as it is; null where the folder has none. */
+  readonly tokenizerJson: string | null;
   /** config.json as it is: also what the model does not need, such as eos_token_id. */
   readonly config: JsonObject;
   /** How the folder keeps each of its tensors: `saveHuggingFace` keeps to it where it can. */
@@ -49,6 +53,8 @@ export interface LoadOptions extends Partial<Pick<TransformerConfig, 'dropout' |
    * memory and the same values on any adapter. Adapters (`Lora`) are trained on top. Default false: all in f32, trained.
    */
   readonly frozen?: boolean;
+  /** Whether to read tokenizer.json: false for one of a kind that `readTokenizer` refuses. Default true. */
+  readonly tokenizer?: boolean;
 }
 
 /**
@@ -59,12 +65,19 @@ export interface LoadOptions extends Partial<Pick<TransformerConfig, 'dropout' |
 export async function loadHuggingFace(
   device: Device,
   folder: Folder,
-  { frozen = false, dropout = 0, checkpointing = false }: LoadOptions = {},
+  {
+    frozen = false,
+    tokenizer: readsTokenizer = true,
+    dropout = 0,
+    checkpointing = false,
+  }: LoadOptions = {},
 ): Promise<HuggingFaceModel> {
   const file = await readJsonObject(folder, CONFIG, MAX_CONFIG_BYTES);
   const config = { ...readConfig(file), dropout, checkpointing };
   const stored = await findTensors(folder);
-  const tokenizer = await readTokenizerText(folder);
+  const tokenizerJson = await readTokenizerJson(folder);
+  const tokenizer =
+    readsTokenizer && tokenizerJson ? readTokenizer(tokenizerJson, TOKENIZER) : null;
   const model = new Transformer(new ShapesOnly(device), config);
   try {
     const plan = planLoading(modelTypeOf(file), model, stored);
@@ -73,7 +86,8 @@ export async function loadHuggingFace(
     model.dispose();
     throw error;
   }
-  return { model, tokenizer, config: toPlain(file) as JsonObject, dtypes: formatsOf(stored) };
+  const dtypes = formatsOf(stored);
+  return { model, tokenizer, tokenizerJson, config: toPlain(file) as JsonObject, dtypes };
 }
 
 function formatsOf(stored: ReadonlyMap<string, StoredTensor>): Map<string, FloatType> {
@@ -82,7 +96,7 @@ function formatsOf(stored: ReadonlyMap<string, StoredTensor>): Map<string, Float
   return formats;
 }
 
-async function readTokenizerText(folder: Folder): Promise<string | null> {
+async function readTokenizerJson(folder: Folder): Promise<string | null> {
   if (!(await folder.exists(TOKENIZER))) return null;
   const size = await folder.size(TOKENIZER);
   if (size > MAX_TOKENIZER_BYTES) {

@@ -27,7 +27,8 @@ export interface SaveOptions {
 /**
  * Writes config.json, model.safetensors (or shards with an index) and tokenizer.json into a folder that holds no model yet.
  * What `loadHuggingFace` gave is written back in the formats that it had, bit for bit, except for tensors whose values these
- * no longer hold exactly: they are F32, as is a model that was not read from a folder.
+ * no longer hold exactly: they are F32, as is a model that was not read from a folder: `{ model, tokenizerJson }` with
+ * the JSON of a byte-level BPE tokenizer.
  * @throws ConfigError for a folder that holds a model, a model that Hugging Face's libraries do not have, or one with
  *   adapters, which this format has no place for. After any failure nothing of the model is left in the folder.
  */
@@ -36,7 +37,7 @@ export async function saveHuggingFace(
   source: Pick<HuggingFaceModel, 'model'> & Partial<HuggingFaceModel>,
   { maxFileBytes = 2 ** 30 }: SaveOptions = {},
 ): Promise<void> {
-  const { model, tokenizer = null, dtypes = new Map<string, FloatType>() } = source;
+  const { model, tokenizerJson = null, dtypes = new Map<string, FloatType>() } = source;
   const config = source.config ?? writeConfig(model.config);
   await checkSavable(folder, model, config);
   const type = modelTypeOf(parsed(config));
@@ -53,7 +54,8 @@ export async function saveHuggingFace(
   const mostBytes = new Map([...tensors].map(([name, x]) => [name, 4 * x.size]));
   try {
     await writeShards(folder, mostBytes, partsOf, maxFileBytes);
-    if (tokenizer !== null) await folder.write(TOKENIZER, new TextEncoder().encode(tokenizer));
+    if (tokenizerJson !== null)
+      await folder.write(TOKENIZER, new TextEncoder().encode(tokenizerJson));
     await folder.write(CONFIG, configFile(config, formats)); // the last: without it there is no model
   } catch (error) {
     for (const name of (await folder.list('')).filter(isOfModel)) await folder.remove(name);

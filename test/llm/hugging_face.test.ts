@@ -6,11 +6,11 @@ import { toFloats } from '../../src/io/float_tensors.ts';
 import type { Folder } from '../../src/io/folder.ts';
 import { openFolder } from '../../src/io/folder_node.ts';
 import { readSafetensors } from '../../src/io/safetensors.ts';
+import { generate } from '../../src/llm/generate.ts';
 import { loadHuggingFace } from '../../src/llm/hugging_face.ts';
 import { readConfig } from '../../src/llm/hugging_face_config.ts';
 import { parsed } from '../../src/llm/hugging_face_config_writer.ts';
 import { saveHuggingFace } from '../../src/llm/hugging_face_save.ts';
-import { KeyValueCache } from '../../src/llm/key_value_cache.ts';
 import type { Transformer } from '../../src/llm/transformer.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
 import { withAdapter } from '../../src/nn/linear.ts';
@@ -32,35 +32,14 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-async function logitsOf(
-  model: Transformer,
-  ids: readonly number[],
-  cache?: KeyValueCache,
-): Promise<Float32Array> {
+async function logitsOf(model: Transformer, ids: readonly number[]): Promise<Float32Array> {
   const device = model.norm.weight.runtime as Device;
   const input = device.tensor(Int32Array.from(ids), { shape: [1, ids.length] });
-  const logits = device.scope(() =>
-    noGrad(() => model.forward(input, { ...(cache && { cache }) })),
-  );
+  const logits = device.scope(() => noGrad(() => model.forward(input)));
   const values = (await logits.data()) as Float32Array;
   logits.dispose();
   input.dispose();
   return values;
-}
-
-/** Through a cache, as models generate. */
-async function greedy(model: Transformer, prompt: readonly number[], count: number) {
-  const cache = new KeyValueCache(device, model.config, 1, prompt.length + count);
-  const ids = [...prompt];
-  while (ids.length < prompt.length + count) {
-    const next = ids.length === prompt.length ? prompt : ids.slice(-1);
-    const logits = await logitsOf(model, next, cache);
-    cache.setLengths([ids.length]);
-    const last = logits.subarray(-model.config.vocabularySize);
-    ids.push(last.indexOf(Math.max(...last)));
-  }
-  cache.dispose();
-  return ids.slice(prompt.length);
 }
 
 interface Expected {
@@ -84,14 +63,17 @@ describe.skipIf(!present).each(['llama-tiny', 'gpt2-tiny'])('%s', (name) => {
   test.each([false, true])(
     "gives PyTorch's logits and greedy tokens, frozen: %s",
     async (frozen) => {
-      const { model } = await loadHuggingFace(device, await open(), { frozen });
+      const { model, tokenizer } = await loadHuggingFace(device, await open(), { frozen });
       const { prompts }: Expected = JSON.parse(
         readFileSync(new URL(`${name}/expected.json`, GOLDEN), 'utf8'),
       );
-      for (const { ids, lastLogits, greedy24 } of prompts) {
+      for (const { text, ids, lastLogits, greedy24 } of prompts) {
+        expect([...tokenizer!.encode(text)]).toEqual(ids);
         const last = (await logitsOf(model, ids)).subarray(-lastLogits.length);
         expectClose(last, Float64Array.from(lastLogits), { rtol: 0, atol: 1e-4 }, 'logits');
-        expect(await greedy(model, ids, greedy24.length)).toEqual(greedy24);
+        const greedy = { temperature: 0, maxNewTokens: greedy24.length };
+        const [continued] = await generate(device, model, [ids], greedy);
+        expect(continued!.newIds).toEqual(greedy24);
       }
       expect(model.parameters().length > 0).toBe(!frozen);
       model.dispose();

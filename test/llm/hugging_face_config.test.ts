@@ -38,7 +38,7 @@ test.each<[string, object, object]>([
   ['hidden_size is "16"', LLAMA, { hidden_size: '16' }],
   ['hidden_size is missing', LLAMA, { hidden_size: undefined }],
   ['head_dim is 4.5', LLAMA, { hidden_size: 18 }],
-  ['rope needs an even head size, got 3', LLAMA, { head_dim: 3 }],
+  ['rope needs an even head size, got headSize = 3', LLAMA, { head_dim: 3 }],
   ['heads 4 is no multiple of keyValueHeads 3', LLAMA, { num_key_value_heads: 3 }],
   ['rms_norm_eps is 0; expected a number above 0', LLAMA, { rms_norm_eps: 0 }],
   ['tie_word_embeddings is 1; expected true or false', LLAMA, { tie_word_embeddings: 1 }],

@@ -108,6 +108,18 @@ describe('weights', () => {
     await expectRefused(await loadable(bytes), reason);
   });
 
+  test('a malformed tokenizer.json, unless it is not to be read', async () => {
+    const folder = await loadable(whole());
+    await folder.write('tokenizer.json', new TextEncoder().encode('{"model":{"type":"Unigram"}}'));
+    await expectRefused(folder, /tokenizer.json: .*Unigram/);
+    const unread = await loadHuggingFace(device, folder, { tokenizer: false });
+    expect(unread).toMatchObject({
+      tokenizer: null,
+      tokenizerJson: '{"model":{"type":"Unigram"}}',
+    });
+    unread.model.dispose();
+  });
+
   test('a header longer than the file', async () => {
     const bytes = writeSafetensors(whole());
     new DataView(bytes.buffer).setBigUint64(0, 1_000_000n, true);
@@ -260,7 +272,7 @@ describe('saving', () => {
       };
       const saving = saveHuggingFace(
         full,
-        { model: made(), tokenizer: '{}' },
+        { model: made(), tokenizerJson: '{}' },
         { maxFileBytes: 999 },
       );
       await expect(saving).rejects.toThrow('no space left on device');

@@ -8,10 +8,9 @@ import { openFolder } from '../../src/io/folder_node.ts';
 import type { HostTensor } from '../../src/io/host_tensor.ts';
 import { writeSafetensors } from '../../src/io/safetensors.ts';
 import { findTensors, type StoredTensor } from '../../src/io/sharded_safetensors.ts';
+import { generate } from '../../src/llm/generate.ts';
 import { loadHuggingFace } from '../../src/llm/hugging_face.ts';
 import { saveHuggingFace } from '../../src/llm/hugging_face_save.ts';
-import { KeyValueCache } from '../../src/llm/key_value_cache.ts';
-import type { Transformer } from '../../src/llm/transformer.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
 import { withAdapter } from '../../src/nn/linear.ts';
 import { Lora } from '../../src/nn/lora.ts';
@@ -92,25 +91,6 @@ function randomWeights(dtype: 'f16' | 'f32'): Map<string, HostTensor> {
   return new Map([...shapes()].map(drawn));
 }
 
-/** Greedy, with a cache. */
-async function generate(model: Transformer, prompt: number[], count: number): Promise<number[]> {
-  const cache = new KeyValueCache(device, model.config, 1, prompt.length + count);
-  const ids: number[] = [];
-  for (let next = prompt; ids.length < count; next = ids.slice(-1)) {
-    const input = device.tensor(Int32Array.from(next), { shape: [1, next.length] });
-    const logits = device.scope(() => noGrad(() => model.forward(input, { cache })));
-    if (ids.length === 0) cache.setLengths([prompt.length]);
-    else cache.advance();
-    const last = ((await logits.data()) as Float32Array).subarray(-model.config.vocabularySize);
-    let best = 0;
-    for (const [id, z] of last.entries()) if (z > last[best]!) best = id;
-    ids.push(best);
-    logits.dispose();
-  }
-  cache.dispose();
-  return ids;
-}
-
 /** Name by name the same bits. */
 async function expectSameTensors(got: Folder, want: Folder) {
   const [saved, original] = await Promise.all([got, want].map(findTensors));
@@ -151,7 +131,9 @@ describe.each(['f32', 'f16'] as const)('GPT-2 124M in %s', (dtype) => {
     expect(held).toBeLessThan(1.3 * parameters * (dtype === 'f16' ? 2 : 4));
 
     const prompt = [464, 2068, 7586, 21831, 18045, 625];
-    const ids = await timed('generate', () => generate(model, prompt, 16));
+    const greedy = { temperature: 0, maxNewTokens: 16 };
+    const [continued] = await timed('generate', () => generate(device, model, [prompt], greedy));
+    const ids = continued!.newIds;
     expect(ids).toHaveLength(16);
     expect(ids.every((id) => id >= 0 && id < CONFIG.vocab_size)).toBe(true);
 
