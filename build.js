@@ -19,10 +19,10 @@ const wgsl = {
   },
 };
 
-/** Without comments and indentation; every line stays where it was. */
+/** Without comments, and spaces beside brackets, commas and the like; every line stays where it was. */
 function minify(text) {
   const lines = text.split('\n').map((line) => line.replace(/\/\/.*$/, '').trim());
-  return lines.join('\n');
+  return lines.map((line) => line.replace(/ *([(){}[\],;:]) */g, '$1')).join('\n');
 }
 
 // What users install stays outside the bundles; uPlot's text goes into the reports.

@@ -154,7 +154,7 @@ fn from_logits(
     for (var a = first; a < width; a += STEP) {
       let row = allowed_logits(begin + a);
       let d = max(row - top, vec4f(-100.0));
-      let e = select(exp_nonpositive(d), vec4f(0), row == vec4f(LOWEST));
+      let e = select(exp_nonpositive_four(d), vec4f(0), row == vec4f(LOWEST));
       sumsOfE += e;
       sumsOfDE += d * e;
     }
@@ -303,7 +303,7 @@ fn logits_backward(
       let row = allowed_logits(i);
       // dlogit = dLogProb ([a = action] - π) + entropyCoef π (log π + H)
       let logPi = clamp(row - sample.top - sample.logSum, vec4f(-100.0), vec4f(0));
-      let pi = exp_nonpositive(logPi);
+      let pi = exp_nonpositive_four(logPi);
       let hit = select(vec4f(0), vec4f(1), vec4u(0, 1, 2, 3) + i * WIDTH == vec4u(chosen));
       let d = sample.dLogProb * (hit - pi) + params.entropyCoef * pi * (logPi + sample.entropy);
       var dlogit: Logits;

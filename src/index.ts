@@ -57,13 +57,6 @@ export { dropout } from './ops/random.ts';
 // Reductions and selection
 export { logSumExp, max, mean, min, sum, variance } from './ops/reduce.ts';
 export { rope, ropePair } from './ops/rope.ts';
-// Drawing tokens
-export {
-  type SamplingOptions,
-  type SamplingState,
-  sampleInto,
-  samplingState,
-} from './ops/sample.ts';
 export { where } from './ops/select.ts';
 export { concat, pad, split, stack } from './ops/shape_ops.ts';
 export { logSoftmax, softmax } from './ops/softmax.ts';

@@ -70,6 +70,11 @@ fn exp_nonpositive(x: Floats) -> Floats {
   return select(exp(x), Floats(0), x < Floats(-87.33654f));
 }
 
+/// The same of four numbers, whatever Floats are.
+fn exp_nonpositive_four(x: vec4f) -> vec4f {
+  return select(exp(x), vec4f(0), x < vec4f(-87.33654f));
+}
+
 /// The largest of the numbers x so far, and Σ exp(x - top); of each component apart (Milakov & Gimelshein 2018).
 struct Exps { top: Floats, sum: Floats }
 

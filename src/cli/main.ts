@@ -6,6 +6,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { ShadegradError } from '../errors.ts';
 import { addBench } from './bench.ts';
 import { addDemos } from './demos.ts';
+import { addGenerate } from './generate.ts';
 import { addInfo } from './info.ts';
 import { addTokenizer } from './tokenizer.ts';
 import { addTrain } from './train.ts';
@@ -19,7 +20,8 @@ const program = new Command('shadegrad')
   .showHelpAfterError('(shadegrad --help lists the commands)')
   .enablePositionalOptions();
 
-for (const add of [addTrain, addTokenizer, addBench, addTune, addInfo, addDemos]) add(program);
+for (const add of [addTrain, addGenerate, addTokenizer, addBench, addTune, addInfo, addDemos])
+  add(program);
 for (const command of program.commands)
   command.showHelpAfterError(`(shadegrad ${command.name()} --help lists the options)`);
 

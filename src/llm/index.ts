@@ -1,5 +1,12 @@
 // The public API of the language models.
 
+// Drawing tokens
+export {
+  type SamplingOptions,
+  type SamplingState,
+  sampleInto,
+  samplingState,
+} from '../ops/sample.ts';
 // Tokenizers
 export type { BpeEncodeOptions, BpeModel, BpeTokenizer } from '../text/bpe.ts';
 export { type TrainBpeOptions, trainBpe } from '../text/bpe_train.ts';
@@ -22,9 +29,11 @@ export { trainWords, type WordTokenizer, wordTokenizer } from '../text/words.ts'
 export { type Beam, type BeamOptions, generateBeams } from './beam_search.ts';
 export { evaluateLoss } from './evaluate.ts';
 export { type Generated, type GenerateOptions, generate } from './generate.ts';
+export { type GeneratedText, type GenerateTextOptions, generateText } from './generate_text.ts';
 export { type HuggingFaceModel, type LoadOptions, loadHuggingFace } from './hugging_face.ts';
 export { type SaveOptions, saveHuggingFace } from './hugging_face_save.ts';
 export { KeyValueCache } from './key_value_cache.ts';
+export { type OpenedModel, openModel } from './open_model.ts';
 export { sampleText } from './sample.ts';
 export { PRESETS, TRAIN_DEFAULTS, type TrainSettings } from './settings.ts';
 
