@@ -3,7 +3,8 @@
 import { add } from '../ops/binary.ts';
 import type { Device } from '../ops/device.ts';
 import { noGrad } from '../tensor/tape.ts';
-import { evaluationWindows, IGNORED_TARGET } from '../text/loader.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { evaluationWindows, IGNORED_TARGET, type Windows } from '../text/loader.ts';
 import type { Transformer } from './transformer.ts';
 
 export interface EvaluationOptions {
@@ -14,7 +15,7 @@ export interface EvaluationOptions {
 }
 
 /** Mean negative log-likelihood per token, in nats. The same windows each time; the sum stays on the device. */
-export async function evaluateLoss(
+export function evaluateLoss(
   device: Device,
   model: Transformer,
   tokens: Int32Array,
@@ -23,19 +24,31 @@ export async function evaluateLoss(
   const { context } = model.config;
   const maximum =
     maximumTokens === 0 ? undefined : Math.max(1, Math.floor(maximumTokens / context));
-  const { inputs, targets, starts } = evaluationWindows(tokens, {
-    context,
-    ...(maximum && { maximum }),
-  });
+  const windows = evaluationWindows(tokens, { context, ...(maximum && { maximum }) });
+  const loss = (ids: Tensor, targets: Tensor) => model.loss(ids, targets, { reduction: 'sum' });
+  return evaluateWindows(device, loss, windows, { batch, length: context });
+}
+
+/**
+ * The mean over the counted targets of windows [rows, length]; `batch` rows per forward pass.
+ * @param lossOf the sum of the losses of such rows, by ids and targets
+ */
+export async function evaluateWindows(
+  device: Device,
+  lossOf: (ids: Tensor, targets: Tensor) => Tensor,
+  { inputs, targets }: Windows,
+  { batch, length }: { readonly batch: number; readonly length: number },
+): Promise<number> {
+  const count = inputs.length / length;
   let total = device.zeros([]);
-  for (let row = 0; row < starts.length; row += batch) {
-    const rows = Math.min(batch, starts.length - row);
-    const range = [row * context, (row + rows) * context] as const;
+  for (let row = 0; row < count; row += batch) {
+    const rows = Math.min(batch, count - row);
+    const range = [row * length, (row + rows) * length] as const;
     const next = device.scope(() =>
       noGrad(() => {
-        const ids = device.tensor(inputs.subarray(...range), { shape: [rows, context] });
-        const expected = device.tensor(targets.subarray(...range), { shape: [rows, context] });
-        return add(total, model.loss(ids, expected, { reduction: 'sum' }));
+        const ids = device.tensor(inputs.subarray(...range), { shape: [rows, length] });
+        const expected = device.tensor(targets.subarray(...range), { shape: [rows, length] });
+        return add(total, lossOf(ids, expected));
       }),
     );
     total.dispose();

@@ -9,6 +9,7 @@ import { type TrainingData, type TrainingText, trainingData } from './data.ts';
 import { openRun, type Run } from './run.ts';
 import { sampleText } from './sample.ts';
 import { TRAIN_CHECKS, TRAIN_DEFAULTS, type TrainSettings } from './settings.ts';
+import { reports } from './steps.ts';
 import { Trainer } from './trainer.ts';
 import type { Transformer } from './transformer.ts';
 
@@ -118,9 +119,6 @@ export async function trainLanguageModel(
   }
 }
 
-/** Losses are read back about this often, so that a person sees progress, and Ctrl-C is heard, also where steps are slow. */
-const REPORT_MILLISECONDS = 500;
-
 /** Steps from where the run is to the last, or to the signal. Where it ends, there is a checkpoint. */
 async function runSteps(
   trainer: Trainer,
@@ -133,23 +131,24 @@ async function runSteps(
   const evaluations: Evaluation[] = [...(run?.evaluations ?? [])];
   let step = run?.checkpoint?.step ?? 0;
   let saved = run?.checkpoint?.step ?? -1;
-  let reported = { step, time: clock() };
-  let stride = 1;
   const save = async (best: boolean) => {
     await run?.save({ step, tensors: await trainer.state(), evaluations, best });
     saved = step;
   };
+  const evaluates = (step: number) => step % evaluateEvery === 0 || step === steps;
+  const checkpoints = (step: number) => step % checkpointEvery === 0 || step === steps;
 
-  while (step < steps && !signal?.aborted) {
-    trainer.step(step++);
-    const evaluates = step % evaluateEvery === 0 || step === steps;
-    const checkpoints = step % checkpointEvery === 0 || step === steps;
-    if (!evaluates && !checkpoints && step - reported.step < stride) continue;
-
-    const losses = await trainer.lossesSince(reported.step, step);
-    const milliseconds = (clock() - reported.time) / losses.length;
-    stride = Math.min(logEvery, Math.max(1, Math.floor(REPORT_MILLISECONDS / milliseconds)));
-    const evaluation = evaluates ? { step, loss: await trainer.evaluate() } : undefined;
+  for await (const report of reports(trainer, (step) => trainer.step(step), {
+    from: step,
+    to: steps,
+    every: logEvery,
+    at: (step) => evaluates(step) || checkpoints(step),
+    signal,
+    clock,
+  })) {
+    step = report.step;
+    const { losses, milliseconds } = report;
+    const evaluation = evaluates(step) ? { step, loss: await trainer.evaluate() } : undefined;
     const progress = {
       step,
       steps,
@@ -162,11 +161,8 @@ async function runSteps(
       evaluation !== undefined && evaluations.every(({ loss }) => evaluation.loss < loss);
     if (evaluation) evaluations.push(evaluation);
     await run?.log(progress);
-    if (run && (checkpoints || best)) await save(best);
+    if (run && (checkpoints(step) || best)) await save(best);
     await onProgress?.(progress, state);
-    reported = { step, time: clock() };
-    // Hand the event loop a turn: signals arrive, and a page draws.
-    await new Promise((resolve) => setTimeout(resolve, 0));
   }
   if (run && saved < step) await save(false);
   return { step, evaluations };
