@@ -12,7 +12,6 @@ export { checkpoint } from './nn/checkpoint.ts';
 export { Initialiser } from './nn/initialiser.ts';
 export { Dropout, Embedding, LayerNorm, MLP, RMSNorm } from './nn/layers.ts';
 export { type Adapter, Linear, withAdapter } from './nn/linear.ts';
-export { Lora } from './nn/lora.ts';
 // Layers and optimisers
 export { Module } from './nn/module.ts';
 export { attention } from './ops/attention.ts';

@@ -43,7 +43,8 @@ export class SelfAttention extends Module {
     super();
     const { width, heads, keyValueHeads, bias, qkvBias = bias, qkNorm = false } = config;
     const D = headSizeOf(config);
-    this.qkv = new Linear(init, width, D * (heads + 2 * keyValueHeads), { bias: qkvBias });
+    const parts = { query: D * heads, key: D * keyValueHeads, value: D * keyValueHeads };
+    this.qkv = new Linear(init, width, D * (heads + 2 * keyValueHeads), { bias: qkvBias, parts });
     this.queryNorm = qkNorm ? new RMSNorm(init, D, config.normEps) : null;
     this.keyNorm = qkNorm ? new RMSNorm(init, D, config.normEps) : null;
     this.output = new Linear(init, heads * D, width, { bias, std: outputStd });
@@ -100,7 +101,8 @@ export class CrossAttention extends Module {
     const { width, heads, keyValueHeads, bias, qkvBias = bias } = config;
     const D = headSizeOf(config);
     this.query = new Linear(init, width, heads * D, { bias: qkvBias });
-    this.keyValue = new Linear(init, width, 2 * keyValueHeads * D, { bias: qkvBias });
+    const parts = { key: D * keyValueHeads, value: D * keyValueHeads };
+    this.keyValue = new Linear(init, width, 2 * keyValueHeads * D, { bias: qkvBias, parts });
     this.output = new Linear(init, heads * D, width, { bias, std: outputStd });
   }
 

@@ -24,8 +24,14 @@ export abstract class Module {
 
   /** Every module below this one, itself first. */
   *modules(): Generator<Module> {
-    yield this;
-    for (const value of Object.values(this)) yield* modulesIn(value);
+    for (const [, module] of this.namedModules()) yield module;
+  }
+
+  /** The same with their dotted names, as in `namedTensors`; this module's own is `name`. */
+  *namedModules(name = ''): Generator<[name: string, module: Module]> {
+    yield [name, this];
+    const prefix = name && `${name}.`;
+    for (const [field, value] of Object.entries(this)) yield* modulesIn(prefix + field, value);
   }
 
   /** Overwrites the tensors with the given values. @throws DataError when a name is missing or a shape differs. */
@@ -82,8 +88,8 @@ function fieldOf(value: unknown, field: string): unknown {
   return (value as Record<string, unknown>)[field];
 }
 
-function* modulesIn(value: unknown): Generator<Module> {
-  if (value instanceof Module) yield* value.modules();
-  else if (Array.isArray(value)) for (const item of value) yield* modulesIn(item);
-  else if (value instanceof Map) for (const item of value.values()) yield* modulesIn(item);
+function* modulesIn(name: string, value: unknown): Generator<[string, Module]> {
+  if (value instanceof Module) yield* value.namedModules(name);
+  else if (Array.isArray(value) || value instanceof Map)
+    for (const [key, item] of value.entries()) yield* modulesIn(`${name}.${key}`, item);
 }

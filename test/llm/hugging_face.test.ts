@@ -270,7 +270,7 @@ describe('a folder', () => {
         layer.adapters
           .get('task')!
           .namedTensors()
-          .get('b')!
+          .get('factors.all.b')!
           .write(new Float32Array(layer.outputs * 2).fill(0.1));
       }
       const ids = device.tensor(Int32Array.from(IDS), { shape: [1, IDS.length] });

@@ -262,7 +262,7 @@ describe('adapters on a frozen base', () => {
     for (const layer of layers) layer.adapters.set('task', new Lora(init, layer, { rank: 3 }));
     const names = [...model.namedParameters().keys()];
     expect(names).toHaveLength(2 * layers.length);
-    expect(names.every((name) => /\.adapters\.task\.[ab]$/.test(name))).toBe(true);
+    expect(names.every((name) => /\.adapters\.task\.factors\.all\.[ab]$/.test(name))).toBe(true);
 
     const { ids, targets } = randomTokens(GPT, 2);
     const base = await logitsOf(model, ids);
@@ -291,8 +291,8 @@ describe('adapters on a frozen base', () => {
     const init = new Initialiser(device, 9);
     const layer = model.blocks[0]!.attention.qkv;
     layer.adapters.set('task', new Lora(init, layer));
-    const lora = layer.adapters.get('task') as Lora;
-    lora.b.write(Array.from({ length: lora.b.size }, (_, i) => Math.sin(i)));
+    const { b } = (layer.adapters.get('task') as Lora).factors.get('all')!;
+    b.write(Array.from({ length: b.size }, (_, i) => Math.sin(i)));
     const { ids } = randomTokens(LLAMA, 1);
     const base = await logitsOf(model, ids);
     const forward = () => model.forward(ids);
