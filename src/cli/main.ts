@@ -6,8 +6,10 @@ import manifest from '../../package.json' with { type: 'json' };
 import { ShadegradError } from '../errors.ts';
 import { addBench } from './bench.ts';
 import { addDemos } from './demos.ts';
+import { addFinetune } from './finetune.ts';
 import { addGenerate } from './generate.ts';
 import { addInfo } from './info.ts';
+import { addLoraRank } from './lora_rank.ts';
 import { addTokenizer } from './tokenizer.ts';
 import { addTrain } from './train.ts';
 import { addTune } from './tune.ts';
@@ -20,8 +22,18 @@ const program = new Command('shadegrad')
   .showHelpAfterError('(shadegrad --help lists the commands)')
   .enablePositionalOptions();
 
-for (const add of [addTrain, addGenerate, addTokenizer, addBench, addTune, addInfo, addDemos])
-  add(program);
+const adders = [
+  addTrain,
+  addFinetune,
+  addGenerate,
+  addTokenizer,
+  addBench,
+  addTune,
+  addInfo,
+  addDemos,
+  addLoraRank,
+];
+for (const add of adders) add(program);
 for (const command of program.commands)
   command.showHelpAfterError(`(shadegrad ${command.name()} --help lists the options)`);
 

@@ -1,5 +1,9 @@
 // The public API of the language models.
 
+// Adapters
+export { Bottleneck } from '../nn/bottleneck.ts';
+export { mergeAdapter, setAdapter, unmergeAdapter } from '../nn/linear.ts';
+export { Lora, type LoraOptions } from '../nn/lora.ts';
 // Drawing tokens
 export {
   type SamplingOptions,
@@ -11,8 +15,16 @@ export {
 export type { BpeEncodeOptions, BpeModel, BpeTokenizer } from '../text/bpe.ts';
 export { type TrainBpeOptions, trainBpe } from '../text/bpe_train.ts';
 export { type CharacterTokenizer, characterTokenizer } from '../text/characters.ts';
+export {
+  CHAT_TEMPLATES,
+  type ChatTemplateName,
+  chatPrompt,
+  chatSegments,
+  type Message,
+} from '../text/chat_template.ts';
 export { decodeText } from '../text/corpus.ts';
 export { entropyRate, generateCorpus } from '../text/grammar.ts';
+export { drawUseCases, INSTRUCTION_MIX } from '../text/instructions.ts';
 export { type NGramModel, type NGramOptions, nGramModel } from '../text/ngrams.ts';
 export { readTokenizer } from '../text/read_tokenizer.ts';
 export { SPLIT_PATTERNS, type SplitPattern } from '../text/split_patterns.ts';
@@ -27,16 +39,30 @@ export { parseTokenizerJson } from '../text/tokenizer_json.ts';
 export { trainWords, type WordTokenizer, wordTokenizer } from '../text/words.ts';
 // Models
 export { type Beam, type BeamOptions, generateBeams } from './beam_search.ts';
+export { loadBottlenecks, saveBottlenecks } from './bottleneck_file.ts';
+export { type Completion, completeExamples } from './completions.ts';
 export { evaluateLoss } from './evaluate.ts';
+export {
+  type FinetuneData,
+  type FinetuneOptions,
+  type FinetuneProgress,
+  type FinetuneResult,
+  finetune,
+} from './finetune.ts';
+export { FINETUNE_DEFAULTS, type FinetuneSettings } from './finetune_settings.ts';
 export { type Generated, type GenerateOptions, generate } from './generate.ts';
 export { type GeneratedText, type GenerateTextOptions, generateText } from './generate_text.ts';
 export { type HuggingFaceModel, type LoadOptions, loadHuggingFace } from './hugging_face.ts';
 export { type SaveOptions, saveHuggingFace } from './hugging_face_save.ts';
 export { KeyValueCache } from './key_value_cache.ts';
 export { type OpenedModel, openModel } from './open_model.ts';
+export { loadPeft, type PeftOptions, savePeft } from './peft.ts';
+export { huggingFaceNames } from './peft_names.ts';
+export { type RankOptions, rankExperiment } from './rank_experiment.ts';
 export { sampleText } from './sample.ts';
+export { loadRun, type SavedModel } from './saved_model.ts';
 export { PRESETS, TRAIN_DEFAULTS, type TrainSettings } from './settings.ts';
-
+export { type Example, encodeExample, holdOut, readExamples } from './supervised.ts';
 export {
   drawSamples,
   type TrainOptions,
@@ -45,6 +71,6 @@ export {
   type TrainState,
   trainLanguageModel,
 } from './train.ts';
-
+export { type LoraMethod, type Method, trainable } from './trainable.ts';
 export { type ForwardOptions, Transformer } from './transformer.ts';
 export type { TransformerConfig } from './transformer_config.ts';

@@ -1,0 +1,231 @@
+// LoRA against full fine-tuning as the rank grows (lecture row H7), on a task whose change needs rank.
+//
+// The task: write a word in a secret alphabet, `hbdq=xmap`, one letter for each. The base has learned one alphabet, and is
+// tuned to another, in which no letter stays: a map of L letters to L others, which a low-rank change of few matrices can only
+// follow in part.
+
+import { checkSettings, positive, positiveInteger, resolveSettings } from '../io/config.ts';
+import { Initialiser } from '../nn/initialiser.ts';
+import type { Device } from '../ops/device.ts';
+import { type RandomStream, randomStream } from '../tensor/philox.ts';
+import { characterTokenizer } from '../text/characters.ts';
+import { completionSegments } from '../text/chat_template.ts';
+import { type FinetuneData, finetune } from './finetune.ts';
+import type { FinetuneSettings } from './finetune_settings.ts';
+import { type Example, encodeExample } from './supervised.ts';
+import type { Evaluation } from './train.ts';
+import { Transformer } from './transformer.ts';
+import type { TransformerConfig } from './transformer_config.ts';
+
+export const RANK_DEFAULTS = {
+  letters: 16,
+  wordLength: 5,
+  examples: 4000,
+  heldOut: 400,
+  width: 32,
+  layers: 1,
+  heads: 4,
+  baseSteps: 1000,
+  baseLearningRate: 5e-3,
+  ranks: [1, 2, 4, 8, 16],
+  targets: ['query', 'value'],
+  steps: 300,
+  batch: 32,
+  /** Of full fine-tuning; LoRA takes `loraRate` times as much. */
+  learningRate: 2e-3,
+  loraRate: 5,
+  seeds: [1, 2, 3],
+};
+
+export type RankSettings = typeof RANK_DEFAULTS;
+
+/** One fine-tuning. */
+export interface RankResult {
+  readonly seed: number;
+  /** Null: full fine-tuning. */
+  readonly rank: number | null;
+  /** Values that were trained. */
+  readonly trained: number;
+  /** Per letter on held-out words, in nats, at the end. */
+  readonly loss: number;
+  readonly evaluations: readonly Evaluation[];
+}
+
+export interface RankExperiment {
+  readonly settings: RankSettings;
+  /** Held-out loss of each seed's base on its own alphabet, and on the other before tuning. */
+  readonly bases: readonly {
+    readonly seed: number;
+    readonly own: number;
+    readonly other: number;
+  }[];
+  readonly results: readonly RankResult[];
+  readonly stopped: boolean;
+}
+
+export interface RankOptions {
+  readonly settings?: Partial<RankSettings>;
+  /** Told of each base and each fine-tuning as it ends. */
+  readonly onProgress?: (line: string, done: number, total: number) => void;
+  /** Ends after the fine-tuning under way. */
+  readonly signal?: AbortSignal;
+}
+
+/** Trains a base for each seed, and tunes copies of it with each rank and in full. */
+export async function rankExperiment(
+  device: Device,
+  { onProgress = () => {}, signal, ...options }: RankOptions = {},
+): Promise<RankExperiment> {
+  const settings = checkSettings(resolveSettings(RANK_DEFAULTS, options.settings), RANK_CHECKS);
+  const { seeds, ranks } = settings;
+  const total = seeds.length * (ranks.length + 2);
+  const bases: RankExperiment['bases'][number][] = [];
+  const results: RankResult[] = [];
+  const told = (line: string) => onProgress(line, bases.length + results.length, total);
+  for (const seed of seeds) {
+    if (signal?.aborted) break;
+    const task = new Task(settings, seed);
+    const base = await trainBase(device, task, settings, seed);
+    const values = await valuesOf(base.model);
+    base.model.dispose();
+    for (const rank of [...ranks, null]) {
+      if (signal?.aborted) break;
+      const model = new Transformer(new Initialiser(device, seed), task.config);
+      model.load(values);
+      const tuned = await finetune(device, model, task.data('other'), {
+        settings: tuningSettings(settings, seed, rank),
+      });
+      model.dispose();
+      const { trained, evaluations } = tuned;
+      const loss = evaluations.at(-1)!.loss;
+      if (bases.at(-1)?.seed !== seed) {
+        bases.push({ seed, own: base.loss, other: evaluations[0]!.loss });
+        told(
+          `seed ${seed}: base ${base.loss.toFixed(4)}, on the other alphabet ${evaluations[0]!.loss.toFixed(2)}`,
+        );
+      }
+      results.push({ seed, rank, trained, loss, evaluations });
+      told(
+        `seed ${seed}: ${rank === null ? 'full' : `rank ${rank}`}, ${trained} values: ${loss.toFixed(4)}`,
+      );
+    }
+  }
+  return { settings, bases, results, stopped: results.length < seeds.length * (ranks.length + 1) };
+}
+
+const RANK_CHECKS = {
+  letters: positiveInteger,
+  wordLength: positiveInteger,
+  examples: positiveInteger,
+  heldOut: positiveInteger,
+  width: positiveInteger,
+  layers: positiveInteger,
+  heads: positiveInteger,
+  baseSteps: positiveInteger,
+  baseLearningRate: positive,
+  steps: positiveInteger,
+  batch: positiveInteger,
+  learningRate: positive,
+  loraRate: positive,
+};
+
+/** Evaluations happen at the beginning and at the end. */
+const SHARED = { template: 'lines', evaluateEvery: 100, logEvery: 100, warmup: 0.1 } as const;
+
+function tuningSettings(
+  { steps, batch, learningRate, loraRate, targets }: RankSettings,
+  seed: number,
+  rank: number | null,
+): Partial<FinetuneSettings> {
+  const common = { ...SHARED, seed, steps, batch };
+  if (rank === null) return { ...common, method: 'full', learningRate };
+  return {
+    ...common,
+    method: 'lora',
+    rank,
+    alpha: rank,
+    targets,
+    learningRate: loraRate * learningRate,
+  };
+}
+
+async function trainBase(device: Device, task: Task, settings: RankSettings, seed: number) {
+  const { baseSteps: steps, baseLearningRate: learningRate, batch } = settings;
+  const model = new Transformer(new Initialiser(device, seed), task.config);
+  const { evaluations } = await finetune(device, model, task.data('own'), {
+    settings: { ...SHARED, seed, steps, batch, learningRate, method: 'full' },
+  });
+  return { model, loss: evaluations.at(-1)!.loss };
+}
+
+async function valuesOf(model: Transformer) {
+  const values = new Map<string, { shape: readonly number[]; data: ArrayLike<number> }>();
+  for (const [name, x] of model.namedTensors())
+    values.set(name, { shape: x.shape, data: await x.data() });
+  return values;
+}
+
+const STREAM = 0x72616e6b; // 'rank': the draws of a seed that belong to this task
+
+/** Words, and two secret alphabets. */
+class Task {
+  readonly config: TransformerConfig;
+  private readonly tokenizer;
+  private readonly alphabets: Readonly<Record<'own' | 'other', readonly number[]>>;
+
+  constructor(
+    private readonly settings: RankSettings,
+    private readonly seed: number,
+  ) {
+    const { letters, wordLength, width, layers, heads } = settings;
+    const alphabet = Array.from({ length: letters }, (_, i) => letterOf(i)).join('');
+    this.tokenizer = characterTokenizer(`${alphabet}=\n`);
+    const own = Array.from({ length: letters }, (_, i) => i);
+    randomStream(seed, STREAM).shuffle(own);
+    this.alphabets = { own, other: derangedFrom(own) };
+    this.config = {
+      vocabularySize: this.tokenizer.vocabularySize,
+      context: 2 * wordLength + 1,
+      layers,
+      heads,
+      keyValueHeads: heads,
+      width,
+      hidden: 4 * width,
+      positions: 'learned',
+      norm: 'rmsNorm',
+      activation: 'gelu',
+      bias: false,
+      tiedEmbeddings: false,
+      dropout: 0,
+    };
+  }
+
+  data(which: 'own' | 'other'): FinetuneData {
+    const { examples, heldOut } = this.settings;
+    const random = randomStream(this.seed, STREAM, { step: which === 'own' ? 1 : 2 });
+    const all = Array.from({ length: examples + heldOut }, () => this.example(which, random));
+    return { train: all.slice(0, examples), heldOut: all.slice(examples) };
+  }
+
+  private example(which: 'own' | 'other', random: RandomStream): Example {
+    const { letters, wordLength } = this.settings;
+    const word = Array.from({ length: wordLength }, () => random.integer(letters));
+    const written = word.map((letter) => this.alphabets[which][letter]!);
+    const text = (indices: readonly number[]) => indices.map(letterOf).join('');
+    const pair = { prompt: `${text(word)}=`, completion: text(written) };
+    const { tokenizer } = this;
+    const { context } = this.config;
+    return encodeExample(completionSegments(pair, 'lines'), 'example', {
+      tokenizer,
+      template: 'lines',
+      context,
+    });
+  }
+}
+
+const letterOf = (index: number) => String.fromCodePoint('a'.codePointAt(0)! + index);
+
+/** Each place gets its neighbour's letter: none stays. */
+function derangedFrom(letters: readonly number[]): number[] {
+  return letters.map((_, i) => letters[(i + 1) % letters.length]!);
+}
