@@ -19,10 +19,13 @@ const wgsl = {
   },
 };
 
-/** Without comments, and spaces beside brackets, commas and the like; every line stays where it was. */
+/** Without comments, and without spaces beside brackets, commas and between operands; every line stays where it was. */
 function minify(text) {
   const lines = text.split('\n').map((line) => line.replace(/\/\/.*$/, '').trim());
-  return lines.map((line) => line.replace(/ *([(){}[\],;:]) */g, '$1')).join('\n');
+  const joined = lines.map((line) => line.replace(/ *([(){}[\],;:]) */g, '$1'));
+  return joined
+    .map((line) => line.replace(/(?<=[\w)\]]) ([-+*/]=?|={1,2}) (?=[\w(])/g, '$1'))
+    .join('\n');
 }
 
 // What users install stays outside the bundles; uPlot's text goes into the reports.
