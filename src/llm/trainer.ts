@@ -13,21 +13,34 @@ import { reshape, slice } from '../ops/view.ts';
 import { AdamW } from '../optim/adamw.ts';
 import { clipGradNorm } from '../optim/clip.ts';
 import { cosine } from '../optim/schedule.ts';
+import { randomStream } from '../tensor/philox.ts';
 import { backward } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { batch as drawBatch } from '../text/loader.ts';
+import { meanWeights, mixedBatch, phaseWeights } from '../text/mixture.ts';
 import type { TrainingData } from './data.ts';
 import { evaluateLoss } from './evaluate.ts';
+import {
+  type Batch,
+  mapBatch,
+  type Objective,
+  objectiveLoss,
+  objectiveOf,
+  partsOf,
+  shapeOf,
+} from './objectives.ts';
 import { modelConfig, type TrainSettings } from './settings.ts';
 import { Transformer } from './transformer.ts';
+
+const NOISE = 0x6e6f6973; // 'nois': the draws of a seed that mask or disturb
 
 export class Trainer {
   readonly model: Transformer;
   /** Learning rate of a step. */
   readonly schedule: (step: number) => number;
   private readonly optimizer: AdamW;
-  private readonly ids: Tensor;
-  private readonly targets: Tensor;
+  private readonly objective: Objective;
+  /** What a step reads. */
+  private readonly inputs: Batch<Tensor>;
   /** Losses of the latest steps, by step modulo its length: they are read back together. */
   private readonly recent: Tensor;
   /** The gradient of the step's loss with respect to the loss of one of its parts. */
@@ -40,11 +53,12 @@ export class Trainer {
     private readonly settings: TrainSettings,
     private readonly data: TrainingData,
   ) {
-    const { seed, batch, context, learningRate: lr, minLearningRate: minLr } = settings;
+    const { seed, batch, learningRate: lr, minLearningRate: minLr } = settings;
     const { beta1, beta2, eps, weightDecay, accumulate } = settings;
     if (batch % accumulate !== 0) {
       throw new ConfigError(`accumulate is ${accumulate}, expected a divisor of batch, ${batch}`);
     }
+    this.objective = objectiveOf(settings, data.tokenizer);
     this.model = new Transformer(
       new Initialiser(device, seed),
       modelConfig(settings, data.tokenizer.vocabularySize),
@@ -60,8 +74,9 @@ export class Trainer {
     ];
     this.optimizer = new AdamW(groups, { lr, beta1, beta2, eps });
     const kept = (x: Tensor) => Object.assign(x, { kept: true });
-    this.ids = kept(device.zeros([batch, context], { dtype: 'i32' }));
-    this.targets = kept(device.zeros([batch, context], { dtype: 'i32' }));
+    this.inputs = mapBatch(this.draw(0), (values, name) =>
+      kept(device.zeros(shapeOf(name, values, batch), { dtype: 'i32' })),
+    );
     this.recent = kept(
       device.zeros([Math.max(settings.logEvery, settings.evaluateEvery, settings.checkpointEvery)]),
     );
@@ -70,15 +85,23 @@ export class Trainer {
 
   /** Step number `step`, from 0: draws its batch, and updates the parameters. Nothing is read back. */
   step(step: number): void {
-    const { seed, batch, context } = this.settings;
-    const { inputs, targets } = drawBatch(this.data.train, { batch, context, seed, step });
-    this.ids.write(inputs);
-    this.targets.write(targets);
+    const { seed } = this.settings;
+    const drawn = this.draw(step);
+    for (const [name, x] of partsOf(this.inputs)) x.write(drawn[name]!);
     this.device.beginStep(seed, step);
     this.optimizer.lr = this.schedule(step);
     this.optimizer.advance();
     writeAt(this.recent, this.updated(), step % this.recent.size);
     this.device.submit();
+  }
+
+  /** The batch of a step. */
+  private draw(step: number): Batch<Int32Array> {
+    const { seed, batch, context, steps, phased } = this.settings;
+    const { sources, phases } = this.data;
+    const weights = phased ? phaseWeights(phases, { step, steps }) : meanWeights(phases);
+    const windows = mixedBatch(sources, weights, { batch, context, seed, step });
+    return this.objective.batch(windows, randomStream(seed, NOISE, { step }));
   }
 
   /** The loss [1] of `update`, which is run by JavaScript once and replayed from then on. */
@@ -95,8 +118,8 @@ export class Trainer {
     const losses = Array.from({ length: accumulate }, (_, part) =>
       this.device.scope(() => {
         const range = { start: [part * rows], end: [(part + 1) * rows] };
-        const [ids, targets] = [slice(this.ids, range), slice(this.targets, range)];
-        const loss = this.model.loss(ids, targets, { training: true });
+        const inputs = mapBatch(this.inputs, (x) => slice(x, range));
+        const loss = objectiveLoss(this.model, inputs, { training: true });
         backward(loss, { dy: this.share });
         return reshape(loss, [1]);
       }),
@@ -120,7 +143,8 @@ export class Trainer {
   /** Mean loss on the held-out part. @throws DataError for one that is not finite. */
   async evaluate(): Promise<number> {
     const { batch, accumulate, evaluationTokens: maximumTokens } = this.settings;
-    const options = { batch: batch / accumulate, maximumTokens };
+    const { objective } = this;
+    const options = { batch: batch / accumulate, maximumTokens, objective };
     const loss = await evaluateLoss(this.device, this.model, this.data.validation, options);
     requireFinite(loss, 'validation loss');
     return loss;
@@ -158,7 +182,8 @@ export class Trainer {
   dispose(): void {
     this.replayUpdate?.dispose();
     this.replayUpdate?.result.dispose();
-    for (const x of [this.ids, this.targets, this.recent, this.share]) x.dispose();
+    for (const [, x] of partsOf(this.inputs)) x.dispose();
+    for (const x of [this.recent, this.share]) x.dispose();
     this.optimizer.dispose();
   }
 }
