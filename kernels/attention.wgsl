@@ -22,7 +22,8 @@ const PACKED: bool = false;    // `keys` has the documents' bounds
 const DROPOUT: bool = false;
 const OF_VALUES: bool = false; // dkv computes dv, else dk
 
-const ROWS = 4u;               // per thread, side by side: a block of dropout's random words serves four keys
+const ROWS = 4u;               // per thread, side by side: a block of dropout's random words serves four keys; those past
+                               // the end are computed as the last one and not stored
 const COLUMNS4 = 8u;           // vec4f columns per thread
 const NEVER = 0xffffffffu;
 
@@ -62,11 +63,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> dOGiven: array<vec4f>;
 @group(0) @binding(2) var<storage, read> lseSaved: array<f32>;
 @group(0) @binding(3) var<storage, read_write> statsMade: array<vec2f>;
-
-/// The thread's four rows. Those past the end are computed as the last one and not stored.
-fn rows_of(job: Job, lane: u32) -> vec4u {
-  return vec4u(job.row + ROWS * lane) + FOUR;
-}
 
 /// How many keys of a sequence there are.
 fn length_of(batch: u32) -> i32 {
@@ -163,7 +159,7 @@ fn forward(
   let index = group.x + group.y * groups.x;
   if (index >= params.jobs) { return; }
   let job = job_of(index, params.heads, params.tiles, THREADS * ROWS, params.chunks, COLUMNS4);
-  let rows = rows_of(job, lane);
+  let rows = vec4u(job.row + ROWS * lane) + FOUR;
   let i = min(rows, vec4u(params.Tq - 1u));
   let query = (job.batch * params.heads + job.head) * params.Tq + i;
   let qRow = head_start(params.qAt, job.batch, job.head) + i * params.qAt.z;
@@ -251,7 +247,7 @@ fn dq(
   let index = group.x + group.y * groups.x;
   if (index >= params.jobs) { return; }
   let job = job_of(index, params.heads, params.tiles, THREADS * ROWS, params.chunks, COLUMNS4);
-  let rows = rows_of(job, lane);
+  let rows = vec4u(job.row + ROWS * lane) + FOUR;
   let i = min(rows, vec4u(params.Tq - 1u));
   let query = (job.batch * params.heads + job.head) * params.Tq + i;
   let qRow = head_start(params.qAt, job.batch, job.head) + i * params.qAt.z;
@@ -318,7 +314,7 @@ fn dkv(
   let index = group.x + group.y * groups.x;
   if (index >= params.jobs) { return; }
   let job = job_of(index, params.heads, params.tiles, THREADS * ROWS, params.chunks, COLUMNS4);
-  let rows = rows_of(job, lane);
+  let rows = vec4u(job.row + ROWS * lane) + FOUR;
   let j = min(rows, vec4u(params.Tk - 1u));
   let kRow = head_start(params.kAt, job.batch, job.head) + j * params.kAt.z;
   let vRow = head_start(params.vAt, job.batch, job.head) + j * params.vAt.z;

@@ -235,8 +235,8 @@ fn forward(
   let ks = keys_of(K, params.kAt, job.batch, job.head / params.group);
   let vs = keys_of(V, params.vAt, job.batch, job.head / params.group);
   let length = length_of(job.batch);
-  let from0 = keys_seen(job.batch, i.x, length); let from1 = keys_seen(job.batch, i.y, length);
-  let from2 = keys_seen(job.batch, i.z, length); let from3 = keys_seen(job.batch, i.w, length);
+  let see0 = keys_seen(job.batch, i.x, length); let see1 = keys_seen(job.batch, i.y, length);
+  let see2 = keys_seen(job.batch, i.z, length); let see3 = keys_seen(job.batch, i.w, length);
   let begin = keys_seen(job.batch, job.row, length).x / OTHERS * OTHERS;
   let end = keys_seen(job.batch, min(job.row + ROWS, params.Tq) - 1u, length).y;
   var x0 = mat4x4f(); var x1 = mat4x4f(); var x2 = mat4x4f(); var x3 = mat4x4f();
@@ -246,18 +246,18 @@ fn forward(
     let s = products(qs, job.row, ks, first, lane) * params.scale;
     let j = first + lane % ACROSS * 4u;
     let key = open_keys(job.batch, j);
-    let see0 = within(key, from0); let see1 = within(key, from1);
-    let see2 = within(key, from2); let see3 = within(key, from3);
+    let open0 = within(key, see0); let open1 = within(key, see1);
+    let open2 = within(key, see2); let open3 = within(key, see3);
     let lowest = vec4f(LOWEST);
     share(vec4f(
-      max_of_four(select(lowest, s[0], see0)), max_of_four(select(lowest, s[1], see1)),
-      max_of_four(select(lowest, s[2], see2)), max_of_four(select(lowest, s[3], see3))), lane);
+      max_of_four(select(lowest, s[0], open0)), max_of_four(select(lowest, s[1], open1)),
+      max_of_four(select(lowest, s[2], open2)), max_of_four(select(lowest, s[3], open3))), lane);
     workgroupBarrier();
     let before = top;
     for (var n = 0u; n < ACROSS; n++) { top = max(top, shared_at(n, lane)); }
     let rescale = exp(max(before - top, vec4f(EXP_MIN)));
-    let p0 = score_weight(s[0], see0, vec4f(top.x)); let p1 = score_weight(s[1], see1, vec4f(top.y));
-    let p2 = score_weight(s[2], see2, vec4f(top.z)); let p3 = score_weight(s[3], see3, vec4f(top.w));
+    let p0 = score_weight(s[0], open0, vec4f(top.x)); let p1 = score_weight(s[1], open1, vec4f(top.y));
+    let p2 = score_weight(s[2], open2, vec4f(top.z)); let p3 = score_weight(s[3], open3, vec4f(top.w));
     total = total * rescale + vec4f(sum_of_four(p0), sum_of_four(p1), sum_of_four(p2), sum_of_four(p3));
     let m = kept_by(query, j);
     keep_weights(mat4x4f(p0 * m[0], p1 * m[1], p2 * m[2], p3 * m[3]), lane);
@@ -307,8 +307,8 @@ fn dq(
   let vs = keys_of(V, params.vAt, job.batch, job.head / params.group);
   let st = transpose(mat4x2f(stats[query.x], stats[query.y], stats[query.z], stats[query.w]));
   let length = length_of(job.batch);
-  let from0 = keys_seen(job.batch, i.x, length); let from1 = keys_seen(job.batch, i.y, length);
-  let from2 = keys_seen(job.batch, i.z, length); let from3 = keys_seen(job.batch, i.w, length);
+  let see0 = keys_seen(job.batch, i.x, length); let see1 = keys_seen(job.batch, i.y, length);
+  let see2 = keys_seen(job.batch, i.z, length); let see3 = keys_seen(job.batch, i.w, length);
   let begin = keys_seen(job.batch, job.row, length).x / OTHERS * OTHERS;
   let end = keys_seen(job.batch, min(job.row + ROWS, params.Tq) - 1u, length).y;
   var x0 = mat4x4f(); var x1 = mat4x4f(); var x2 = mat4x4f(); var x3 = mat4x4f();
@@ -320,10 +320,10 @@ fn dq(
     let m = kept_by(query, j);
     workgroupBarrier();  // the rows' piece has been read
     keep_weights(mat4x4f(
-      gradient_weight(s[0], dp[0], m[0], within(key, from0), vec4f(st[0].x), vec4f(st[1].x)),
-      gradient_weight(s[1], dp[1], m[1], within(key, from1), vec4f(st[0].y), vec4f(st[1].y)),
-      gradient_weight(s[2], dp[2], m[2], within(key, from2), vec4f(st[0].z), vec4f(st[1].z)),
-      gradient_weight(s[3], dp[3], m[3], within(key, from3), vec4f(st[0].w), vec4f(st[1].w))), lane);
+      gradient_weight(s[0], dp[0], m[0], within(key, see0), vec4f(st[0].x), vec4f(st[1].x)),
+      gradient_weight(s[1], dp[1], m[1], within(key, see1), vec4f(st[0].y), vec4f(st[1].y)),
+      gradient_weight(s[2], dp[2], m[2], within(key, see2), vec4f(st[0].z), vec4f(st[1].z)),
+      gradient_weight(s[3], dp[3], m[3], within(key, see3), vec4f(st[0].w), vec4f(st[1].w))), lane);
     x0 = weighted(x0, ks, first, 0u, lane);
     if (PIECES > 1u) { x1 = weighted(x1, ks, first, 1u, lane); }
     if (PIECES > 2u) { x2 = weighted(x2, ks, first, 2u, lane); x3 = weighted(x3, ks, first, 3u, lane); }
@@ -348,8 +348,8 @@ fn dkv(
   let ks = keys_of(K, params.kAt, job.batch, job.head);
   let vs = keys_of(V, params.vAt, job.batch, job.head);
   let length = length_of(job.batch);
-  let from0 = queries_of_key(job.batch, j.x, length); let from1 = queries_of_key(job.batch, j.y, length);
-  let from2 = queries_of_key(job.batch, j.z, length); let from3 = queries_of_key(job.batch, j.w, length);
+  let see0 = queries_of_key(job.batch, j.x, length); let see1 = queries_of_key(job.batch, j.y, length);
+  let see2 = queries_of_key(job.batch, j.z, length); let see3 = queries_of_key(job.batch, j.w, length);
   let begin = queries_seeing(job.batch, job.row).x / OTHERS * OTHERS;
   let end = queries_seeing(job.batch, min(job.row + ROWS, params.Tk) - 1u).y;
   var x0 = mat4x4f(); var x1 = mat4x4f(); var x2 = mat4x4f(); var x3 = mat4x4f();
@@ -367,10 +367,10 @@ fn dkv(
       let m = transpose(kept_by(query, rows.x));
       workgroupBarrier();  // the rows' piece has been read
       keep_weights(mat4x4f(
-        gradient_weight(s[0], dp[0], m[0], within(id, from0), st[0], st[1]),
-        gradient_weight(s[1], dp[1], m[1], within(id, from1), st[0], st[1]),
-        gradient_weight(s[2], dp[2], m[2], within(id, from2), st[0], st[1]),
-        gradient_weight(s[3], dp[3], m[3], within(id, from3), st[0], st[1])), lane);
+        gradient_weight(s[0], dp[0], m[0], within(id, see0), st[0], st[1]),
+        gradient_weight(s[1], dp[1], m[1], within(id, see1), st[0], st[1]),
+        gradient_weight(s[2], dp[2], m[2], within(id, see2), st[0], st[1]),
+        gradient_weight(s[3], dp[3], m[3], within(id, see3), st[0], st[1])), lane);
       var ys = qs;
       if (OF_VALUES) { ys = dOs; }
       x0 = weighted(x0, ys, first, 0u, lane);
