@@ -18,10 +18,12 @@
 
 const THREADS: u32 = 8;        // of a workgroup, each with its ROWS
 const MASKED: bool = false;    // `keys` has a mask
+const PACKED: bool = false;    // `keys` has the documents' bounds
 const DROPOUT: bool = false;
 const OF_VALUES: bool = false; // dkv computes dv, else dk
 
-const ROWS = 4u;               // per thread, side by side: a block of dropout's random words serves four keys
+const ROWS = 4u;               // per thread, side by side: a block of dropout's random words serves four keys; those past
+                               // the end are computed as the last one and not stored
 const COLUMNS4 = 8u;           // vec4f columns per thread
 const NEVER = 0xffffffffu;
 
@@ -38,6 +40,7 @@ struct Params {
   maskAt: i32,      // where in `keys` the mask (B, Tk) begins: 0 hides a key
   lengthsAt: i32,   // where the lengths (B) begin: keys from there on are hidden; -1: there are none
   stream: u32, p: f32,   // dropout
+  documentsAt: i32, // where begin and end of each position's document (B, T, 2) lie: neither ever falls along T
   qAt: vec4u, kAt: vec4u, vAt: vec4u,
   oAt: vec4u,       // o in forward and delta
   dOAt: vec4u,
@@ -61,11 +64,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> lseSaved: array<f32>;
 @group(0) @binding(3) var<storage, read_write> statsMade: array<vec2f>;
 
-/// The thread's four rows. Those past the end are computed as the last one and not stored.
-fn rows_of(job: Job, lane: u32) -> vec4u {
-  return vec4u(job.row + ROWS * lane) + FOUR;
-}
-
 /// How many keys of a sequence there are.
 fn length_of(batch: u32) -> i32 {
   if (params.lengthsAt < 0) { return i32(params.Tk); }
@@ -76,11 +74,29 @@ fn hidden(batch: u32, j: u32) -> bool {
   return keys[u32(params.maskAt) + batch * params.Tk + j] == 0;
 }
 
-/// Key j is seen by no query before this index; NEVER where it is hidden.
-fn queries_begin(batch: u32, j: u32) -> u32 {
-  if (MASKED && hidden(batch, j)) { return NEVER; }
-  if (i32(j) >= length_of(batch)) { return NEVER; }
-  return queries_start(j, params.Tq, params.Tk, params.causal);
+/// Where the document of position t begins, and where it ends.
+fn document(batch: u32, t: u32) -> vec2u {
+  if (!PACKED) { return vec2u(0u, NEVER); }
+  let at = u32(params.documentsAt) + 2u * (batch * params.Tk + t);
+  return vec2u(u32(keys[at]), u32(keys[at + 1u]));
+}
+
+/// The keys that query i sees where no mask hides them: from .x up to but without .y.
+fn keys_seen(batch: u32, i: u32, length: i32) -> vec2u {
+  let own = document(batch, i);
+  return vec2u(own.x, min(own.y, keys_end(i, params.Tq, params.Tk, params.causal, length)));
+}
+
+/// The queries that see key j, likewise.
+fn queries_seeing(batch: u32, j: u32) -> vec2u {
+  let own = document(batch, j);
+  return vec2u(max(own.x, queries_start(j, params.Tq, params.Tk, params.causal)), min(own.y, params.Tq));
+}
+
+/// None where it is hidden.
+fn queries_of_key(batch: u32, j: u32, length: i32) -> vec2u {
+  let shut = (MASKED && hidden(batch, j)) || i32(j) >= length;
+  return select(queries_seeing(batch, j), vec2u(), shut);
 }
 
 fn open_keys(batch: u32, j: vec4u) -> vec4<bool> {
@@ -143,20 +159,22 @@ fn forward(
   let index = group.x + group.y * groups.x;
   if (index >= params.jobs) { return; }
   let job = job_of(index, params.heads, params.tiles, THREADS * ROWS, params.chunks, COLUMNS4);
-  let rows = rows_of(job, lane);
+  let rows = vec4u(job.row + ROWS * lane) + FOUR;
   let i = min(rows, vec4u(params.Tq - 1u));
   let query = (job.batch * params.heads + job.head) * params.Tq + i;
   let qRow = head_start(params.qAt, job.batch, job.head) + i * params.qAt.z;
   let kHead = head_start(params.kAt, job.batch, job.head / params.group);
   let vHead = head_start(params.vAt, job.batch, job.head / params.group);
-  let ends = keys_ends(i, params.Tq, params.Tk, params.causal, length_of(job.batch));
-  let last = min(job.row + THREADS * ROWS, params.Tq) - 1u;
-  let end = keys_end(last, params.Tq, params.Tk, params.causal, length_of(job.batch));
+  let length = length_of(job.batch);
+  let see0 = keys_seen(job.batch, i.x, length); let see1 = keys_seen(job.batch, i.y, length);
+  let see2 = keys_seen(job.batch, i.z, length); let see3 = keys_seen(job.batch, i.w, length);
+  let begin = keys_seen(job.batch, job.row, length).x / 4u * 4u;
+  let end = keys_seen(job.batch, min(job.row + THREADS * ROWS, params.Tq) - 1u, length).y;
   let left = columns_at(job.column, params.D4); let right = columns_at(job.column + 4u, params.D4);
   var a0 = mat4x4f(); var a1 = mat4x4f(); var a2 = mat4x4f(); var a3 = mat4x4f();
   var b0 = mat4x4f(); var b1 = mat4x4f(); var b2 = mat4x4f(); var b3 = mat4x4f();
   var top = vec4f(LOWEST); var total = vec4f();
-  for (var j = 0u; j < end; j += 4u) {
+  for (var j = begin; j < end; j += 4u) {
     let key = vec4u(j) + FOUR;
     let at = min(key, vec4u(params.Tk - 1u));
     let kRow = kHead + at * params.kAt.z;
@@ -167,10 +185,10 @@ fn forward(
       s2 += q[qRow.z + d] * ks; s3 += q[qRow.w + d] * ks;
     }
     let open = open_keys(job.batch, at);
-    let t0 = absorb(s0 * params.scale, open & (key < vec4u(ends.x)), top.x);
-    let t1 = absorb(s1 * params.scale, open & (key < vec4u(ends.y)), top.y);
-    let t2 = absorb(s2 * params.scale, open & (key < vec4u(ends.z)), top.z);
-    let t3 = absorb(s3 * params.scale, open & (key < vec4u(ends.w)), top.w);
+    let t0 = absorb(s0 * params.scale, open & within(key, see0), top.x);
+    let t1 = absorb(s1 * params.scale, open & within(key, see1), top.y);
+    let t2 = absorb(s2 * params.scale, open & within(key, see2), top.z);
+    let t3 = absorb(s3 * params.scale, open & within(key, see3), top.w);
     top = vec4f(t0.top, t1.top, t2.top, t3.top);
     total = total * vec4f(t0.rescale, t1.rescale, t2.rescale, t3.rescale)
       + vec4f(1f) * mat4x4f(t0.p, t1.p, t2.p, t3.p);
@@ -229,7 +247,7 @@ fn dq(
   let index = group.x + group.y * groups.x;
   if (index >= params.jobs) { return; }
   let job = job_of(index, params.heads, params.tiles, THREADS * ROWS, params.chunks, COLUMNS4);
-  let rows = rows_of(job, lane);
+  let rows = vec4u(job.row + ROWS * lane) + FOUR;
   let i = min(rows, vec4u(params.Tq - 1u));
   let query = (job.batch * params.heads + job.head) * params.Tq + i;
   let qRow = head_start(params.qAt, job.batch, job.head) + i * params.qAt.z;
@@ -237,13 +255,15 @@ fn dq(
   let kHead = head_start(params.kAt, job.batch, job.head / params.group);
   let vHead = head_start(params.vAt, job.batch, job.head / params.group);
   let st = transpose(mat4x2f(stats[query.x], stats[query.y], stats[query.z], stats[query.w]));
-  let ends = keys_ends(i, params.Tq, params.Tk, params.causal, length_of(job.batch));
-  let last = min(job.row + THREADS * ROWS, params.Tq) - 1u;
-  let end = keys_end(last, params.Tq, params.Tk, params.causal, length_of(job.batch));
+  let length = length_of(job.batch);
+  let see0 = keys_seen(job.batch, i.x, length); let see1 = keys_seen(job.batch, i.y, length);
+  let see2 = keys_seen(job.batch, i.z, length); let see3 = keys_seen(job.batch, i.w, length);
+  let begin = keys_seen(job.batch, job.row, length).x / 4u * 4u;
+  let end = keys_seen(job.batch, min(job.row + THREADS * ROWS, params.Tq) - 1u, length).y;
   let left = columns_at(job.column, params.D4); let right = columns_at(job.column + 4u, params.D4);
   var a0 = mat4x4f(); var a1 = mat4x4f(); var a2 = mat4x4f(); var a3 = mat4x4f();
   var b0 = mat4x4f(); var b1 = mat4x4f(); var b2 = mat4x4f(); var b3 = mat4x4f();
-  for (var j = 0u; j < end; j += 4u) {
+  for (var j = begin; j < end; j += 4u) {
     let key = vec4u(j) + FOUR;
     let at = min(key, vec4u(params.Tk - 1u));
     var kRow = kHead + at * params.kAt.z;
@@ -265,10 +285,10 @@ fn dq(
       m0 = kept(query.x, j); m1 = kept(query.y, j); m2 = kept(query.z, j); m3 = kept(query.w, j);
     }
     let open = open_keys(job.batch, at);
-    var ds0 = gradient_weight(s0, dp0, m0, open & (key < vec4u(ends.x)), vec4f(st[0].x), vec4f(st[1].x));
-    var ds1 = gradient_weight(s1, dp1, m1, open & (key < vec4u(ends.y)), vec4f(st[0].y), vec4f(st[1].y));
-    var ds2 = gradient_weight(s2, dp2, m2, open & (key < vec4u(ends.z)), vec4f(st[0].z), vec4f(st[1].z));
-    var ds3 = gradient_weight(s3, dp3, m3, open & (key < vec4u(ends.w)), vec4f(st[0].w), vec4f(st[1].w));
+    var ds0 = gradient_weight(s0, dp0, m0, open & within(key, see0), vec4f(st[0].x), vec4f(st[1].x));
+    var ds1 = gradient_weight(s1, dp1, m1, open & within(key, see1), vec4f(st[0].y), vec4f(st[1].y));
+    var ds2 = gradient_weight(s2, dp2, m2, open & within(key, see2), vec4f(st[0].z), vec4f(st[1].z));
+    var ds3 = gradient_weight(s3, dp3, m3, open & within(key, see3), vec4f(st[0].w), vec4f(st[1].w));
     for (var n = 0u; n < 4u; n++) {
       let kl = k4(left + kRow.x);
       let kr = k4(right + kRow.x);
@@ -294,14 +314,15 @@ fn dkv(
   let index = group.x + group.y * groups.x;
   if (index >= params.jobs) { return; }
   let job = job_of(index, params.heads, params.tiles, THREADS * ROWS, params.chunks, COLUMNS4);
-  let rows = rows_of(job, lane);
+  let rows = vec4u(job.row + ROWS * lane) + FOUR;
   let j = min(rows, vec4u(params.Tk - 1u));
   let kRow = head_start(params.kAt, job.batch, job.head) + j * params.kAt.z;
   let vRow = head_start(params.vAt, job.batch, job.head) + j * params.vAt.z;
-  let begins = vec4u(
-    queries_begin(job.batch, j.x), queries_begin(job.batch, j.y),
-    queries_begin(job.batch, j.z), queries_begin(job.batch, j.w));
-  let begin = queries_start(job.row, params.Tq, params.Tk, params.causal) / 4u * 4u;
+  let length = length_of(job.batch);
+  let see0 = queries_of_key(job.batch, j.x, length); let see1 = queries_of_key(job.batch, j.y, length);
+  let see2 = queries_of_key(job.batch, j.z, length); let see3 = queries_of_key(job.batch, j.w, length);
+  let begin = queries_seeing(job.batch, job.row).x / 4u * 4u;
+  let end = queries_seeing(job.batch, min(job.row + THREADS * ROWS, params.Tk) - 1u).y;
   let left = columns_at(job.column, params.D4); let right = columns_at(job.column + 4u, params.D4);
   var a0 = mat4x4f(); var a1 = mat4x4f(); var a2 = mat4x4f(); var a3 = mat4x4f();
   var b0 = mat4x4f(); var b1 = mat4x4f(); var b2 = mat4x4f(); var b3 = mat4x4f();
@@ -309,7 +330,7 @@ fn dkv(
     let qHead = head_start(params.qAt, job.batch, h);
     let dOHead = head_start(params.dOAt, job.batch, h);
     let firstQuery = (job.batch * params.heads * params.group + h) * params.Tq;
-    for (var i = begin; i < params.Tq; i += 4u) {
+    for (var i = begin; i < end; i += 4u) {
       let id = vec4u(i) + FOUR;
       let at = min(id, vec4u(params.Tq - 1u));
       let query = firstQuery + at;
@@ -330,16 +351,15 @@ fn dkv(
         }
       }
       let st = transpose(mat4x2f(stats[query.x], stats[query.y], stats[query.z], stats[query.w]));
-      let exists = id < vec4u(params.Tq);
       var m0 = vec4f(1f); var m1 = vec4f(1f); var m2 = vec4f(1f); var m3 = vec4f(1f);
       if (DROPOUT) {
         let m = transpose(kept_by(query, j.x));
         m0 = m[0]; m1 = m[1]; m2 = m[2]; m3 = m[3];
       }
-      var w0 = gradient_weight(s0, dp0, m0, exists & (id >= vec4u(begins.x)), st[0], st[1]);
-      var w1 = gradient_weight(s1, dp1, m1, exists & (id >= vec4u(begins.y)), st[0], st[1]);
-      var w2 = gradient_weight(s2, dp2, m2, exists & (id >= vec4u(begins.z)), st[0], st[1]);
-      var w3 = gradient_weight(s3, dp3, m3, exists & (id >= vec4u(begins.w)), st[0], st[1]);
+      var w0 = gradient_weight(s0, dp0, m0, within(id, see0), st[0], st[1]);
+      var w1 = gradient_weight(s1, dp1, m1, within(id, see1), st[0], st[1]);
+      var w2 = gradient_weight(s2, dp2, m2, within(id, see2), st[0], st[1]);
+      var w3 = gradient_weight(s3, dp3, m3, within(id, see3), st[0], st[1]);
       var yRow = select(qRow, dORow, vec4<bool>(OF_VALUES));
       for (var n = 0u; n < 4u; n++) {
         let yl = upstream_or_q(left + yRow.x);

@@ -10,19 +10,19 @@ enable subgroups;
 const THREADS: u32 = 8;        // of a workgroup, each with its ROWS
 const WIDTH: u32 = 4;          // threads that share loads, of a subgroup: 8, or the 4 that every subgroup has
 const MASKED: bool = false;    // `keys` has a mask
+const PACKED: bool = false;    // `keys` has the documents' bounds
 const DROPOUT: bool = false;
 const OF_VALUES: bool = false; // dkv computes dv, else dk
 
-const ROWS = 4u;               // per thread
+const ROWS = 4u;               // per thread; those past the end are computed as the last one and not stored
 const AT_ONCE = 8u;            // of the other side
 const ONES = vec4f(1f);
 const COLUMNS4 = 8u;           // vec4f columns per thread
 const NEVER = 0xffffffffu;
 
-// As in attention.wgsl.
 struct Params {
   jobs: u32, heads: u32, group: u32, Tq: u32, Tk: u32, D4: u32, tiles: u32, chunks: u32,
-  scale: f32, causal: u32, maskAt: i32, lengthsAt: i32, stream: u32, p: f32,
+  scale: f32, causal: u32, maskAt: i32, lengthsAt: i32, stream: u32, p: f32, documentsAt: i32,
   qAt: vec4u, kAt: vec4u, vAt: vec4u, oAt: vec4u, dOAt: vec4u, dxAt: vec4u,
 }
 @group(1) @binding(0) var<uniform> params: Params;
@@ -38,26 +38,36 @@ struct Params {
 @group(0) @binding(6) var<storage, read> stats: array<vec2f>;          // (B, H, Tq): lse, Δ
 @group(0) @binding(7) var<storage, read_write> dx: array<vec4f>;
 
-/// The thread's four rows. Those past the end are computed as the last one and not stored.
-fn rows_of(job: Job, lane: u32) -> vec4u {
-  return vec4u(job.row + ROWS * lane) + FOUR;
-}
-
 /// How many keys of a sequence there are.
 fn length_of(batch: u32) -> i32 {
   if (params.lengthsAt < 0) { return i32(params.Tk); }
   return keys[u32(params.lengthsAt) + batch];
 }
 
-fn hidden(batch: u32, j: u32) -> bool {
-  return keys[u32(params.maskAt) + batch * params.Tk + j] == 0;
+fn hidden(batch: u32, j: u32) -> bool { return keys[u32(params.maskAt) + batch * params.Tk + j] == 0; }
+
+/// Where the document of position t begins, and where it ends.
+fn document(batch: u32, t: u32) -> vec2u {
+  if (!PACKED) { return vec2u(0u, NEVER); }
+  let at = u32(params.documentsAt) + 2u * (batch * params.Tk + t);
+  return vec2u(u32(keys[at]), u32(keys[at + 1u]));
 }
 
-/// Key j is seen by no query before this index; NEVER where it is hidden.
-fn queries_begin(batch: u32, j: u32) -> u32 {
-  if (MASKED && hidden(batch, j)) { return NEVER; }
-  if (i32(j) >= length_of(batch)) { return NEVER; }
-  return queries_start(j, params.Tq, params.Tk, params.causal);
+/// The keys that query i sees where no mask hides them: from .x up to but without .y.
+fn keys_seen(batch: u32, i: u32, length: i32) -> vec2u {
+  let own = document(batch, i);
+  return vec2u(own.x, min(own.y, keys_end(i, params.Tq, params.Tk, params.causal, length)));
+}
+
+/// The queries that see key j, likewise; by `queries_of_key` none where it is hidden.
+fn queries_seeing(batch: u32, j: u32) -> vec2u {
+  let own = document(batch, j);
+  return vec2u(max(own.x, queries_start(j, params.Tq, params.Tk, params.causal)), min(own.y, params.Tq));
+}
+
+fn queries_of_key(batch: u32, j: u32, length: i32) -> vec2u {
+  let shut = (MASKED && hidden(batch, j)) || i32(j) >= length;
+  return select(queries_seeing(batch, j), vec2u(), shut);
 }
 
 /// Keys j to j + 3, or NEVER where they are hidden: a query sees those before its end.
@@ -76,6 +86,7 @@ fn kept(query: u32, j: u32) -> vec4f {
 
 /// M of four queries (columns) and keys j to j + 3 (rows), j a multiple of 4.
 fn kept_by(query: vec4u, j: u32) -> mat4x4f {
+  if (!DROPOUT) { return mat4x4f(ONES, ONES, ONES, ONES); }
   return mat4x4f(kept(query.x, j), kept(query.y, j), kept(query.z, j), kept(query.w, j));
 }
 
@@ -134,20 +145,22 @@ fn forward(
   let index = group.x + group.y * groups.x;
   if (index >= params.jobs) { return; }
   let job = job_of(index, params.heads, params.tiles, THREADS * ROWS, params.chunks, COLUMNS4);
-  let rows = rows_of(job, lane);
+  let rows = vec4u(job.row + ROWS * lane) + FOUR;
   let i = min(rows, vec4u(params.Tq - 1u));
   let query = (job.batch * params.heads + job.head) * params.Tq + i;
   let qRow = head_start(params.qAt, job.batch, job.head) + i * params.qAt.z;
   let kHead = head_start(params.kAt, job.batch, job.head / params.group);
   let vHead = head_start(params.vAt, job.batch, job.head / params.group);
-  let ends = keys_ends(i, params.Tq, params.Tk, params.causal, length_of(job.batch));
-  let last = min(job.row + THREADS * ROWS, params.Tq) - 1u;
-  let end = keys_end(last, params.Tq, params.Tk, params.causal, length_of(job.batch));
+  let length = length_of(job.batch);
+  let see0 = keys_seen(job.batch, i.x, length); let see1 = keys_seen(job.batch, i.y, length);
+  let see2 = keys_seen(job.batch, i.z, length); let see3 = keys_seen(job.batch, i.w, length);
+  let begin = keys_seen(job.batch, job.row, length).x / AT_ONCE * AT_ONCE;
+  let end = keys_seen(job.batch, min(job.row + THREADS * ROWS, params.Tq) - 1u, length).y;
   let left = columns_at(job.column, params.D4); let right = columns_at(job.column + 4u, params.D4);
   var a0 = mat4x4f(); var a1 = mat4x4f(); var a2 = mat4x4f(); var a3 = mat4x4f();
   var b0 = mat4x4f(); var b1 = mat4x4f(); var b2 = mat4x4f(); var b3 = mat4x4f();
   var top = vec4f(LOWEST); var total = vec4f();
-  for (var j = 0u; j < end; j += AT_ONCE) {
+  for (var j = begin; j < end; j += AT_ONCE) {
     let at = min(vec2u(j + place % WIDTH) + vec2u(0u, 4u), vec2u(params.Tk - 1u));
     let kRow = kHead + at * params.kAt.z;
     let vRow = vHead + at * params.vAt.z;
@@ -163,10 +176,10 @@ fn forward(
       s4 += x0 * high; s5 += x1 * high; s6 += x2 * high; s7 += x3 * high;
     }
     let key = open_keys(job.batch, j); let key4 = open_keys(job.batch, j + 4u);
-    let t0 = absorb(s0 * params.scale, s4 * params.scale, key < vec4u(ends.x), key4 < vec4u(ends.x), top.x);
-    let t1 = absorb(s1 * params.scale, s5 * params.scale, key < vec4u(ends.y), key4 < vec4u(ends.y), top.y);
-    let t2 = absorb(s2 * params.scale, s6 * params.scale, key < vec4u(ends.z), key4 < vec4u(ends.z), top.z);
-    let t3 = absorb(s3 * params.scale, s7 * params.scale, key < vec4u(ends.w), key4 < vec4u(ends.w), top.w);
+    let t0 = absorb(s0 * params.scale, s4 * params.scale, within(key, see0), within(key4, see0), top.x);
+    let t1 = absorb(s1 * params.scale, s5 * params.scale, within(key, see1), within(key4, see1), top.y);
+    let t2 = absorb(s2 * params.scale, s6 * params.scale, within(key, see2), within(key4, see2), top.z);
+    let t3 = absorb(s3 * params.scale, s7 * params.scale, within(key, see3), within(key4, see3), top.w);
     top = vec4f(t0.top, t1.top, t2.top, t3.top);
     let rescale = vec4f(t0.rescale, t1.rescale, t2.rescale, t3.rescale);
     total = total * rescale + vec4f(t0.sum, t1.sum, t2.sum, t3.sum);
@@ -218,7 +231,7 @@ fn dq(
   let index = group.x + group.y * groups.x;
   if (index >= params.jobs) { return; }
   let job = job_of(index, params.heads, params.tiles, THREADS * ROWS, params.chunks, COLUMNS4);
-  let rows = rows_of(job, lane);
+  let rows = vec4u(job.row + ROWS * lane) + FOUR;
   let i = min(rows, vec4u(params.Tq - 1u));
   let query = (job.batch * params.heads + job.head) * params.Tq + i;
   let qRow = head_start(params.qAt, job.batch, job.head) + i * params.qAt.z;
@@ -226,13 +239,15 @@ fn dq(
   let kHead = head_start(params.kAt, job.batch, job.head / params.group);
   let vHead = head_start(params.vAt, job.batch, job.head / params.group);
   let st = transpose(mat4x2f(stats[query.x], stats[query.y], stats[query.z], stats[query.w]));
-  let ends = keys_ends(i, params.Tq, params.Tk, params.causal, length_of(job.batch));
-  let last = min(job.row + THREADS * ROWS, params.Tq) - 1u;
-  let end = keys_end(last, params.Tq, params.Tk, params.causal, length_of(job.batch));
+  let length = length_of(job.batch);
+  let see0 = keys_seen(job.batch, i.x, length); let see1 = keys_seen(job.batch, i.y, length);
+  let see2 = keys_seen(job.batch, i.z, length); let see3 = keys_seen(job.batch, i.w, length);
+  let begin = keys_seen(job.batch, job.row, length).x / AT_ONCE * AT_ONCE;
+  let end = keys_seen(job.batch, min(job.row + THREADS * ROWS, params.Tq) - 1u, length).y;
   let left = columns_at(job.column, params.D4); let right = columns_at(job.column + 4u, params.D4);
   var a0 = mat4x4f(); var a1 = mat4x4f(); var a2 = mat4x4f(); var a3 = mat4x4f();
   var b0 = mat4x4f(); var b1 = mat4x4f(); var b2 = mat4x4f(); var b3 = mat4x4f();
-  for (var j = 0u; j < end; j += AT_ONCE) {
+  for (var j = begin; j < end; j += AT_ONCE) {
     let at = min(vec2u(j + place % WIDTH) + vec2u(0u, 4u), vec2u(params.Tk - 1u));
     let kRow = kHead + at * params.kAt.z;
     let vRow = vHead + at * params.vAt.z;
@@ -258,21 +273,17 @@ fn dq(
       w0 += x0 * low; w1 += x1 * low; w2 += x2 * low; w3 += x3 * low;
       w4 += x0 * high; w5 += x1 * high; w6 += x2 * high; w7 += x3 * high;
     }
-    var m = mat4x4f(ONES, ONES, ONES, ONES);
-    var m4 = m;
-    if (DROPOUT) {
-      m = kept_by(query, j);
-      m4 = kept_by(query, j + 4u);
-    }
+    let m = kept_by(query, j);
+    let m4 = kept_by(query, j + 4u);
     let key = open_keys(job.batch, j); let key4 = open_keys(job.batch, j + 4u);
-    w0 = gradient_weight(s0, w0, m[0], key < vec4u(ends.x), vec4f(st[0].x), vec4f(st[1].x));
-    w4 = gradient_weight(s4, w4, m4[0], key4 < vec4u(ends.x), vec4f(st[0].x), vec4f(st[1].x));
-    w1 = gradient_weight(s1, w1, m[1], key < vec4u(ends.y), vec4f(st[0].y), vec4f(st[1].y));
-    w5 = gradient_weight(s5, w5, m4[1], key4 < vec4u(ends.y), vec4f(st[0].y), vec4f(st[1].y));
-    w2 = gradient_weight(s2, w2, m[2], key < vec4u(ends.z), vec4f(st[0].z), vec4f(st[1].z));
-    w6 = gradient_weight(s6, w6, m4[2], key4 < vec4u(ends.z), vec4f(st[0].z), vec4f(st[1].z));
-    w3 = gradient_weight(s3, w3, m[3], key < vec4u(ends.w), vec4f(st[0].w), vec4f(st[1].w));
-    w7 = gradient_weight(s7, w7, m4[3], key4 < vec4u(ends.w), vec4f(st[0].w), vec4f(st[1].w));
+    w0 = gradient_weight(s0, w0, m[0], within(key, see0), vec4f(st[0].x), vec4f(st[1].x));
+    w4 = gradient_weight(s4, w4, m4[0], within(key4, see0), vec4f(st[0].x), vec4f(st[1].x));
+    w1 = gradient_weight(s1, w1, m[1], within(key, see1), vec4f(st[0].y), vec4f(st[1].y));
+    w5 = gradient_weight(s5, w5, m4[1], within(key4, see1), vec4f(st[0].y), vec4f(st[1].y));
+    w2 = gradient_weight(s2, w2, m[2], within(key, see2), vec4f(st[0].z), vec4f(st[1].z));
+    w6 = gradient_weight(s6, w6, m4[2], within(key4, see2), vec4f(st[0].z), vec4f(st[1].z));
+    w3 = gradient_weight(s3, w3, m[3], within(key, see3), vec4f(st[0].w), vec4f(st[1].w));
+    w7 = gradient_weight(s7, w7, m4[3], within(key4, see3), vec4f(st[0].w), vec4f(st[1].w));
     let yl = k4(left + kRow.x); let yr = k4(right + kRow.x);
     var yl4 = yl; var yr4 = yr;
     if (WIDTH == 4u) { yl4 = k4(left + kRow.y); yr4 = k4(right + kRow.y); }
@@ -295,11 +306,6 @@ fn dq(
   }
 }
 
-/// Which queries exist and see a key that none sees before `begin`.
-fn seen_by(query: vec4u, begin: u32) -> vec4<bool> {
-  return (query < vec4u(params.Tq)) & (query >= vec4u(begin));
-}
-
 @compute @workgroup_size(THREADS)
 fn dkv(
   @builtin(workgroup_id) group: vec3u,
@@ -310,14 +316,15 @@ fn dkv(
   let index = group.x + group.y * groups.x;
   if (index >= params.jobs) { return; }
   let job = job_of(index, params.heads, params.tiles, THREADS * ROWS, params.chunks, COLUMNS4);
-  let rows = rows_of(job, lane);
+  let rows = vec4u(job.row + ROWS * lane) + FOUR;
   let j = min(rows, vec4u(params.Tk - 1u));
   let kRow = head_start(params.kAt, job.batch, job.head) + j * params.kAt.z;
   let vRow = head_start(params.vAt, job.batch, job.head) + j * params.vAt.z;
-  let begins = vec4u(
-    queries_begin(job.batch, j.x), queries_begin(job.batch, j.y),
-    queries_begin(job.batch, j.z), queries_begin(job.batch, j.w));
-  let begin = queries_start(job.row, params.Tq, params.Tk, params.causal) / AT_ONCE * AT_ONCE;
+  let length = length_of(job.batch);
+  let see0 = queries_of_key(job.batch, j.x, length); let see1 = queries_of_key(job.batch, j.y, length);
+  let see2 = queries_of_key(job.batch, j.z, length); let see3 = queries_of_key(job.batch, j.w, length);
+  let begin = queries_seeing(job.batch, job.row).x / AT_ONCE * AT_ONCE;
+  let end = queries_seeing(job.batch, min(job.row + THREADS * ROWS, params.Tk) - 1u).y;
   let left = columns_at(job.column, params.D4); let right = columns_at(job.column + 4u, params.D4);
   var a0 = mat4x4f(); var a1 = mat4x4f(); var a2 = mat4x4f(); var a3 = mat4x4f();
   var b0 = mat4x4f(); var b1 = mat4x4f(); var b2 = mat4x4f(); var b3 = mat4x4f();
@@ -325,7 +332,7 @@ fn dkv(
     let qHead = head_start(params.qAt, job.batch, h);
     let dOHead = head_start(params.dOAt, job.batch, h);
     let firstQuery = (job.batch * params.heads * params.group + h) * params.Tq;
-    for (var i = begin; i < params.Tq; i += AT_ONCE) {
+    for (var i = begin; i < end; i += AT_ONCE) {
       let at = min(vec2u(i + place % WIDTH) + vec2u(0u, 4u), vec2u(params.Tq - 1u));
       let qRow = qHead + at * params.qAt.z;
       let dORow = dOHead + at * params.dOAt.z;
@@ -343,38 +350,31 @@ fn dkv(
       var w0 = vec4f(); var w1 = vec4f(); var w2 = vec4f(); var w3 = vec4f();
       var w4 = vec4f(); var w5 = vec4f(); var w6 = vec4f(); var w7 = vec4f();
       if (!OF_VALUES) {
-        var dp0 = vec4f(); var dp1 = vec4f(); var dp2 = vec4f(); var dp3 = vec4f();
-        var dp4 = vec4f(); var dp5 = vec4f(); var dp6 = vec4f(); var dp7 = vec4f();
         for (var d = 0u; d < params.D4; d++) {
           let x0 = v[vRow.x + d]; let x1 = v[vRow.y + d]; let x2 = v[vRow.z + d]; let x3 = v[vRow.w + d];
           let y = dO[dORow.x + d];
           var y4 = y;
           if (WIDTH == 4u) { y4 = dO[dORow.y + d]; }
           let low = four(y, 0u); let high = four(y4, WIDTH - 4u);
-          dp0 += x0 * low; dp1 += x1 * low; dp2 += x2 * low; dp3 += x3 * low;
-          dp4 += x0 * high; dp5 += x1 * high; dp6 += x2 * high; dp7 += x3 * high;
+          w0 += x0 * low; w1 += x1 * low; w2 += x2 * low; w3 += x3 * low;
+          w4 += x0 * high; w5 += x1 * high; w6 += x2 * high; w7 += x3 * high;
         }
-        w0 = dp0; w1 = dp1; w2 = dp2; w3 = dp3; w4 = dp4; w5 = dp5; w6 = dp6; w7 = dp7;
       }
       let id = vec4u(i) + FOUR;
       let query = firstQuery + min(id, vec4u(params.Tq - 1u));
       let query4 = firstQuery + min(id + 4u, vec4u(params.Tq - 1u));
       let st = transpose(mat4x2f(stats[query.x], stats[query.y], stats[query.z], stats[query.w]));
       let st4 = transpose(mat4x2f(stats[query4.x], stats[query4.y], stats[query4.z], stats[query4.w]));
-      var m = mat4x4f(ONES, ONES, ONES, ONES);
-      var m4 = m;
-      if (DROPOUT) {
-        m = transpose(kept_by(query, j.x));
-        m4 = transpose(kept_by(query4, j.x));
-      }
-      w0 = gradient_weight(s0, w0, m[0], seen_by(id, begins.x), st[0], st[1]);
-      w4 = gradient_weight(s4, w4, m4[0], seen_by(id + 4u, begins.x), st4[0], st4[1]);
-      w1 = gradient_weight(s1, w1, m[1], seen_by(id, begins.y), st[0], st[1]);
-      w5 = gradient_weight(s5, w5, m4[1], seen_by(id + 4u, begins.y), st4[0], st4[1]);
-      w2 = gradient_weight(s2, w2, m[2], seen_by(id, begins.z), st[0], st[1]);
-      w6 = gradient_weight(s6, w6, m4[2], seen_by(id + 4u, begins.z), st4[0], st4[1]);
-      w3 = gradient_weight(s3, w3, m[3], seen_by(id, begins.w), st[0], st[1]);
-      w7 = gradient_weight(s7, w7, m4[3], seen_by(id + 4u, begins.w), st4[0], st4[1]);
+      let m = transpose(kept_by(query, j.x));
+      let m4 = transpose(kept_by(query4, j.x));
+      w0 = gradient_weight(s0, w0, m[0], within(id, see0), st[0], st[1]);
+      w4 = gradient_weight(s4, w4, m4[0], within(id + 4u, see0), st4[0], st4[1]);
+      w1 = gradient_weight(s1, w1, m[1], within(id, see1), st[0], st[1]);
+      w5 = gradient_weight(s5, w5, m4[1], within(id + 4u, see1), st4[0], st4[1]);
+      w2 = gradient_weight(s2, w2, m[2], within(id, see2), st[0], st[1]);
+      w6 = gradient_weight(s6, w6, m4[2], within(id + 4u, see2), st4[0], st4[1]);
+      w3 = gradient_weight(s3, w3, m[3], within(id, see3), st[0], st[1]);
+      w7 = gradient_weight(s7, w7, m4[3], within(id + 4u, see3), st4[0], st4[1]);
       let yl = upstream_or_q(left, qRow.x, dORow.x); let yr = upstream_or_q(right, qRow.x, dORow.x);
       var yl4 = yl; var yr4 = yr;
       if (WIDTH == 4u) { yl4 = upstream_or_q(left, qRow.y, dORow.y); yr4 = upstream_or_q(right, qRow.y, dORow.y); }
@@ -382,9 +382,9 @@ fn dkv(
         let l0 = row(yl, n); let r0 = row(yr, n);
         let l1 = row(yl4, n + WIDTH - 4u); let r1 = row(yr4, n + WIDTH - 4u);
         a0 += w0.x * l0 + w4.x * l1; a1 += w1.x * l0 + w5.x * l1;
-      a2 += w2.x * l0 + w6.x * l1; a3 += w3.x * l0 + w7.x * l1;
+        a2 += w2.x * l0 + w6.x * l1; a3 += w3.x * l0 + w7.x * l1;
         b0 += w0.x * r0 + w4.x * r1; b1 += w1.x * r0 + w5.x * r1;
-      b2 += w2.x * r0 + w6.x * r1; b3 += w3.x * r0 + w7.x * r1;
+        b2 += w2.x * r0 + w6.x * r1; b3 += w3.x * r0 + w7.x * r1;
         // The next weights move to the front: indexing by n is slow on adapters that run on a CPU.
         w0 = w0.yzwx; w1 = w1.yzwx; w2 = w2.yzwx; w3 = w3.yzwx;
         w4 = w4.yzwx; w5 = w5.yzwx; w6 = w6.yzwx; w7 = w7.yzwx;

@@ -9,6 +9,7 @@
 const THREADS: u32 = 128;      // of a workgroup: 8 across, the others down
 const PIECES: u32 = 4;         // of 32 columns: 1, 2 or 4; PIECES * 32 >= D
 const MASKED: bool = false;    // `keys` has a mask
+const PACKED: bool = false;    // `keys` has the documents' bounds
 const DROPOUT: bool = false;
 const OF_VALUES: bool = false; // dkv computes dv, else dk
 
@@ -23,7 +24,7 @@ const NEVER = 0xffffffffu;
 // As in attention.wgsl.
 struct Params {
   jobs: u32, heads: u32, group: u32, Tq: u32, Tk: u32, D4: u32, tiles: u32, chunks: u32,
-  scale: f32, causal: u32, maskAt: i32, lengthsAt: i32, stream: u32, p: f32,
+  scale: f32, causal: u32, maskAt: i32, lengthsAt: i32, stream: u32, p: f32, documentsAt: i32,
   qAt: vec4u, kAt: vec4u, vAt: vec4u, oAt: vec4u, dOAt: vec4u, dxAt: vec4u,
 }
 @group(1) @binding(0) var<uniform> params: Params;
@@ -152,11 +153,29 @@ fn hidden(batch: u32, j: u32) -> bool {
   return keys[u32(params.maskAt) + batch * params.Tk + j] == 0;
 }
 
-/// Key j is seen by no query before this index; NEVER where it is hidden.
-fn queries_begin(batch: u32, j: u32) -> u32 {
-  if (MASKED && hidden(batch, j)) { return NEVER; }
-  if (i32(j) >= length_of(batch)) { return NEVER; }
-  return queries_start(j, params.Tq, params.Tk, params.causal);
+/// Where the document of position t begins, and where it ends.
+fn document(batch: u32, t: u32) -> vec2u {
+  if (!PACKED) { return vec2u(0u, NEVER); }
+  let at = u32(params.documentsAt) + 2u * (batch * params.Tk + t);
+  return vec2u(u32(keys[at]), u32(keys[at + 1u]));
+}
+
+/// The keys that query i sees where no mask hides them: from .x up to but without .y.
+fn keys_seen(batch: u32, i: u32, length: i32) -> vec2u {
+  let own = document(batch, i);
+  return vec2u(own.x, min(own.y, keys_end(i, params.Tq, params.Tk, params.causal, length)));
+}
+
+/// The queries that see key j, likewise.
+fn queries_seeing(batch: u32, j: u32) -> vec2u {
+  let own = document(batch, j);
+  return vec2u(max(own.x, queries_start(j, params.Tq, params.Tk, params.causal)), min(own.y, params.Tq));
+}
+
+/// None where it is hidden.
+fn queries_of_key(batch: u32, j: u32, length: i32) -> vec2u {
+  let shut = (MASKED && hidden(batch, j)) || i32(j) >= length;
+  return select(queries_seeing(batch, j), vec2u(), shut);
 }
 
 /// Keys j to j + 3, or NEVER where they are hidden: a query sees those before its end.
@@ -216,27 +235,29 @@ fn forward(
   let ks = keys_of(K, params.kAt, job.batch, job.head / params.group);
   let vs = keys_of(V, params.vAt, job.batch, job.head / params.group);
   let length = length_of(job.batch);
-  let ends = keys_ends(i, params.Tq, params.Tk, params.causal, length);
-  let end = keys_end(min(job.row + ROWS, params.Tq) - 1u, params.Tq, params.Tk, params.causal, length);
+  let see0 = keys_seen(job.batch, i.x, length); let see1 = keys_seen(job.batch, i.y, length);
+  let see2 = keys_seen(job.batch, i.z, length); let see3 = keys_seen(job.batch, i.w, length);
+  let begin = keys_seen(job.batch, job.row, length).x / OTHERS * OTHERS;
+  let end = keys_seen(job.batch, min(job.row + ROWS, params.Tq) - 1u, length).y;
   var x0 = mat4x4f(); var x1 = mat4x4f(); var x2 = mat4x4f(); var x3 = mat4x4f();
   var top = vec4f(LOWEST);
   var total = vec4f();   // over this thread's keys
-  for (var first = 0u; first < end; first += OTHERS) {
+  for (var first = begin; first < end; first += OTHERS) {
     let s = products(qs, job.row, ks, first, lane) * params.scale;
     let j = first + lane % ACROSS * 4u;
     let key = open_keys(job.batch, j);
-    let see0 = key < vec4u(ends.x); let see1 = key < vec4u(ends.y);
-    let see2 = key < vec4u(ends.z); let see3 = key < vec4u(ends.w);
+    let open0 = within(key, see0); let open1 = within(key, see1);
+    let open2 = within(key, see2); let open3 = within(key, see3);
     let lowest = vec4f(LOWEST);
     share(vec4f(
-      max_of_four(select(lowest, s[0], see0)), max_of_four(select(lowest, s[1], see1)),
-      max_of_four(select(lowest, s[2], see2)), max_of_four(select(lowest, s[3], see3))), lane);
+      max_of_four(select(lowest, s[0], open0)), max_of_four(select(lowest, s[1], open1)),
+      max_of_four(select(lowest, s[2], open2)), max_of_four(select(lowest, s[3], open3))), lane);
     workgroupBarrier();
     let before = top;
     for (var n = 0u; n < ACROSS; n++) { top = max(top, shared_at(n, lane)); }
     let rescale = exp(max(before - top, vec4f(EXP_MIN)));
-    let p0 = score_weight(s[0], see0, vec4f(top.x)); let p1 = score_weight(s[1], see1, vec4f(top.y));
-    let p2 = score_weight(s[2], see2, vec4f(top.z)); let p3 = score_weight(s[3], see3, vec4f(top.w));
+    let p0 = score_weight(s[0], open0, vec4f(top.x)); let p1 = score_weight(s[1], open1, vec4f(top.y));
+    let p2 = score_weight(s[2], open2, vec4f(top.z)); let p3 = score_weight(s[3], open3, vec4f(top.w));
     total = total * rescale + vec4f(sum_of_four(p0), sum_of_four(p1), sum_of_four(p2), sum_of_four(p3));
     let m = kept_by(query, j);
     keep_weights(mat4x4f(p0 * m[0], p1 * m[1], p2 * m[2], p3 * m[3]), lane);
@@ -286,10 +307,12 @@ fn dq(
   let vs = keys_of(V, params.vAt, job.batch, job.head / params.group);
   let st = transpose(mat4x2f(stats[query.x], stats[query.y], stats[query.z], stats[query.w]));
   let length = length_of(job.batch);
-  let ends = keys_ends(i, params.Tq, params.Tk, params.causal, length);
-  let end = keys_end(min(job.row + ROWS, params.Tq) - 1u, params.Tq, params.Tk, params.causal, length);
+  let see0 = keys_seen(job.batch, i.x, length); let see1 = keys_seen(job.batch, i.y, length);
+  let see2 = keys_seen(job.batch, i.z, length); let see3 = keys_seen(job.batch, i.w, length);
+  let begin = keys_seen(job.batch, job.row, length).x / OTHERS * OTHERS;
+  let end = keys_seen(job.batch, min(job.row + ROWS, params.Tq) - 1u, length).y;
   var x0 = mat4x4f(); var x1 = mat4x4f(); var x2 = mat4x4f(); var x3 = mat4x4f();
-  for (var first = 0u; first < end; first += OTHERS) {
+  for (var first = begin; first < end; first += OTHERS) {
     let s = products(qs, job.row, ks, first, lane);
     let dp = products(dOs, job.row, vs, first, lane);
     let j = first + lane % ACROSS * 4u;
@@ -297,10 +320,10 @@ fn dq(
     let m = kept_by(query, j);
     workgroupBarrier();  // the rows' piece has been read
     keep_weights(mat4x4f(
-      gradient_weight(s[0], dp[0], m[0], key < vec4u(ends.x), vec4f(st[0].x), vec4f(st[1].x)),
-      gradient_weight(s[1], dp[1], m[1], key < vec4u(ends.y), vec4f(st[0].y), vec4f(st[1].y)),
-      gradient_weight(s[2], dp[2], m[2], key < vec4u(ends.z), vec4f(st[0].z), vec4f(st[1].z)),
-      gradient_weight(s[3], dp[3], m[3], key < vec4u(ends.w), vec4f(st[0].w), vec4f(st[1].w))), lane);
+      gradient_weight(s[0], dp[0], m[0], within(key, see0), vec4f(st[0].x), vec4f(st[1].x)),
+      gradient_weight(s[1], dp[1], m[1], within(key, see1), vec4f(st[0].y), vec4f(st[1].y)),
+      gradient_weight(s[2], dp[2], m[2], within(key, see2), vec4f(st[0].z), vec4f(st[1].z)),
+      gradient_weight(s[3], dp[3], m[3], within(key, see3), vec4f(st[0].w), vec4f(st[1].w))), lane);
     x0 = weighted(x0, ks, first, 0u, lane);
     if (PIECES > 1u) { x1 = weighted(x1, ks, first, 1u, lane); }
     if (PIECES > 2u) { x2 = weighted(x2, ks, first, 2u, lane); x3 = weighted(x3, ks, first, 3u, lane); }
@@ -309,11 +332,6 @@ fn dq(
   store_dx(at, rows, params.Tq, 0u, lane, x0);
   if (PIECES > 1u) { store_dx(at, rows, params.Tq, 1u, lane, x1); }
   if (PIECES > 2u) { store_dx(at, rows, params.Tq, 2u, lane, x2); store_dx(at, rows, params.Tq, 3u, lane, x3); }
-}
-
-/// Which queries exist and see a key that none sees before `begin`.
-fn seen_by(query: vec4u, begin: u32) -> vec4<bool> {
-  return (query < vec4u(params.Tq)) & (query >= vec4u(begin));
 }
 
 @compute @workgroup_size(THREADS)
@@ -329,16 +347,17 @@ fn dkv(
   let j = min(rows, vec4u(params.Tk - 1u));
   let ks = keys_of(K, params.kAt, job.batch, job.head);
   let vs = keys_of(V, params.vAt, job.batch, job.head);
-  let begins = vec4u(
-    queries_begin(job.batch, j.x), queries_begin(job.batch, j.y),
-    queries_begin(job.batch, j.z), queries_begin(job.batch, j.w));
-  let begin = queries_start(job.row, params.Tq, params.Tk, params.causal) / OTHERS * OTHERS;
+  let length = length_of(job.batch);
+  let see0 = queries_of_key(job.batch, j.x, length); let see1 = queries_of_key(job.batch, j.y, length);
+  let see2 = queries_of_key(job.batch, j.z, length); let see3 = queries_of_key(job.batch, j.w, length);
+  let begin = queries_seeing(job.batch, job.row).x / OTHERS * OTHERS;
+  let end = queries_seeing(job.batch, min(job.row + ROWS, params.Tk) - 1u).y;
   var x0 = mat4x4f(); var x1 = mat4x4f(); var x2 = mat4x4f(); var x3 = mat4x4f();
   for (var h = job.head * params.group; h < (job.head + 1u) * params.group; h++) {
     let qs = queries_of(Q, params.qAt, job.batch, h);
     let dOs = queries_of(DO, params.dOAt, job.batch, h);
     let firstQuery = (job.batch * params.heads * params.group + h) * params.Tq;
-    for (var first = begin; first < params.Tq; first += OTHERS) {
+    for (var first = begin; first < end; first += OTHERS) {
       let s = products(ks, job.row, qs, first, lane);
       var dp = mat4x4f();
       if (!OF_VALUES) { dp = products(vs, job.row, dOs, first, lane); }
@@ -348,10 +367,10 @@ fn dkv(
       let m = transpose(kept_by(query, rows.x));
       workgroupBarrier();  // the rows' piece has been read
       keep_weights(mat4x4f(
-        gradient_weight(s[0], dp[0], m[0], seen_by(id, begins.x), st[0], st[1]),
-        gradient_weight(s[1], dp[1], m[1], seen_by(id, begins.y), st[0], st[1]),
-        gradient_weight(s[2], dp[2], m[2], seen_by(id, begins.z), st[0], st[1]),
-        gradient_weight(s[3], dp[3], m[3], seen_by(id, begins.w), st[0], st[1])), lane);
+        gradient_weight(s[0], dp[0], m[0], within(id, see0), st[0], st[1]),
+        gradient_weight(s[1], dp[1], m[1], within(id, see1), st[0], st[1]),
+        gradient_weight(s[2], dp[2], m[2], within(id, see2), st[0], st[1]),
+        gradient_weight(s[3], dp[3], m[3], within(id, see3), st[0], st[1])), lane);
       var ys = qs;
       if (OF_VALUES) { ys = dOs; }
       x0 = weighted(x0, ys, first, 0u, lane);

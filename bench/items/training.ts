@@ -3,6 +3,7 @@
 //            causal half of the attention
 //   bytes    28 per parameter for AdamW, 8 more for reading weights and writing gradients; activations not counted
 
+import { trainingData } from '../../src/llm/data.ts';
 import {
   PRESETS,
   type PresetName,
@@ -11,7 +12,6 @@ import {
 } from '../../src/llm/settings.ts';
 import { Trainer } from '../../src/llm/trainer.ts';
 import { characterTokenizer } from '../../src/text/characters.ts';
-import { split } from '../../src/text/corpus.ts';
 import { generateCorpus } from '../../src/text/grammar.ts';
 import type { Item, Results, Verdict } from '../item.ts';
 
@@ -45,11 +45,8 @@ function trainingItem(name: string, preset: PresetName | null, changes: Partial<
       return { tokens: { shape: [tokens.length], dtype: 'i32', data: tokens } };
     },
     start(device) {
-      const text = content();
-      const tokenizer = characterTokenizer(text);
-      const parts = split(tokenizer.encode(text), { validation: 0.1, context: T });
-      const data = { name: 'bench', file: null, content: text, tokenizer, entropyFloor: null };
-      const trainer = new Trainer(device, settings, { ...data, ...parts });
+      const data = trainingData({ name: 'bench', content: content() }, settings);
+      const trainer = new Trainer(device, settings, data);
       let [steps, first] = [0, Number.NaN];
       let firstLoss: Promise<number[]> | null = null;
       return {
@@ -61,7 +58,7 @@ function trainingItem(name: string, preset: PresetName | null, changes: Partial<
         async read(): Promise<Results> {
           first = (await firstLoss)![0]!;
           const [last] = await trainer.lossesSince(steps - 1, steps);
-          return { losses: [first, last!], vocabularySize: [tokenizer.vocabularySize] };
+          return { losses: [first, last!], vocabularySize: [data.tokenizer.vocabularySize] };
         },
         dispose() {
           trainer.dispose();

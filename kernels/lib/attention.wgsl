@@ -24,14 +24,14 @@ fn keys_end(i: u32, Tq: u32, Tk: u32, causal: u32, length: i32) -> u32 {
   return u32(max(0, min(end, length)));
 }
 
-fn keys_ends(i: vec4u, Tq: u32, Tk: u32, causal: u32, length: i32) -> vec4u {
-  let end = select(vec4i(i32(Tk)), vec4i(i + 1u + Tk) - i32(Tq), causal != 0u);
-  return vec4u(max(vec4i(), min(end, vec4i(length))));
-}
-
 /// The first query that sees key j: the inverse of `keys_end`.
 fn queries_start(j: u32, Tq: u32, Tk: u32, causal: u32) -> u32 {
   return select(0u, u32(max(0, i32(j + Tq) - i32(Tk))), causal != 0u);
+}
+
+/// Which of four indices lie in a range, from .x up to but without .y.
+fn within(t: vec4u, range: vec2u) -> vec4<bool> {
+  return (t >= vec4u(range.x)) & (t < vec4u(range.y));
 }
 
 /// exp(s - top) where seen, else 0.

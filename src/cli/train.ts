@@ -36,7 +36,7 @@ import { SETTINGS_HELP } from './train_help.ts';
 const INTERRUPTED = 130;
 
 interface TrainFlags {
-  readonly data?: string;
+  readonly data?: string[];
   readonly preset?: string;
   readonly steps?: string;
   readonly seed?: string;
@@ -53,6 +53,7 @@ Examples:
   shadegrad train                                   the built-in stories, at a size that suits the adapter
   shadegrad train --data book.txt --steps 2000      any text file in UTF-8
   shadegrad train --preset shakespeare-char-cpu --data tinyshakespeare.txt
+  shadegrad train --data a.txt --data b.txt --set phases=[[2,1,0],[1,0,1]]   a.txt for two thirds, then b.txt
   shadegrad train --resume                          continues the newest run in runs/
   shadegrad train --set width=128 --set layers=4    any setting; --help-settings lists them`;
 
@@ -60,17 +61,14 @@ export function addTrain(program: Command): void {
   program
     .command('train')
     .description('pre-train a decoder-only language model on a text, one token per character')
-    .option('--data <file>', 'text file to learn (default: stories that shadegrad generates)')
+    .option('--data <file>', 'text to learn (default: generated stories); may be repeated', several)
     .option('--preset <name>', `${Object.keys(PRESETS).join(', ')} (default: by the adapter)`)
     .option('--steps <n>', 'training steps')
     .option('--seed <n>', 'seed of parameters, batches and samples')
     .option('--out <folder>', 'run folder (default: the next free runs/train-N)')
     .option('--resume', 'continue from the newest checkpoint of the run')
     .option('--config <file>', 'settings from a JSON or YAML file')
-    .option('--set <key=value>', 'one setting; may be repeated', (value, list: string[] = []) => [
-      ...list,
-      value,
-    ])
+    .option('--set <key=value>', 'one setting; may be repeated', several)
     .option('--adapter <name>', "auto, hardware, software, or a part of an adapter's name", 'auto')
     .option('--json', 'print JSON only, one object a line; the last line is the result')
     .option('--help-settings', 'list the settings with their defaults')
@@ -80,13 +78,15 @@ export function addTrain(program: Command): void {
     );
 }
 
+const several = (value: string, before: readonly string[] = []) => [...before, value];
+
 async function train(flags: TrainFlags): Promise<void> {
   const out = flags.out ?? (await (flags.resume ? newestRunFolder : nextRunFolder)('train'));
   const folder = await openFolder(out);
   const saved = flags.resume ? await readSavedRun(folder) : null;
   const preset = flags.preset ? presetNamed(flags.preset) : saved?.settings;
-  const file = flags.data ?? saved?.dataFile;
-  const text = file ? await readText(file) : null;
+  const files = flags.data ?? saved?.dataFiles ?? [];
+  const text = files.length > 0 ? await Promise.all(files.map(readText)) : null;
   const device = await Device.open({ adapter: flags.adapter, announce: null });
   const ownPreset = PRESETS[device.adapter.software ? 'stories-cpu' : 'stories-gpu'];
   const print = (line: string) => console.error(line);
@@ -156,12 +156,14 @@ function printStart(
 }
 
 function summary(
-  { bestValLoss, steps, tokensPerSecond, adapter, ...rest }: TrainResult,
+  { bestValLoss, perplexity, bitsPerByte, steps, tokensPerSecond, adapter, ...rest }: TrainResult,
   out: string,
 ) {
   const { seconds, parameters, stopped, evaluations, samples, settings, data } = rest;
   return {
     bestValLoss,
+    perplexity,
+    bitsPerByte,
     steps,
     tokensPerSecond,
     adapter,
@@ -178,7 +180,8 @@ function summary(
 }
 
 function printResult(result: TrainResult, { adapter }: TrainFlags, out: string): void {
-  const { stopped, steps, samples, bestValLoss, seconds, tokensPerSecond, data } = result;
+  const { stopped, steps, samples, seconds, tokensPerSecond, data } = result;
+  const { bestValLoss, perplexity, bitsPerByte } = result;
   if (stopped) {
     const same = adapter === 'auto' ? [] : ['--adapter', adapter];
     const command = commandLine(['train', '--resume', '--out', out, ...same]);
@@ -190,6 +193,8 @@ function printResult(result: TrainResult, { adapter }: TrainFlags, out: string):
   const floor =
     data.entropyFloor === null ? '' : ` (the source's entropy is ${data.entropyFloor.toFixed(4)})`;
   console.log(`\nbest validation loss ${bestValLoss?.toFixed(4)} nats per character${floor}`);
+  if (perplexity !== null)
+    console.log(`perplexity ${perplexity.toFixed(3)}, ${bitsPerByte?.toFixed(4)} bits per byte`);
   console.log(
     `${steps} steps in ${formatDuration(seconds)}, ${formatRate(tokensPerSecond)} tokens/s`,
   );

@@ -17,6 +17,11 @@ export const SETTINGS_HELP: Readonly<Record<keyof TrainSettings, string>> = {
   tiedEmbeddings: 'the output weight is the embedding: true or false',
   dropout: 'share of activations that are zeroed while training',
   checkpointing: 'compute layers again in backward, for less memory: true or false',
+  objective:
+    'nextToken, masked, prefixLM, bert, deshuffle, mass, replaceSpans, dropTokens or randomSpans',
+  documentSeparator: 'one token; documents in a window do not see each other; null: one text',
+  phases: 'length of each, then the weight of each text; without weights, by size',
+  phased: 'false: the texts mixed throughout, in the shares that the phases give them',
   steps: 'of training',
   batch: 'sequences per step',
   accumulate: 'parts of the batch, computed one after another: less memory',

@@ -20,6 +20,10 @@ export interface Pass {
   readonly causal: boolean;
   /** [B, T], 0 hides a position from all others. */
   readonly keyMask?: Tensor | undefined;
+  /** [B, T, 2], the bounds of each position's document. */
+  readonly documents?: Tensor | undefined;
+  /** [B, T]; default 0, 1, … */
+  readonly positions?: Tensor | undefined;
   /** What an encoder read, [B, S, C], and which of it is there, [B, S]. */
   readonly memory?: Tensor | undefined;
   readonly memoryMask?: Tensor | undefined;
@@ -55,16 +59,17 @@ export class SelfAttention extends Module {
    * and values are added, and all are seen.
    */
   forward(x: Tensor, pass: Pass, { residual, cache }: AttentionInputs = {}): Tensor {
-    const [q, k, v] = this.heads(x, cache);
-    const dropout = pass.training ? this.config.dropout : 0;
+    const { training, causal, keyMask, documents, positions } = pass;
+    const [q, k, v] = this.heads(x, cache?.positions ?? positions);
+    const dropout = training ? this.config.dropout : 0;
     const mixed = cache
       ? cache.attend(q, k, v)
-      : attention(q, k, v, { causal: pass.causal, keyMask: pass.keyMask, dropout });
+      : attention(q, k, v, { causal, keyMask, documents, dropout });
     return this.output.forward(merged(mixed), residual);
   }
 
   /** [B, H, T, D], and twice [B, Hkv, T, D], turned to their positions. */
-  private heads(x: Tensor, cache?: LayerCache): Heads {
+  private heads(x: Tensor, at?: Tensor): Heads {
     const { heads, keyValueHeads, positions, ropeBase } = this.config;
     const [B, T] = x.shape as [number, number, number];
     const D = headSizeOf(this.config);
@@ -75,7 +80,7 @@ export class SelfAttention extends Module {
     [q, k, v] = [q, k, v].map((part) => permute(part, [0, 2, 1, 3])) as Heads;
     if (!positions.startsWith('rope')) return [q, k, v];
     const interleaved = positions === 'ropeInterleaved';
-    const turned = ropePair(q, k, { base: ropeBase, interleaved, positions: cache?.positions });
+    const turned = ropePair(q, k, { base: ropeBase, interleaved, positions: at });
     return [turned.q, turned.k, v];
   }
 }

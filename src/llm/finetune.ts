@@ -8,7 +8,8 @@ import { Initialiser } from '../nn/initialiser.ts';
 import { withAdapter } from '../nn/linear.ts';
 import type { Device } from '../ops/device.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { evaluateWindows } from './evaluate.ts';
+import type { Batch } from './batch.ts';
+import { evaluateRows } from './evaluate.ts';
 import {
   FINETUNE_CHECKS,
   FINETUNE_DEFAULTS,
@@ -167,8 +168,8 @@ export class Finetuner {
     this.steps = new Steps(device, {
       parameters,
       settings: this.schedule,
-      length: this.length,
-      loss: (ids, targets) => model.loss(ids, targets, { training: true, reduction: 'sum' }),
+      like: padded(this.take(0), this.length),
+      loss: ({ ids, targets }) => model.loss(ids, targets, { training: true, reduction: 'sum' }),
       around: (fn) => withAdapter(model, this.adapterName, fn, { training: true }),
       history: Math.max(logEvery, evaluateEvery),
     });
@@ -196,10 +197,10 @@ export class Finetuner {
     const { model, adapterName, length, schedule } = this;
     const { heldOut } = this.data;
     if (heldOut.length === 0) return {};
-    const lossOf = (ids: Tensor, targets: Tensor) =>
+    const lossOf = ({ ids, targets }: Batch<Tensor>) =>
       withAdapter(model, adapterName, () => model.loss(ids, targets, { reduction: 'sum' }));
-    const rows = { batch: schedule.batch / schedule.accumulate, length };
-    const loss = await evaluateWindows(this.device, lossOf, padded(heldOut, length), rows);
+    const rows = { batch: schedule.batch / schedule.accumulate, count: heldOut.length };
+    const loss = await evaluateRows(this.device, lossOf, padded(heldOut, length), rows);
     requireFinite(loss, 'validation loss');
     const evaluation = { step, loss };
     this.evaluations.push(evaluation);

@@ -23,9 +23,15 @@ export {
   type Message,
 } from '../text/chat_template.ts';
 export { decodeText } from '../text/corpus.ts';
+export * as denoise from '../text/denoise.ts';
+export { bertReplacements, independentNoise, spanNoise } from '../text/denoise_draws.ts';
+export { type ExposureCurve, exposureCurve } from '../text/exposure.ts';
 export { entropyRate, generateCorpus } from '../text/grammar.ts';
 export { drawUseCases, INSTRUCTION_MIX } from '../text/instructions.ts';
+// Data
+export { meanWeights, mixedBatch, type Phase, phaseWeights } from '../text/mixture.ts';
 export { type NGramModel, type NGramOptions, nGramModel } from '../text/ngrams.ts';
+export { documentBounds, packDocuments } from '../text/packing.ts';
 export { readTokenizer } from '../text/read_tokenizer.ts';
 export { SPLIT_PATTERNS, type SplitPattern } from '../text/split_patterns.ts';
 export { parseTiktokenRanks, type TiktokenOptions } from '../text/tiktoken_ranks.ts';
@@ -41,7 +47,8 @@ export { trainWords, type WordTokenizer, wordTokenizer } from '../text/words.ts'
 export { type Beam, type BeamOptions, generateBeams } from './beam_search.ts';
 export { loadBottlenecks, saveBottlenecks } from './bottleneck_file.ts';
 export { type Completion, completeExamples } from './completions.ts';
-export { evaluateLoss } from './evaluate.ts';
+export { bitsPerByte, evaluateLoss, perplexity } from './evaluate.ts';
+export { exposureBias } from './exposure_bias.ts';
 export {
   type FinetuneData,
   type FinetuneOptions,

@@ -11,6 +11,7 @@ import { MetricsLog, readMetrics, truncateMetrics } from '../io/metrics.ts';
 import type { PlotLibrary } from '../io/report.ts';
 import type { Device } from '../ops/device.ts';
 import type { TrainingData } from './data.ts';
+import { textUnits } from './evaluate.ts';
 import type { TrainSettings } from './settings.ts';
 import type { Evaluation, TrainProgress, TrainResult } from './train.ts';
 import { trainingReport } from './training_report.ts';
@@ -46,8 +47,8 @@ const CONFIG = 'config.json';
 /** What a run that is resumed repeats. */
 export interface SavedRun {
   readonly settings: object;
-  /** Null for the built-in corpus. */
-  readonly dataFile: string | null;
+  /** None for the built-in corpus. */
+  readonly dataFiles: readonly string[];
 }
 
 /** The settings and the data of the run in a folder; null where there is none. @throws CheckpointError if damaged. */
@@ -56,12 +57,15 @@ export async function readSavedRun(folder: Folder): Promise<SavedRun | null> {
   const what = `${folder.location}/${CONFIG}`;
   const saved = parseJson(decodeUtf8(await folder.read(CONFIG), what), { what });
   if (saved instanceof Map) {
-    const { settings, dataFile = null } = toPlain(saved) as Record<string, unknown>;
-    const isFile = dataFile === null || typeof dataFile === 'string';
-    if (typeof settings === 'object' && settings !== null && isFile) return { settings, dataFile };
+    const { settings, dataFiles } = toPlain(saved) as Record<string, unknown>;
+    if (typeof settings === 'object' && settings !== null && isFileList(dataFiles))
+      return { settings, dataFiles };
   }
   throw new CheckpointError(`${what} is not a run's: it lacks settings`);
 }
+
+const isFileList = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((file) => typeof file === 'string');
 
 /**
  * Opens a run's folder. @throws CheckpointError when it holds another run and `resume` is off, when there is nothing
@@ -92,7 +96,7 @@ export async function openRun(folder: Folder, options: RunOptions): Promise<Run>
     const description = {
       settings,
       data: data.name,
-      dataFile: data.file,
+      dataFiles: data.files,
       tokenizer: data.tokenizer.toJSON(),
       adapter: device.adapter,
       kernels: kernelsOf(device),
@@ -114,7 +118,10 @@ export async function openRun(folder: Folder, options: RunOptions): Promise<Run>
             ? {
                 learningRate,
                 tokensPerSecond,
-                ...(evaluation && { validationLoss: evaluation.loss }),
+                ...(evaluation && {
+                  validationLoss: evaluation.loss,
+                  ...textUnits(evaluation.loss, { data, settings }),
+                }),
               }
             : {};
         await metrics.append({ step: at, loss, ...rest });

@@ -2,6 +2,7 @@
 
 import {
   between,
+  type Check,
   type Checks,
   nonNegative,
   nonNegativeInteger,
@@ -33,6 +34,19 @@ export const TRAIN_DEFAULTS = {
   dropout: 0,
   /** Gradient checkpointing: layers are computed again in the backward pass, which saves memory and costs time. */
   checkpointing: false,
+
+  // What it learns, and from which text
+  /**
+   * 'nextToken' makes a decoder, 'masked' an encoder (Devlin et al. 2019), the others an encoder-decoder that puts a
+   * disturbed text right: the rows of T5's table 3 (text/denoise.ts).
+   */
+  objective: 'nextToken' as Objective,
+  /** One token that stands between documents: those of a window then do not see each other. Null: they do. */
+  documentSeparator: null as string | null,
+  /** Phases, one after another: the length of each, relative to the others, then the weight of each text; by size if left out. */
+  phases: [[1]],
+  /** False: no phases, but all texts throughout, each with the share that the phases give it. */
+  phased: true,
 
   // The optimisation
   steps: 400,
@@ -74,6 +88,31 @@ export const TRAIN_DEFAULTS = {
 
 export type TrainSettings = typeof TRAIN_DEFAULTS;
 
+const OBJECTIVES = [
+  'nextToken',
+  'masked',
+  'prefixLM',
+  'bert',
+  'deshuffle',
+  'mass',
+  'replaceSpans',
+  'dropTokens',
+  'randomSpans',
+] as const;
+type Objective = (typeof OBJECTIVES)[number];
+
+const text: Check = { expected: 'text', accepts: (value) => typeof value === 'string' };
+
+const phaseList: Check = {
+  expected: 'phases, each a length above 0 and then the weights of the texts, not all of them 0',
+  accepts: (value) => Array.isArray(value) && value.length > 0 && value.every(isPhase),
+};
+
+function isPhase([length, ...weights]: readonly number[]): boolean {
+  const some = weights.length === 0 || weights.some((weight) => weight > 0);
+  return length !== undefined && length > 0 && some && weights.every((weight) => weight >= 0);
+}
+
 export const TRAIN_CHECKS: Checks<TrainSettings> = {
   seed: nonNegativeInteger,
   layers: positiveInteger,
@@ -86,6 +125,9 @@ export const TRAIN_CHECKS: Checks<TrainSettings> = {
   norm: oneOf('rmsNorm', 'layerNorm'),
   activation: oneOf('gelu', 'geluTanh', 'swiglu', 'relu2'),
   dropout: between(0, 0.9),
+  objective: oneOf(...OBJECTIVES),
+  documentSeparator: nullOr(text),
+  phases: phaseList,
   steps: positiveInteger,
   batch: positiveInteger,
   accumulate: positiveInteger,
@@ -172,7 +214,21 @@ export const PRESETS = {
 
 export type PresetName = keyof typeof PRESETS;
 
-/** The model that the settings describe. */
+/** Ids after the tokenizer's: the mask, and where a text is put right the beginning and the sentinels of its spans. */
+function extraIds({ objective, context }: TrainSettings): number {
+  if (objective === 'nextToken') return 0;
+  if (objective === 'masked') return 1;
+  const spans = objective === 'replaceSpans' || objective === 'randomSpans';
+  // Spans lie apart from each other; one sentinel more is the end.
+  return spans ? 2 + Math.ceil(context / 2) + 1 : 2;
+}
+
+function architectureFor({ objective }: TrainSettings): TransformerConfig['architecture'] {
+  if (objective === 'nextToken') return 'decoder';
+  return objective === 'masked' ? 'encoder' : 'encoderDecoder';
+}
+
+/** The model that the settings describe, for a tokenizer with `vocabularySize` ids. */
 export function modelConfig(settings: TrainSettings, vocabularySize: number): TransformerConfig {
   const {
     layers,
@@ -188,7 +244,8 @@ export function modelConfig(settings: TrainSettings, vocabularySize: number): Tr
     checkpointing,
   } = settings;
   return {
-    vocabularySize,
+    architecture: architectureFor(settings),
+    vocabularySize: vocabularySize + extraIds(settings),
     layers,
     heads,
     keyValueHeads: settings.keyValueHeads ?? heads,

@@ -14,7 +14,7 @@ import { clipGradNorm } from '../optim/clip.ts';
 import { cosine } from '../optim/schedule.ts';
 import { backward } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { Windows } from '../text/loader.ts';
+import { type Batch, mapBatch, partsOf, shapeOf } from './batch.ts';
 
 export interface StepSettings {
   readonly seed: number;
@@ -35,10 +35,10 @@ export interface StepSettings {
 export interface StepOptions {
   readonly parameters: ReadonlyMap<string, Tensor>;
   readonly settings: StepSettings;
-  /** Positions of each sequence. */
-  readonly length: number;
-  /** The loss of a part of the batch, ids and targets [rows, length]: a mean of its own, or a sum that `step` divides. */
-  readonly loss: (ids: Tensor, targets: Tensor) => Tensor;
+  /** A batch like those that `step` gets: its values do not matter, its sizes do. */
+  readonly like: Batch<Int32Array>;
+  /** The loss of some rows of the batch: a mean of its own, or a sum that `step` divides. */
+  readonly loss: (rows: Batch<Tensor>) => Tensor;
   /** Runs a part's forward and backward pass: an adapter may be active in it. Default: as it is. */
   readonly around?: <T>(fn: () => T) => T;
   /** Losses of so many latest steps can be read back. */
@@ -49,8 +49,8 @@ export class Steps {
   /** Learning rate of a step. */
   readonly schedule: (step: number) => number;
   readonly optimizer: AdamW;
-  private readonly ids: Tensor;
-  private readonly targets: Tensor;
+  /** What a step reads. */
+  private readonly inputs: Batch<Tensor>;
   /** Losses of the latest steps, by step modulo its length: they are read back together. */
   private readonly recent: Tensor;
   /** The gradient of the step's loss with respect to the loss of one of its parts. */
@@ -63,7 +63,7 @@ export class Steps {
     private readonly device: Device,
     private readonly options: StepOptions,
   ) {
-    const { settings, length, history } = options;
+    const { settings, like, history } = options;
     const { batch, learningRate: lr, minLearningRate: minLr } = settings;
     const { beta1, beta2, eps, weightDecay, accumulate } = settings;
     if (batch % accumulate !== 0) {
@@ -80,19 +80,19 @@ export class Steps {
     ];
     this.optimizer = new AdamW(groups, { lr, beta1, beta2, eps });
     const kept = (x: Tensor) => Object.assign(x, { kept: true });
-    this.ids = kept(device.zeros([batch, length], { dtype: 'i32' }));
-    this.targets = kept(device.zeros([batch, length], { dtype: 'i32' }));
+    this.inputs = mapBatch(like, (values, name) =>
+      kept(device.zeros(shapeOf(name, values, batch), { dtype: 'i32' })),
+    );
     this.recent = kept(device.zeros([history]));
     this.share = kept(device.zeros([]));
   }
 
   /**
-   * Step number `step`, from 0, on a batch [batch, length]: updates the parameters. Nothing is read back.
+   * Step number `step`, from 0, on a batch: updates the parameters. Nothing is read back.
    * The step's loss is `share` times the sum of its parts' losses: 1 / accumulate for means, 1 / counted for sums.
    */
-  step(step: number, { inputs, targets }: Windows, share: number): void {
-    this.ids.write(inputs);
-    this.targets.write(targets);
+  step(step: number, batch: Batch<Int32Array>, share: number): void {
+    for (const [name, x] of partsOf(this.inputs)) x.write(batch[name]!);
     if (share !== this.shareNow) this.share.write([share]);
     this.shareNow = share;
     this.device.beginStep(this.options.settings.seed, step);
@@ -117,9 +117,9 @@ export class Steps {
     const losses = Array.from({ length: accumulate }, (_, part) =>
       this.device.scope(() => {
         const range = { start: [part * rows], end: [(part + 1) * rows] };
-        const [ids, targets] = [slice(this.ids, range), slice(this.targets, range)];
+        const inputs = mapBatch(this.inputs, (x) => slice(x, range));
         return around(() => {
-          const found = loss(ids, targets);
+          const found = loss(inputs);
           backward(found, { dy: this.share });
           return reshape(found, [1]);
         });
@@ -146,7 +146,8 @@ export class Steps {
   dispose(): void {
     this.replayUpdate?.dispose();
     this.replayUpdate?.result.dispose();
-    for (const x of [this.ids, this.targets, this.recent, this.share]) x.dispose();
+    for (const [, x] of partsOf(this.inputs)) x.dispose();
+    for (const x of [this.recent, this.share]) x.dispose();
     this.optimizer.dispose();
   }
 }

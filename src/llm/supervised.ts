@@ -13,8 +13,9 @@ import {
   type Segment,
 } from '../text/chat_template.ts';
 import { jsonLines } from '../text/jsonl.ts';
-import { IGNORED_TARGET, type Windows } from '../text/loader.ts';
+import { IGNORED_TARGET } from '../text/loader.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
+import type { Batch } from './batch.ts';
 
 /** A line of the data, in tokens. */
 export interface Example {
@@ -140,15 +141,15 @@ export function countedIn(examples: readonly Example[]): number {
   return examples.reduce((sum, { counted }) => sum + counted.filter((each) => each).length, 0);
 }
 
-/** Rows of inputs and targets [examples, length]: each example from the left, with padding that counts nowhere. */
-export function padded(examples: readonly Example[], length: number): Windows {
-  const inputs = new Int32Array(examples.length * length);
+/** Rows of ids and targets [examples, length]: each example from the left, with padding that counts nowhere. */
+export function padded(examples: readonly Example[], length: number): Batch<Int32Array> {
+  const rows = new Int32Array(examples.length * length);
   const targets = new Int32Array(examples.length * length).fill(IGNORED_TARGET);
   for (const [row, { ids, counted }] of examples.entries()) {
-    inputs.set(ids.subarray(0, -1), row * length);
+    rows.set(ids.subarray(0, -1), row * length);
     for (let i = 1; i < ids.length; i++) if (counted[i]) targets[row * length + i - 1] = ids[i]!;
   }
-  return { inputs, targets };
+  return { ids: rows, targets };
 }
 
 const STREAM = 0x73667420; // 'sft ': the draws of a seed that belong to the order of examples

@@ -1,4 +1,4 @@
-// Pre-training of a decoder-only model on text: random crops, AdamW, cosine schedule, clipping, held-out evaluation.
+// Pre-training of a model on text, by default of a decoder: random crops, AdamW, cosine schedule, clipping, held-out evaluation.
 // Everything random is a function of (seed, step), so a resumed run repeats the straight one bit for bit.
 
 import { checkSettings, resolveSettings } from '../io/config.ts';
@@ -6,6 +6,7 @@ import type { Folder } from '../io/folder.ts';
 import type { PlotLibrary } from '../io/report.ts';
 import type { Device } from '../ops/device.ts';
 import { type TrainingData, type TrainingText, trainingData } from './data.ts';
+import { textUnits } from './evaluate.ts';
 import { openRun, type Run } from './run.ts';
 import { sampleText } from './sample.ts';
 import { TRAIN_CHECKS, TRAIN_DEFAULTS, type TrainSettings } from './settings.ts';
@@ -40,8 +41,8 @@ export interface TrainState {
 }
 
 export interface TrainOptions {
-  /** The text to learn; default the built-in corpus. */
-  readonly text?: TrainingText | null;
+  /** The text to learn, or several: `settings.phases` says how much of which, and when. Default the built-in corpus. */
+  readonly text?: TrainingText | readonly TrainingText[] | null;
   readonly settings?: Partial<TrainSettings>;
   /** Where checkpoints, metrics, samples and the report go; default nowhere. */
   readonly folder?: Folder | null;
@@ -67,6 +68,9 @@ export interface TrainResult extends TrainState {
   readonly stopped: boolean;
   readonly parameters: number;
   readonly bestValLoss: number | null;
+  /** Of that loss, where it is the likelihood of a text. */
+  readonly perplexity: number | null;
+  readonly bitsPerByte: number | null;
   readonly evaluations: readonly Evaluation[];
   readonly samples: readonly string[];
   readonly tokensPerSecond: number;
@@ -97,12 +101,17 @@ export async function trainLanguageModel(
     const { step, evaluations } = await runSteps(trainer, state, run, { ...options, clock });
     const seconds = (clock() - begin) / 1000;
     const stopped = step < settings.steps;
+    const bestValLoss =
+      evaluations.length > 0 ? Math.min(...evaluations.map(({ loss }) => loss)) : null;
+    const units = bestValLoss === null ? null : textUnits(bestValLoss, state);
     const result: TrainResult = {
       ...state,
       steps: step,
       stopped,
       parameters: trainer.model.parameterCount,
-      bestValLoss: evaluations.length > 0 ? Math.min(...evaluations.map(({ loss }) => loss)) : null,
+      bestValLoss,
+      perplexity: units?.perplexity ?? null,
+      bitsPerByte: units?.bitsPerByte ?? null,
       evaluations,
       samples: stopped ? [] : await drawSamples(device, state),
       tokensPerSecond: (settings.batch * settings.context * (step - first)) / seconds,
@@ -169,15 +178,17 @@ async function runSteps(
 }
 
 /**
- * Continuations that begin where the text's lines begin. The same seed draws at every step, so that samples of
- * different steps show what the model has learned. `count` is `settings.samples` unless given.
+ * Continuations that begin where the text's lines begin; none by a model that does not predict the next token. The same
+ * seed draws at every step, so that samples of different steps show what the model has learned. `count` is
+ * `settings.samples` unless given.
  */
 export async function drawSamples(
   device: Device,
   { model, data, settings }: TrainState,
   count = settings.samples,
 ): Promise<string[]> {
-  const { sampleCharacters: tokens, temperature, seed } = settings;
+  const { sampleCharacters: tokens, temperature, seed, objective } = settings;
+  if (objective !== 'nextToken') return [];
   // A line break is where stories and speeches begin; a text without one begins with its own first character.
   const [first] = data.content;
   const prompt = data.content.includes('\n') ? '\n' : first!;

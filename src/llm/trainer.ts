@@ -3,30 +3,37 @@
 import type { HostTensor } from '../io/host_tensor.ts';
 import { Initialiser } from '../nn/initialiser.ts';
 import type { Device } from '../ops/device.ts';
-import { batch as drawBatch } from '../text/loader.ts';
+import { randomStream } from '../tensor/philox.ts';
+import { meanWeights, mixedBatch, phaseWeights } from '../text/mixture.ts';
+import type { Batch } from './batch.ts';
 import type { TrainingData } from './data.ts';
 import { evaluateLoss } from './evaluate.ts';
+import { type Objective, objectiveLoss, objectiveOf } from './objectives.ts';
 import { modelConfig, type TrainSettings } from './settings.ts';
 import { requireFinite, Steps } from './steps.ts';
 import { Transformer } from './transformer.ts';
 
+const NOISE = 0x6e6f6973; // 'nois': the draws of a seed that mask or disturb
+
 export class Trainer {
   readonly model: Transformer;
   private readonly steps: Steps;
+  private readonly objective: Objective;
 
   constructor(
     private readonly device: Device,
     private readonly settings: TrainSettings,
     private readonly data: TrainingData,
   ) {
-    const { seed, context: length, logEvery, evaluateEvery, checkpointEvery } = settings;
+    const { seed, logEvery, evaluateEvery, checkpointEvery } = settings;
     const config = modelConfig(settings, data.tokenizer.vocabularySize);
+    this.objective = objectiveOf(settings, data.tokenizer);
     this.model = new Transformer(new Initialiser(device, seed), config);
     this.steps = new Steps(device, {
       parameters: this.model.namedParameters(),
       settings,
-      length,
-      loss: (ids, targets) => this.model.loss(ids, targets, { training: true }),
+      like: this.draw(0),
+      loss: (rows) => objectiveLoss(this.model, rows, { training: true }),
       history: Math.max(logEvery, evaluateEvery, checkpointEvery),
     });
   }
@@ -38,9 +45,16 @@ export class Trainer {
 
   /** Step number `step`, from 0: draws its batch, and updates the parameters. Nothing is read back. */
   step(step: number): void {
-    const { seed, batch, context, accumulate } = this.settings;
-    const crops = drawBatch(this.data.train, { batch, context, seed, step });
-    this.steps.step(step, crops, 1 / accumulate);
+    this.steps.step(step, this.draw(step), 1 / this.settings.accumulate);
+  }
+
+  /** The batch of a step. */
+  private draw(step: number): Batch<Int32Array> {
+    const { seed, batch, context, steps, phased } = this.settings;
+    const { sources, phases } = this.data;
+    const weights = phased ? phaseWeights(phases, { step, steps }) : meanWeights(phases);
+    const windows = mixedBatch(sources, weights, { batch, context, seed, step });
+    return this.objective.batch(windows, randomStream(seed, NOISE, { step }));
   }
 
   /** Training losses of the steps from `begin` up to but without `end`. @throws DataError for a loss that is not finite. */
@@ -51,7 +65,8 @@ export class Trainer {
   /** Mean loss on the held-out part. @throws DataError for one that is not finite. */
   async evaluate(): Promise<number> {
     const { batch, accumulate, evaluationTokens: maximumTokens } = this.settings;
-    const options = { batch: batch / accumulate, maximumTokens };
+    const { objective } = this;
+    const options = { batch: batch / accumulate, maximumTokens, objective };
     const loss = await evaluateLoss(this.device, this.model, this.data.validation, options);
     requireFinite(loss, 'validation loss');
     return loss;

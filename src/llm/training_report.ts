@@ -10,8 +10,8 @@ export function trainingReport(
   metrics: readonly MetricRecord[],
   plots: PlotLibrary,
 ): Promise<string> {
-  const { data, settings, steps, parameters, bestValLoss, seconds, tokensPerSecond, adapter } =
-    result;
+  const { data, settings, steps, parameters, seconds, tokensPerSecond, adapter } = result;
+  const { bestValLoss, perplexity, bitsPerByte } = result;
   const floor = data.entropyFloor;
   const validation = column(metrics, 'validationLoss');
   const report: Report = {
@@ -19,6 +19,12 @@ export function trainingReport(
     subtitle: `${parameters.toLocaleString('en')} parameters, ${steps.toLocaleString('en')} steps`,
     summary: [
       ['best validation loss', `${bestValLoss?.toFixed(4) ?? 'none'} nats per character`],
+      ...(perplexity === null || bitsPerByte === null
+        ? []
+        : [
+            ['perplexity', perplexity.toFixed(3)] as [string, string],
+            ['bits per byte', bitsPerByte.toFixed(4)] as [string, string],
+          ]),
       ...(floor === null
         ? []
         : [

@@ -73,6 +73,10 @@ export interface ForwardOptions {
   readonly training?: boolean;
   /** [B, T] i32 or u32; 0 hides a position from all others: padding. */
   readonly keyMask?: Tensor;
+  /** [B, T, 2] i32: the bounds of each position's document, as `attention` takes them; documents do not see each other. */
+  readonly documents?: Tensor;
+  /** [B, T] i32; default 0, 1, … in each row. A cache has its own. */
+  readonly positions?: Tensor;
   /** Of an encoderDecoder: what `encode` gave, [B, S, C], and the mask that it was given. */
   readonly memory?: Tensor;
   readonly memoryMask?: Tensor;
@@ -157,7 +161,7 @@ export class Transformer extends Module {
     this.checkMemory(options);
     const pass = { ...seen, training, causal: architecture !== 'encoder' };
     const layers = cache?.next(ids.shape[1]!);
-    let h = this.embed(ids, training, layers?.[0]?.positions);
+    let h = this.embed(ids, training, layers?.[0]?.positions ?? seen.positions);
     for (const [i, block] of this.blocks.entries()) h = this.through(block, h, pass, layers?.[i]);
     return this.norm.forward(h);
   }

@@ -67,6 +67,12 @@ export interface AttentionOptions {
   readonly keyMask?: Tensor;
   /** [B] i32; keys from that index on are hidden. `causal` stays aligned to Tk. */
   readonly keyLengths?: Tensor;
+  /**
+   * [B, T, 2] i32, where Tq = Tk = T: position t sees only positions from documents[b, t, 0] up to but without
+   * documents[b, t, 1], and only these see it, so that several documents lie in one row unseen by each other. Both
+   * bounds may only rise along T; where they are equal the position sees nothing. See text/packing.ts.
+   */
+  readonly documents?: Tensor;
   /** Probability with which a weight is set to 0, the others being scaled by 1 / (1 - p). Default 0. */
   readonly dropout?: number;
   /** Factor of q kᵀ. Default 1 / √D (Vaswani et al. 2017). */
@@ -83,9 +89,10 @@ interface Setting {
   readonly scale: number;
   readonly p: number;
   readonly stream: number;
-  /** Where in `keys` the mask and the lengths begin; -1: not there. */
+  /** Where in `keys` the mask, the lengths and the documents begin; -1: not there. */
   readonly maskAt: number;
   readonly lengthsAt: number;
+  readonly documentsAt: number;
 }
 
 /**
@@ -111,9 +118,9 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
     return slice(attention(q4!, k4!, v4!, { ...options, scale }), { end: q.shape });
   }
   const state = randomState(q.runtime);
-  const { keys, maskAt, lengthsAt } = keyFilterOf(options, state.tensor);
+  const { keys, starts } = keyFilterOf(options, state.tensor);
   const stream = p > 0 ? state.nextStream() : 0;
-  const setting = { causal, scale, p, stream, maskAt, lengthsAt };
+  const setting = { causal, scale, p, stream, ...starts };
   return attend(q, k, v, keys, state.tensor, setting);
 }
 
@@ -129,7 +136,9 @@ function attend(
   const operands = [q, k, v].map((x) => withDenseRows(x, 4)) as Operands;
   const output = allocateLike(operands[0]);
   const lse = allocate(q.runtime, q.shape.slice(0, 3), 'f32');
-  const few = q.shape[2]! <= FEW_QUERIES && q.shape[3]! <= SINGLE_MAX_D && setting.p === 0;
+  const { p, documentsAt } = setting;
+  const small = q.shape[2]! <= FEW_QUERIES && q.shape[3]! <= SINGLE_MAX_D;
+  const few = small && p === 0 && documentsAt < 0;
   if (few) launchSingle(operands, keys, [output, lse], setting);
   else {
     const params = { ...paramsOf(operands, setting), oAt: layoutOf(output) };
@@ -224,7 +233,8 @@ interface Tiles {
   readonly constants?: Constants;
 }
 
-function launchTiles(entry: string, tiles: Tiles, { p, causal, maskAt }: Setting): void {
+function launchTiles(entry: string, tiles: Tiles, setting: Setting): void {
+  const { p, causal, maskAt, documentsAt } = setting;
   const { inputs, outputs, rows, params, products, constants } = tiles;
   const [B, heads, T, D] = rows.shape as Shape4;
   const variant = variantOf(rows);
@@ -242,6 +252,7 @@ function launchTiles(entry: string, tiles: Tiles, { p, causal, maskAt }: Setting
       ...constants,
       THREADS: threads,
       MASKED: String(maskAt >= 0),
+      PACKED: String(documentsAt >= 0),
       DROPOUT: String(p > 0),
       ...sizes,
     },
@@ -286,7 +297,7 @@ const flopsOf = (q: Tensor, k: Tensor, products: number) => products * 2 * q.siz
 
 /** The parameters of all entry points of attention.wgsl; those that only some of them use are 0. */
 function paramsOf(operands: Operands, setting: Setting): ParamValues {
-  const { stream, p } = setting;
+  const { stream, p, documentsAt } = setting;
   const unused = [0, 0, 0, 0];
   const layouts = { oAt: unused, dOAt: unused, dxAt: unused };
   return {
@@ -296,6 +307,7 @@ function paramsOf(operands: Operands, setting: Setting): ParamValues {
     chunks: 0,
     stream,
     p,
+    documentsAt,
     ...layouts,
   };
 }
@@ -316,19 +328,25 @@ function layoutOf(x: Tensor): number[] {
   return [batch, head, time, bindingStart(x)].map((n) => Math.floor(n / 4));
 }
 
-/** One i32 or u32 tensor that tells which keys are hidden. `maskAt` and `lengthsAt`: where each begins; -1: not there. */
-function keyFilterOf({ keyMask, keyLengths }: AttentionOptions, none: Tensor) {
-  const dense = [keyLengths, keyMask].map((x) => x && (x.isDense ? x : denseCopy(x)));
-  const [lengths, mask] = dense;
-  if (lengths && mask) {
-    const flat = [lengths, mask].map((x) => reshape(cast(x, 'i32'), [-1]));
-    return { keys: concat(flat), lengthsAt: 0, maskAt: lengths.size };
+/** One i32 or u32 tensor of all that tells which keys are hidden, and where each part begins in it; -1: not there. */
+function keyFilterOf({ keyMask, keyLengths, documents }: AttentionOptions, none: Tensor) {
+  const parts = { maskAt: keyMask, lengthsAt: keyLengths, documentsAt: documents };
+  const starts = { maskAt: -1, lengthsAt: -1, documentsAt: -1 };
+  const given = Object.entries(parts).filter(
+    (part): part is [keyof typeof parts, Tensor] => part[1] !== undefined,
+  );
+  const [first, ...others] = given;
+  if (!first) return { keys: none, starts };
+  if (others.length === 0) {
+    const keys = first[1].isDense ? first[1] : denseCopy(first[1]);
+    return { keys, starts: { ...starts, [first[0]]: bindingStart(keys) } };
   }
-  return {
-    keys: lengths ?? mask ?? none,
-    lengthsAt: lengths ? bindingStart(lengths) : -1,
-    maskAt: mask ? bindingStart(mask) : -1,
-  };
+  let length = 0;
+  for (const [name, x] of given) {
+    starts[name] = length;
+    length += x.size;
+  }
+  return { keys: concat(given.map(([, x]) => reshape(cast(x, 'i32'), [-1]))), starts };
 }
 
 /** Without queries or without keys: zeros, and no gradient but zeros. */
@@ -347,7 +365,7 @@ function checkInputs(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions)
       `attention: ${name} is ${format(x.shape)}, expected four axes [batch, heads, time, D]`,
     );
   }
-  const [B, H, , D] = q.shape as Shape4;
+  const [B, H, Tq, D] = q.shape as Shape4;
   const [, Hkv, Tk] = k.shape as Shape4;
   if (H % Hkv !== 0) {
     throw new ShapeError(
@@ -359,7 +377,7 @@ function checkInputs(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions)
       `attention: q is ${format(q.shape)}, k ${format(k.shape)} and v ${format(v.shape)}; expected [B, H, Tq, D] and twice [B, Hkv, Tk, D]`,
     );
   }
-  const { keyMask, keyLengths } = options;
+  const { keyMask, keyLengths, documents } = options;
   if (keyMask) {
     expectDType('attention', 'keyMask', keyMask, 'i32', 'u32');
     expectShape('attention', 'keyMask', keyMask, [B, Tk]);
@@ -367,5 +385,11 @@ function checkInputs(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions)
   if (keyLengths) {
     expectDType('attention', 'keyLengths', keyLengths, 'i32', 'u32');
     expectShape('attention', 'keyLengths', keyLengths, [B]);
+  }
+  if (documents) {
+    expectDType('attention', 'documents', documents, 'i32');
+    // Queries and keys are the same positions.
+    expectShape('attention', 'documents', documents, [B, Tq, 2]);
+    expectShape('attention', 'documents', documents, [B, Tk, 2]);
   }
 }

@@ -128,20 +128,28 @@ export function logProbability(story: string, grammar: State = STORIES): number 
  * @throws DataError where the grammar cannot have written the text.
  */
 export function surprisals(text: string, grammar: State = STORIES): Float64Array {
-  const out = new Float64Array(text.length);
+  const { nats, failedAt } = follow(text, grammar);
+  if (failedAt !== null) throw notWritten(text, failedAt);
+  return nats;
+}
+
+/** The same for as much of the text as the grammar can have written: of that length. */
+export function surprisalsWhilePossible(text: string, grammar: State = STORIES): Float64Array {
+  return follow(text, grammar).nats;
+}
+
+/** Surprisals up to the first character that is impossible, and where the choice that led there began; null: all of them. */
+function follow(text: string, grammar: State): { nats: Float64Array; failedAt: number | null } {
+  const nats = new Float64Array(text.length);
+  let written = 0;
   let state = grammar;
   for (let at = 0; at < text.length; ) {
-    const choice = chosen(
-      state.choices(),
-      text,
-      at,
-      (offset, p) => (out[at + offset] = -Math.log(p)),
-    );
-    if (choice === undefined) throw notWritten(text, at);
+    const choice = chosen(state.choices(), text, at, (p) => (nats[written++] = -Math.log(p)));
+    if (choice === undefined) return { nats: nats.slice(0, written), failedAt: at };
     at += choice.text.length;
     state = choice.next ?? grammar;
   }
-  return out;
+  return { nats, failedAt: null };
 }
 
 /**
@@ -152,7 +160,7 @@ function chosen(
   choices: readonly Choice[],
   text: string,
   at: number,
-  onCharacter?: (offset: number, p: number) => void,
+  onCharacter?: (p: number) => void,
 ): Choice | undefined {
   let possible = choices;
   let weight = totalWeight(choices);
@@ -160,7 +168,7 @@ function chosen(
     possible = possible.filter((choice) => choice.text[offset] === text[at + offset]);
     if (possible.length === 0) return undefined;
     const remaining = totalWeight(possible);
-    onCharacter?.(offset, remaining / weight);
+    onCharacter?.(remaining / weight);
     weight = remaining;
     if (offset + 1 === possible[0]!.text.length) break;
   }

@@ -26,9 +26,17 @@ const STREAM = 0x62617463; // 'batc': the draws of a seed that belong to batches
 export function batch(tokens: Int32Array, { batch, context, seed, step }: BatchOptions): Windows {
   requireContext(tokens, context, 'the text');
   requireCount(batch, 'batch');
+  return crops(new Array<Int32Array>(batch).fill(tokens), { context, seed, step });
+}
+
+/** A crop of each of `rows` at a random position, each start equally likely. They all hold a context. */
+export function crops(
+  rows: readonly Int32Array[],
+  { context, seed, step }: Omit<BatchOptions, 'batch'>,
+): Windows {
   const random = randomStream(seed, STREAM, { step });
-  const starts = Array.from({ length: batch }, () => random.integer(tokens.length - context));
-  return windowsAt(tokens, starts, context);
+  const starts = rows.map((tokens) => random.integer(tokens.length - context));
+  return windowsOf(rows, starts, context);
 }
 
 /** The target that cross-entropy leaves out: its default `ignoreIndex`. */
@@ -65,9 +73,19 @@ export function evaluationWindows(
 }
 
 function windowsAt(tokens: Int32Array, starts: readonly number[], context: number): Windows {
+  return windowsOf(new Array<Int32Array>(starts.length).fill(tokens), starts, context);
+}
+
+/** The window of each row's tokens that begins at its start. */
+function windowsOf(
+  rows: readonly Int32Array[],
+  starts: readonly number[],
+  context: number,
+): Windows {
   const inputs = new Int32Array(starts.length * context);
   const targets = new Int32Array(starts.length * context);
   starts.forEach((start, row) => {
+    const tokens = rows[row]!;
     inputs.set(tokens.subarray(start, start + context), row * context);
     targets.set(tokens.subarray(start + 1, start + 1 + context), row * context);
   });

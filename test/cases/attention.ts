@@ -1,3 +1,4 @@
+import type { Input } from '../reference/array.ts';
 import { attention, rope } from '../reference/attention.ts';
 import {
   type CaseOptions,
@@ -75,12 +76,27 @@ interface Masks {
   scale?: number;
   keyMask?: (tokens: number, batch: number) => number;
   keyLengths?: number[];
+  /** Lengths of the documents in each sequence; what is left after them is padding, which sees nothing. */
+  documents?: number[][];
+}
+
+/** [B, T, 2]: where each position's document begins and ends. */
+function boundsOf(documents: number[][], T: number): Input {
+  const bounds = documents.flatMap((lengths) => {
+    const ranges = lengths.flatMap((length, n) => {
+      const begin = lengths.slice(0, n).reduce((sum, each) => sum + each, 0);
+      return Array.from({ length }, () => [begin, begin + length]);
+    });
+    const padding = Array.from({ length: T - ranges.length }, (_, i) => ranges.length + i);
+    return [...ranges, ...padding.map((t) => [t, t])].flat();
+  });
+  return i32(bounds, [documents.length, T, 2]);
 }
 
 function attend(
   name: string,
   { B = 1, H, Hkv = H, Tq, Tk = Tq, D }: Shape,
-  { keyMask, keyLengths, ...attrs }: Masks = {},
+  { keyMask, keyLengths, documents, ...attrs }: Masks = {},
   options: CaseOptions = {},
 ): OpCase {
   const mask = Array.from({ length: B * Tk }, (_, i) => keyMask?.(i % Tk, Math.floor(i / Tk)) ?? 1);
@@ -93,6 +109,7 @@ function attend(
       v: random.normal([B, Hkv, Tk, D]),
       ...(keyMask && { keyMask: i32(mask, [B, Tk]) }),
       ...(keyLengths && { keyLengths: i32(keyLengths) }),
+      ...(documents && { documents: boundsOf(documents, Tk) }),
     }),
     attrs,
     options,
@@ -176,7 +193,44 @@ const attentions = [
   ),
 ];
 
-export default [...ropes, ...attentions];
+/** Documents that end within, on and beyond the tiles' borders. */
+const packed = [
+  attend('documents', { B: 2, H: 2, Tq: 9, D: 4 }, { documents: [[4, 5], [9]] }),
+  attend(
+    'documents, causal',
+    { B: 2, H: 2, Tq: 9, D: 4 },
+    { causal: true, documents: [[1, 3, 5], [8]] },
+  ),
+  attend(
+    'documents over several tiles',
+    { H: 1, Tq: 130, D: 4 },
+    { documents: [[3, 61, 33, 1, 30]] },
+  ),
+  attend(
+    'documents over several tiles, causal and padded',
+    { H: 2, Tq: 130, D: 8 },
+    { causal: true, documents: [[32, 32, 6, 40]] },
+  ),
+  attend(
+    'four tokens of two documents',
+    { H: 1, Tq: 4, D: 8 },
+    { causal: true, documents: [[2, 2]] },
+  ),
+  attend(
+    'documents, lengths and grouped heads',
+    { B: 2, H: 4, Hkv: 2, Tq: 37, D: 6 },
+    {
+      causal: true,
+      keyLengths: [37, 30],
+      documents: [
+        [11, 26],
+        [5, 9, 22],
+      ],
+    },
+  ),
+];
+
+export default [...ropes, ...attentions, ...packed];
 
 export const large = [() => rotated([65_537, 2, 32])];
 
@@ -216,5 +270,11 @@ export const errors: ErrorCase[] = [
     t(cube(3, 5, 8)),
     t(cube(3, 5, 8)),
     { keyMask: t([2, 4], 'i32') },
+  ]),
+  errorCase('attention', 'documents', 'ShapeError', /^attention: .*documents.*\[2, 5\]/, (t) => [
+    t(cube(3, 5, 8)),
+    t(cube(3, 5, 8)),
+    t(cube(3, 5, 8)),
+    { documents: t([2, 5], 'i32') },
   ]),
 ];

@@ -2,7 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
-import { evaluateWindows } from '../../src/llm/evaluate.ts';
+import type { Batch } from '../../src/llm/batch.ts';
+import { evaluateRows } from '../../src/llm/evaluate.ts';
 import { type FinetuneProgress, Finetuner, finetune } from '../../src/llm/finetune.ts';
 import { FINETUNE_DEFAULTS, type FinetuneSettings } from '../../src/llm/finetune_settings.ts';
 import { rankExperiment } from '../../src/llm/rank_experiment.ts';
@@ -65,9 +66,10 @@ describe('H1: a batch in parts', () => {
     const train = examplesOf(40);
     const batch = exampleBatches(train, { seed: FINETUNE_DEFAULTS.seed, batch: BATCH })(0);
     const length = longest(train);
-    const lossOf = (ids: Tensor, targets: Tensor) => model.loss(ids, targets, { reduction: 'sum' });
+    const lossOf = ({ ids, targets }: Batch<Tensor>) =>
+      model.loss(ids, targets, { reduction: 'sum' });
     const meanOf = (some: readonly Example[]) =>
-      evaluateWindows(device, lossOf, padded(some, length), { batch: 4, length });
+      evaluateRows(device, lossOf, padded(some, length), { batch: 4, count: some.length });
     const overTokens = await meanOf(batch);
     const means = await Promise.all(batch.map((example) => meanOf([example])));
     const tuner = new Finetuner(

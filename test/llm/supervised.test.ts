@@ -49,9 +49,9 @@ describe('H1: what counts', () => {
     const length = longest(examples);
     expect(length).toBe(4);
     expect(countedIn(examples)).toBe(6);
-    const { inputs, targets } = padded(examples, length);
+    const { ids, targets } = padded(examples, length);
     const [a, b, c, d, end] = [...tokenizer.encode('abcd\n')];
-    expect([...inputs]).toEqual([a, b, c, 0, a, b, c, d]);
+    expect([...ids]).toEqual([a, b, c, 0, a, b, c, d]);
     expect([...targets]).toEqual([-100, c, end, -100, b, c, d, end]);
   });
 });

@@ -52,7 +52,14 @@ export const rope: OpReference<RopeInputs, RopeOptions, { out: Ref }> = {
   }),
 };
 
-type AttentionInputs = { q: Ref; k: Ref; v: Ref; keyMask?: Ref; keyLengths?: Ref };
+type AttentionInputs = {
+  q: Ref;
+  k: Ref;
+  v: Ref;
+  keyMask?: Ref;
+  keyLengths?: Ref;
+  documents?: Ref;
+};
 type AttentionOptions = { causal?: boolean; scale?: number };
 
 /** Offsets and sizes of q: [B, H, Tq, D] and k, v: [B, Hkv, Tk, D]; query head h reads key head ⌊h Hkv / H⌋. */
@@ -62,9 +69,20 @@ function sizes({ q, k }: AttentionInputs, attrs: AttentionOptions) {
   return { B, H, Tq, D, Hkv, Tk, scale: attrs.scale ?? 1 / Math.sqrt(D) };
 }
 
-/** Whether query i of batch b sees key j; causal is aligned to the last key: j <= i + Tk - Tq. */
-function sees({ keyMask, keyLengths }: AttentionInputs, causal: boolean, Tq: number, Tk: number) {
+/**
+ * Whether query i of batch b sees key j; causal is aligned to the last key: j <= i + Tk - Tq. `documents` [B, T, 2]: the
+ * range of positions that a position sees.
+ */
+function sees(
+  { keyMask, keyLengths, documents }: AttentionInputs,
+  causal: boolean,
+  Tq: number,
+  Tk: number,
+) {
+  const within = (range: Float64Array, at: number, j: number) =>
+    range[at]! <= j && j < range[at + 1]!;
   return (b: number, i: number, j: number) =>
+    (!documents || within(documents.data, 2 * (b * Tk + i), j)) &&
     (!causal || j <= i + Tk - Tq) &&
     (!keyLengths || j < keyLengths.data[b]!) &&
     keyMask?.data[b * Tk + j] !== 0;
