@@ -139,12 +139,17 @@ async function draw(
 ): Promise<void> {
   // One text is written as it comes; several only when they are whole.
   const live = !json && count === 1;
-  if (live) process.stdout.write(withoutControls(prompt));
+  let begun = false;
+  const show = (text: string) => {
+    // The prompt stands in front of the first text: options that do not fit are refused before.
+    process.stdout.write(withoutControls(begun ? text : prompt + text));
+    begun = true;
+  };
   const results = await generateText(device, opened, new Array(count).fill(prompt), {
     ...options,
     ...(live && {
       readEvery: 4,
-      onText: (_, text) => void process.stdout.write(withoutControls(text)),
+      onText: (_, text) => show(text),
     }),
   });
   if (live) console.log();

@@ -1,17 +1,21 @@
 // shadegrad generate on a run that was just trained.
 
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../io/temporary_folder.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { shadegrad } from './command.ts';
 import { jsonLines, settings } from './tiny_run.ts';
 
+let folder: string;
 let model: string;
 beforeAll(async () => {
-  model = join(await temporaryFolder(), 'run');
+  folder = await mkdtemp(join(tmpdir(), 'shadegrad-'));
+  model = join(folder, 'run');
   const { code, stderr } = await shadegrad(['train', '--json', '--out', model, ...settings()]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
 }, 200_000);
+afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const generate = (...args: string[]) =>
   shadegrad(['generate', '--model', model, '--prompt', 'Once', '--max-new-tokens', '10', ...args]);
