@@ -10,6 +10,7 @@ import { addFinetune } from './finetune.ts';
 import { addGenerate } from './generate.ts';
 import { addInfo } from './info.ts';
 import { addLoraRank } from './lora_rank.ts';
+import { addScaling } from './scaling.ts';
 import { addTokenizer } from './tokenizer.ts';
 import { addTrain } from './train.ts';
 import { addTune } from './tune.ts';
@@ -32,6 +33,7 @@ const adders = [
   addInfo,
   addDemos,
   addLoraRank,
+  addScaling,
 ];
 for (const add of adders) add(program);
 for (const command of program.commands)

@@ -68,6 +68,17 @@ export { huggingFaceNames } from './peft_names.ts';
 export { type RankOptions, rankExperiment } from './rank_experiment.ts';
 export { sampleText } from './sample.ts';
 export { loadRun, type SavedModel } from './saved_model.ts';
+export { type Cell, runScaling, type ScalingOptions, type ScalingResult } from './scaling.ts';
+export {
+  bootstrap,
+  fitByVariableProjection,
+  fitChinchilla,
+  fitPowerLaw,
+  interval,
+  predictionInterval,
+} from './scaling_fit.ts';
+export { computeOptimal, type Observation, predictLoss, type ScalingLaw } from './scaling_law.ts';
+export { SCALING_DEFAULTS, SCALING_PRESETS, type ScalingSettings } from './scaling_settings.ts';
 export { PRESETS, TRAIN_DEFAULTS, type TrainSettings } from './settings.ts';
 export { type Example, encodeExample, holdOut, readExamples } from './supervised.ts';
 export {
