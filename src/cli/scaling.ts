@@ -5,8 +5,6 @@ import type { Command } from 'commander';
 import plotScript from 'uplot/dist/uPlot.iife.min.js' with { type: 'text' };
 import plotStyle from 'uplot/dist/uPlot.min.css' with { type: 'text' };
 import { openFolder } from '#folder';
-import { ConfigError } from '../errors.ts';
-import { nearest } from '../io/config.ts';
 import { runScaling, type ScalingResult } from '../llm/scaling.ts';
 import { type ScalingAnalysis, sizeExponent } from '../llm/scaling_analysis.ts';
 import type { Interval } from '../llm/scaling_fit.ts';
@@ -15,17 +13,14 @@ import {
   SCALING_CHECKS,
   SCALING_DEFAULTS,
   SCALING_PRESETS,
-  type ScalingPreset,
   type ScalingSettings,
 } from '../llm/scaling_settings.ts';
 import { Device } from '../ops/device.ts';
 import { commandLine } from './command_line.ts';
+import { INTERRUPTED, interruptible } from './interrupt.ts';
 import { type TrainingProgress, trainingProgress } from './progress.ts';
 import { newestRunFolder, nextRunFolder } from './runs.ts';
-import { loadSettings } from './settings.ts';
-
-/** The exit code of a program that SIGINT ends: 128 + 2. */
-const INTERRUPTED = 130;
+import { loadSettings, presetNamed } from './settings.ts';
 
 interface ScalingFlags {
   readonly preset?: string;
@@ -73,44 +68,39 @@ async function scaling(flags: ScalingFlags): Promise<void> {
   const out = flags.out ?? (await (flags.resume ? newestRunFolder : nextRunFolder)('scaling'));
   const folder = await openFolder(out);
   const saved = flags.resume ? await readScalingSettings(folder) : undefined;
-  const named = flags.preset ? presetNamed(flags.preset) : saved;
+  const named = flags.preset ? presetNamed(SCALING_PRESETS, flags.preset) : saved;
   const device = await Device.open({ adapter: flags.adapter, announce: null });
   const preset = named ?? SCALING_PRESETS[device.adapter.software ? 'small' : 'gpu'];
   let progress: TrainingProgress | null = null;
   const note = (line: string) => (progress ? progress.note(line) : console.error(line));
 
-  const interrupt = new AbortController();
-  const stop = () => {
-    if (interrupt.signal.aborted) process.exit(INTERRUPTED);
-    interrupt.abort();
-    note('stopping; the models trained so far are kept');
-  };
-  process.on('SIGINT', stop);
+  const onStop = () => note('stopping; the models trained so far are kept');
   try {
     const settings = await settingsFrom(flags, preset);
-    const result = await runScaling(device, {
-      settings,
-      folder,
-      resume: flags.resume === true,
-      plotLibrary: { script: plotScript, style: plotStyle },
-      signal: interrupt.signal,
-      onStart: (start, total) => {
-        if (!flags.json) console.error(`adapter  ${device.adapter.name}\nrun      ${out}\n`);
-        progress = trainingProgress({ total, start, json: flags.json });
-      },
-      onProgress: ({ step, loss, tokensPerSecond }) =>
-        progress?.update(step, { loss, tokensPerSecond }),
-      onCell: (cell) => {
-        if (flags.json) return console.log(JSON.stringify(cell));
-        const tokens = cell.tokens.toLocaleString('en');
-        note(`width ${cell.width}, ${tokens} characters: loss ${cell.loss.toFixed(4)}`);
-      },
-    }).finally(() => progress?.finish());
+    const result = await interruptible(onStop, (signal) =>
+      runScaling(device, {
+        settings,
+        folder,
+        resume: flags.resume === true,
+        plotLibrary: { script: plotScript, style: plotStyle },
+        signal,
+        onStart: (start, total) => {
+          if (!flags.json) console.error(`adapter  ${device.adapter.name}\nrun      ${out}\n`);
+          progress = trainingProgress({ total, start, json: flags.json });
+        },
+        onProgress: ({ step, loss, tokensPerSecond }) =>
+          progress?.update(step, { loss, tokensPerSecond }),
+        onCell: (cell) => {
+          if (flags.json) return console.log(JSON.stringify(cell));
+          const tokens = cell.tokens.toLocaleString('en');
+          note(`width ${cell.width}, ${tokens} characters: loss ${cell.loss.toFixed(4)}`);
+        },
+      }),
+    ).finally(() => progress?.finish());
     if (flags.json) console.log(JSON.stringify({ ...result, out }));
     else printResult(result, flags, out);
     if (result.analysis === null) process.exitCode = INTERRUPTED;
   } finally {
-    process.off('SIGINT', stop);
     device.destroy();
   }
 }
@@ -120,15 +110,6 @@ function settingsFrom(flags: ScalingFlags, preset: object): Promise<ScalingSetti
   if (flags.seed !== undefined) set.push(`seed=${flags.seed}`);
   const file = flags.config && { file: flags.config };
   return loadSettings(SCALING_DEFAULTS, { preset, set, checks: SCALING_CHECKS, ...file });
-}
-
-function presetNamed(name: string): object {
-  if (Object.hasOwn(SCALING_PRESETS, name)) return SCALING_PRESETS[name as ScalingPreset];
-  const names = Object.keys(SCALING_PRESETS);
-  const guess = nearest(name, names);
-  throw new ConfigError(
-    `unknown preset "${name}"${guess ? ` (did you mean "${guess}"?)` : ''}; there are ${names.join(', ')}`,
-  );
 }
 
 function printResult(

@@ -8,10 +8,21 @@ import { ConfigError } from '../errors.ts';
 import {
   type Checks,
   checkSettings,
+  nearest,
   parseAssignment,
   resolveSettings,
   type SettingsLayer,
 } from '../io/config.ts';
+
+/** The preset of a name. @throws ConfigError, with the nearest right one, where there is none. */
+export function presetNamed(presets: Readonly<Record<string, object>>, name: string): object {
+  if (Object.hasOwn(presets, name)) return presets[name]!;
+  const names = Object.keys(presets);
+  const guess = nearest(name, names);
+  throw new ConfigError(
+    `unknown preset "${name}"${guess ? ` (did you mean "${guess}"?)` : ''}; there are ${names.join(', ')}`,
+  );
+}
 
 /** One setting as a source gives it, and where: `train.yaml:3`, `--set layers=4`. */
 interface LocatedSetting {

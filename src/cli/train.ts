@@ -6,21 +6,15 @@ import type { Command } from 'commander';
 import plotScript from 'uplot/dist/uPlot.iife.min.js' with { type: 'text' };
 import plotStyle from 'uplot/dist/uPlot.min.css' with { type: 'text' };
 import { openFolder } from '#folder';
-import { ConfigError, DataError } from '../errors.ts';
-import { nearest } from '../io/config.ts';
+import { DataError } from '../errors.ts';
 import type { TrainingText } from '../llm/data.ts';
 import { readSavedRun } from '../llm/run.ts';
-import {
-  PRESETS,
-  type PresetName,
-  TRAIN_CHECKS,
-  TRAIN_DEFAULTS,
-  type TrainSettings,
-} from '../llm/settings.ts';
+import { PRESETS, TRAIN_CHECKS, TRAIN_DEFAULTS, type TrainSettings } from '../llm/settings.ts';
 import { type TrainResult, type TrainState, trainLanguageModel } from '../llm/train.ts';
 import { Device } from '../ops/device.ts';
 import { decodeText } from '../text/corpus.ts';
 import { commandLine } from './command_line.ts';
+import { INTERRUPTED, interruptible } from './interrupt.ts';
 import {
   formatDuration,
   formatRate,
@@ -29,11 +23,8 @@ import {
   withoutControls,
 } from './progress.ts';
 import { newestRunFolder, nextRunFolder } from './runs.ts';
-import { loadSettings } from './settings.ts';
+import { loadSettings, presetNamed } from './settings.ts';
 import { SETTINGS_HELP } from './train_help.ts';
-
-/** The exit code of a program that SIGINT ends: 128 + 2. */
-const INTERRUPTED = 130;
 
 interface TrainFlags {
   readonly data?: string[];
@@ -84,7 +75,7 @@ async function train(flags: TrainFlags): Promise<void> {
   const out = flags.out ?? (await (flags.resume ? newestRunFolder : nextRunFolder)('train'));
   const folder = await openFolder(out);
   const saved = flags.resume ? await readSavedRun(folder) : null;
-  const preset = flags.preset ? presetNamed(flags.preset) : saved?.settings;
+  const preset = flags.preset ? presetNamed(PRESETS, flags.preset) : saved?.settings;
   const files = flags.data ?? saved?.dataFiles ?? [];
   const text = files.length > 0 ? await Promise.all(files.map(readText)) : null;
   const device = await Device.open({ adapter: flags.adapter, announce: null });
@@ -93,42 +84,37 @@ async function train(flags: TrainFlags): Promise<void> {
   let progress: TrainingProgress | null = null;
   const note = (line: string) => (progress ? progress.note(line) : print(line));
 
-  const interrupt = new AbortController();
-  const stop = () => {
-    if (interrupt.signal.aborted) process.exit(INTERRUPTED);
-    interrupt.abort();
-    note('stopping, with a checkpoint (Ctrl-C again: at once, without one)');
-  };
-  process.on('SIGINT', stop);
+  const onStop = () => note('stopping, with a checkpoint (Ctrl-C again: at once, without one)');
   try {
     const settings = await settingsFrom(flags, preset ?? ownPreset);
-    const result = await trainLanguageModel(device, {
-      text,
-      settings,
-      folder,
-      resume: flags.resume === true,
-      plotLibrary: { script: plotScript, style: plotStyle },
-      signal: interrupt.signal,
-      onNote: note,
-      // Nothing is announced before all that was asked for has been checked: a mistake gets its message alone.
-      onStart: (state, step) => {
-        if (!flags.json) printStart(state, step, { device, out, print });
-        progress = trainingProgress({ total: settings.steps, start: step, json: flags.json });
-      },
-      onProgress: ({ step, losses, tokensPerSecond, evaluation }) => {
-        const validationLoss = evaluation?.loss;
-        const status = { loss: losses.at(-1)!, tokensPerSecond };
-        progress?.update(step, { ...status, ...(evaluation && { validationLoss }) });
-        if (flags.json) return;
-        if (evaluation) note(`step ${step}: validation loss ${evaluation.loss.toFixed(4)}`);
-        if (step === settings.steps && settings.samples > 0) note('drawing samples');
-      },
-    }).finally(() => progress?.finish());
+    const result = await interruptible(onStop, (signal) =>
+      trainLanguageModel(device, {
+        text,
+        settings,
+        folder,
+        resume: flags.resume === true,
+        plotLibrary: { script: plotScript, style: plotStyle },
+        signal,
+        onNote: note,
+        // Nothing is announced before all that was asked for has been checked: a mistake gets its message alone.
+        onStart: (state, step) => {
+          if (!flags.json) printStart(state, step, { device, out, print });
+          progress = trainingProgress({ total: settings.steps, start: step, json: flags.json });
+        },
+        onProgress: ({ step, losses, tokensPerSecond, evaluation }) => {
+          const validationLoss = evaluation?.loss;
+          const status = { loss: losses.at(-1)!, tokensPerSecond };
+          progress?.update(step, { ...status, ...(evaluation && { validationLoss }) });
+          if (flags.json) return;
+          if (evaluation) note(`step ${step}: validation loss ${evaluation.loss.toFixed(4)}`);
+          if (step === settings.steps && settings.samples > 0) note('drawing samples');
+        },
+      }),
+    ).finally(() => progress?.finish());
     if (flags.json) console.log(JSON.stringify(summary(result, out)));
     else printResult(result, flags, out);
     if (result.stopped) process.exitCode = INTERRUPTED;
   } finally {
-    process.off('SIGINT', stop);
     device.destroy();
   }
 }
@@ -199,15 +185,6 @@ function printResult(result: TrainResult, { adapter }: TrainFlags, out: string):
     `${steps} steps in ${formatDuration(seconds)}, ${formatRate(tokensPerSecond)} tokens/s`,
   );
   console.log(`report: ${join(out, 'report.html')}`);
-}
-
-function presetNamed(name: string): object {
-  if (Object.hasOwn(PRESETS, name)) return PRESETS[name as PresetName];
-  const names = Object.keys(PRESETS);
-  const guess = nearest(name, names);
-  throw new ConfigError(
-    `unknown preset "${name}"${guess ? ` (did you mean "${guess}"?)` : ''}; there are ${names.join(', ')}`,
-  );
 }
 
 async function readText(file: string): Promise<TrainingText> {
