@@ -91,7 +91,10 @@ function curves(
   y: (cell: Cell) => number,
   below: number,
 ): ReportSeries[] {
-  const tokens = spread(cells.map((cell) => cell.tokens));
+  const tokens = spread(
+    cells.map((cell) => cell.tokens),
+    3,
+  );
   return sizes(cells).flatMap((own): ReportSeries[] => {
     const { parameters } = own[0]!;
     return [
@@ -199,8 +202,8 @@ function sizes(cells: readonly Cell[]): Cell[][] {
   return widths.map((width) => cells.filter((cell) => cell.width === width));
 }
 
-/** 40 numbers from the lowest to the highest, at equal ratios. */
-function spread(values: readonly number[]): number[] {
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  return Array.from({ length: 40 }, (_, i) => low * (high / low) ** (i / 39));
+/** 300 numbers at equal ratios, from the lowest to `beyond` times the highest: so many that the plot draws no dots. */
+function spread(values: readonly number[], beyond = 1): number[] {
+  const [low, high] = [Math.min(...values), Math.max(...values) * beyond];
+  return Array.from({ length: 300 }, (_, i) => low * (high / low) ** (i / 299));
 }
