@@ -37,8 +37,8 @@ export const SCALING_DEFAULTS = {
   batch: 16,
   /**
    * Divided by the width. A step of Adam moves every coordinate by the learning rate, and a logit sums over the width: all
-   * widths then learn equally fast, and the loss has one term in D for all of them. (With 0.08/sqrt(width) small models
-   * lagged, and the more so the less they had seen.)
+   * widths then learn about equally fast, and the loss has one term in D for all of them. (With 0.08/sqrt(width), on 64
+   * characters, small models lagged, and the more so the less they had seen.)
    */
   learningRate: 0.4,
 
