@@ -1,4 +1,4 @@
-// The scaling experiment: what it trains and what it keeps; and the run in bench/results, fitted again.
+// The scaling experiment: what it trains and what it keeps; and the runs in bench/results, fitted again.
 
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -67,9 +67,8 @@ describe('a tiny grid', () => {
   });
 });
 
-describe('the kept run of the small preset', () => {
-  const path = 'bench/results/scaling-small.json';
-  const kept: ScalingResult = JSON.parse(readFileSync(path, 'utf8'));
+describe.each(['scaling-small', 'scaling-small-seed-2'])('the kept run %s', (name) => {
+  const kept: ScalingResult = JSON.parse(readFileSync(`bench/results/${name}.json`, 'utf8'));
   const { settings, cells, truth } = kept;
   const [grid, larger] = [cells.slice(0, -1), cells.at(-1)!];
   const analysis = analyse(grid, larger, settings);
