@@ -254,7 +254,7 @@ describe('saving', () => {
     const { qkv } = model.blocks[0]!.attention;
     qkv.adapters.set('task', new Lora(new Initialiser(device, 2), qkv));
     await expect(saveHuggingFace(other, { model })).rejects.toThrow(
-      'blocks.0.attention.qkv.adapters.task.a is of an adapter',
+      'blocks.0.attention.qkv.adapters.task.factors.all.a is of an adapter',
     );
   });
 
