@@ -18,6 +18,7 @@ import {
 import { countedIn, type Example, holdOut, readExamples } from '../llm/supervised.ts';
 import { Device } from '../ops/device.ts';
 import { decodeText } from '../text/corpus.ts';
+import { INTERRUPTED, interruptible } from './interrupt.ts';
 import {
   formatDuration,
   formatRate,
@@ -31,9 +32,6 @@ import { maskLines } from './show_mask.ts';
 
 /** Held-out examples whose completions are shown at the end. */
 const SHOWN = 3;
-
-/** The exit code of a program that SIGINT ends: 128 + 2. */
-const INTERRUPTED = 130;
 
 interface FinetuneFlags {
   readonly model: string;
@@ -131,17 +129,12 @@ async function train(
   });
   const data = holdOut(examples, settings.validation);
   let progress: TrainingProgress | null = null;
-  const interrupt = new AbortController();
-  const stop = () => {
-    if (interrupt.signal.aborted) process.exit(INTERRUPTED);
-    interrupt.abort();
+  const onStop = () =>
     progress?.note('stopping; what was learned is saved (Ctrl-C again: at once, without)');
-  };
-  process.on('SIGINT', stop);
-  try {
+  await interruptible(onStop, async (signal) => {
     const result = await finetune(device, base.model, data, {
       settings,
-      signal: interrupt.signal,
+      signal,
       onStart: ({ steps, trained, parameters, evaluation }) => {
         const count = (n: number) => n.toLocaleString('en');
         progress = trainingProgress({ total: steps, json });
@@ -173,9 +166,7 @@ async function train(
     if (json) console.log(JSON.stringify(summary(result, { samples, device, out })));
     else printResult(result, base, { samples, out });
     if (result.stopped) process.exitCode = INTERRUPTED;
-  } finally {
-    process.off('SIGINT', stop);
-  }
+  });
 }
 
 function summary(
