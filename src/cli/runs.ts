@@ -8,7 +8,10 @@ const ROOT = 'runs';
 
 async function numbered(): Promise<{ name: string; number: number }[]> {
   const names = await readdir(ROOT).catch(() => []);
-  const matches = names.map((name) => ({ name, number: Number(/^[a-z]+-(\d+)$/.exec(name)?.[1]) }));
+  const matches = names.map((name) => ({
+    name,
+    number: Number(/^[a-z-]+-(\d+)$/.exec(name)?.[1]),
+  }));
   return matches
     .filter(({ number }) => Number.isInteger(number))
     .sort((a, b) => a.number - b.number);
@@ -22,7 +25,7 @@ export async function nextRunFolder(kind: string): Promise<string> {
 
 /** The run of `kind` that was begun last. @throws ConfigError when there is none. */
 export async function newestRunFolder(kind: string): Promise<string> {
-  const newest = (await numbered()).findLast(({ name }) => name.startsWith(`${kind}-`));
+  const newest = (await numbered()).findLast(({ name, number }) => name === `${kind}-${number}`);
   if (!newest) throw new ConfigError('there is no run in runs/ to resume; name one with --out');
   return join(ROOT, newest.name);
 }

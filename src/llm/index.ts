@@ -1,5 +1,14 @@
 // The public API of the language models.
 
+// Experiments
+export {
+  type CellProgress,
+  type Cells,
+  type Experiment,
+  type ExperimentOptions,
+  type ExperimentOutcome,
+  runExperiment,
+} from '../io/experiment.ts';
 // Adapters
 export { Bottleneck } from '../nn/bottleneck.ts';
 export { mergeAdapter, setAdapter, unmergeAdapter } from '../nn/linear.ts';
@@ -65,7 +74,7 @@ export { KeyValueCache } from './key_value_cache.ts';
 export { type OpenedModel, openModel } from './open_model.ts';
 export { loadPeft, type PeftOptions, savePeft } from './peft.ts';
 export { huggingFaceNames } from './peft_names.ts';
-export { type RankOptions, rankExperiment } from './rank_experiment.ts';
+export { type RankResults, type RankSettings, rankExperiment } from './rank_experiment.ts';
 export { sampleText } from './sample.ts';
 export { loadRun, type SavedModel } from './saved_model.ts';
 export { type Cell, runScaling, type ScalingOptions, type ScalingResult } from './scaling.ts';

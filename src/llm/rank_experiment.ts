@@ -4,7 +4,8 @@
 // tuned to another, in which no letter stays: a map of L letters to L others, which a low-rank change of few matrices can only
 // follow in part.
 
-import { checkSettings, positive, positiveInteger, resolveSettings } from '../io/config.ts';
+import { positive, positiveInteger } from '../io/config.ts';
+import type { Cells, Experiment } from '../io/experiment.ts';
 import { Initialiser } from '../nn/initialiser.ts';
 import type { Device } from '../ops/device.ts';
 import { type RandomStream, randomStream } from '../tensor/philox.ts';
@@ -12,6 +13,7 @@ import { characterTokenizer } from '../text/characters.ts';
 import { completionSegments } from '../text/chat_template.ts';
 import { type FinetuneData, finetune } from './finetune.ts';
 import type { FinetuneSettings } from './finetune_settings.ts';
+import { rankReport } from './rank_report.ts';
 import { type Example, encodeExample } from './supervised.ts';
 import type { Evaluation } from './train.ts';
 import { Transformer } from './transformer.ts';
@@ -39,80 +41,6 @@ export const RANK_DEFAULTS = {
 
 export type RankSettings = typeof RANK_DEFAULTS;
 
-/** One fine-tuning. */
-export interface RankResult {
-  readonly seed: number;
-  /** Null: full fine-tuning. */
-  readonly rank: number | null;
-  /** Values that were trained. */
-  readonly trained: number;
-  /** Per letter on held-out words, in nats, at the end. */
-  readonly loss: number;
-  readonly evaluations: readonly Evaluation[];
-}
-
-export interface RankExperiment {
-  readonly settings: RankSettings;
-  /** Held-out loss of each seed's base on its own alphabet, and on the other before tuning. */
-  readonly bases: readonly {
-    readonly seed: number;
-    readonly own: number;
-    readonly other: number;
-  }[];
-  readonly results: readonly RankResult[];
-  readonly stopped: boolean;
-}
-
-export interface RankOptions {
-  readonly settings?: Partial<RankSettings>;
-  /** Told of each base and each fine-tuning as it ends. */
-  readonly onProgress?: (line: string, done: number, total: number) => void;
-  /** Ends after the fine-tuning under way. */
-  readonly signal?: AbortSignal;
-}
-
-/** Trains a base for each seed, and tunes copies of it with each rank and in full. */
-export async function rankExperiment(
-  device: Device,
-  { onProgress = () => {}, signal, ...options }: RankOptions = {},
-): Promise<RankExperiment> {
-  const settings = checkSettings(resolveSettings(RANK_DEFAULTS, options.settings), RANK_CHECKS);
-  const { seeds, ranks } = settings;
-  const total = seeds.length * (ranks.length + 2);
-  const bases: RankExperiment['bases'][number][] = [];
-  const results: RankResult[] = [];
-  const told = (line: string) => onProgress(line, bases.length + results.length, total);
-  for (const seed of seeds) {
-    if (signal?.aborted) break;
-    const task = new Task(settings, seed);
-    const base = await trainBase(device, task, settings, seed);
-    const values = await valuesOf(base.model);
-    base.model.dispose();
-    for (const rank of [...ranks, null]) {
-      if (signal?.aborted) break;
-      const model = new Transformer(new Initialiser(device, seed), task.config);
-      model.load(values);
-      const tuned = await finetune(device, model, task.data('other'), {
-        settings: tuningSettings(settings, seed, rank),
-      });
-      model.dispose();
-      const { trained, evaluations } = tuned;
-      const loss = evaluations.at(-1)!.loss;
-      if (bases.at(-1)?.seed !== seed) {
-        bases.push({ seed, own: base.loss, other: evaluations[0]!.loss });
-        told(
-          `seed ${seed}: base ${base.loss.toFixed(4)}, on the other alphabet ${evaluations[0]!.loss.toFixed(2)}`,
-        );
-      }
-      results.push({ seed, rank, trained, loss, evaluations });
-      told(
-        `seed ${seed}: ${rank === null ? 'full' : `rank ${rank}`}, ${trained} values: ${loss.toFixed(4)}`,
-      );
-    }
-  }
-  return { settings, bases, results, stopped: results.length < seeds.length * (ranks.length + 1) };
-}
-
 const RANK_CHECKS = {
   letters: positiveInteger,
   wordLength: positiveInteger,
@@ -129,8 +57,97 @@ const RANK_CHECKS = {
   loraRate: positive,
 };
 
+/** A seed's base. */
+export interface RankBase {
+  readonly seed: number;
+  /** Held-out loss per letter on its own alphabet, in nats. */
+  readonly loss: number;
+}
+
+/** One fine-tuning. */
+export interface RankResult {
+  readonly seed: number;
+  /** Null: full fine-tuning. */
+  readonly rank: number | null;
+  /** Values that were trained. */
+  readonly trained: number;
+  /** Per letter on held-out words, in nats, at the end. */
+  readonly loss: number;
+  /** The first is that before tuning. */
+  readonly evaluations: readonly Evaluation[];
+}
+
+export interface RankResults {
+  readonly bases: readonly RankBase[];
+  readonly results: readonly RankResult[];
+}
+
+/** Trains a base for each seed, and tunes copies of it with each rank and in full. */
+export const rankExperiment: Experiment<RankSettings, RankResults> = {
+  defaults: RANK_DEFAULTS,
+  checks: RANK_CHECKS,
+  count: ({ seeds, ranks }) => seeds.length * (ranks.length + 2),
+  run,
+  report: rankReport,
+};
+
+async function run(device: Device, settings: RankSettings, cells: Cells): Promise<RankResults> {
+  const bases: RankBase[] = [];
+  const results: RankResult[] = [];
+  for (const seed of settings.seeds) {
+    const task = new Task(settings, seed);
+    const model = () => new Transformer(new Initialiser(device, seed), task.config);
+    const tuned = async (
+      which: 'own' | 'other',
+      from: Transformer,
+      how: Partial<FinetuneSettings>,
+    ) => {
+      const { signal } = cells;
+      const result = await finetune(device, from, task.data(which), { settings: how, signal });
+      signal.throwIfAborted();
+      return result;
+    };
+
+    const base = await cells.weights(
+      `base-seed-${seed}`,
+      async () => {
+        const module = model();
+        const { evaluations } = await tuned('own', module, baseSettings(settings, seed));
+        return { module, about: { seed, loss: evaluations.at(-1)!.loss } };
+      },
+      ({ loss }) => `${loss.toFixed(4)} nats`,
+    );
+    bases.push(base.about);
+    for (const rank of [...settings.ranks, null]) {
+      const name = `seed-${seed}-${rank === null ? 'full' : `rank-${rank}`}`;
+      const cell = await cells.cell(
+        name,
+        async () => {
+          const copy = model();
+          copy.load(base.tensors);
+          const { trained, evaluations } = await tuned(
+            'other',
+            copy,
+            tuningSettings(settings, seed, rank),
+          );
+          copy.dispose();
+          return { seed, rank, trained, loss: evaluations.at(-1)!.loss, evaluations };
+        },
+        ({ trained, loss }) => `${trained} values, ${loss.toFixed(4)} nats`,
+      );
+      results.push(cell);
+    }
+  }
+  return { bases, results };
+}
+
 /** Evaluations happen at the beginning and at the end. */
 const SHARED = { template: 'lines', evaluateEvery: 100, logEvery: 100, warmup: 0.1 } as const;
+
+const baseSettings = (
+  { baseSteps: steps, baseLearningRate: learningRate, batch }: RankSettings,
+  seed: number,
+): Partial<FinetuneSettings> => ({ ...SHARED, seed, steps, batch, learningRate, method: 'full' });
 
 function tuningSettings(
   { steps, batch, learningRate, loraRate, targets }: RankSettings,
@@ -147,22 +164,6 @@ function tuningSettings(
     targets,
     learningRate: loraRate * learningRate,
   };
-}
-
-async function trainBase(device: Device, task: Task, settings: RankSettings, seed: number) {
-  const { baseSteps: steps, baseLearningRate: learningRate, batch } = settings;
-  const model = new Transformer(new Initialiser(device, seed), task.config);
-  const { evaluations } = await finetune(device, model, task.data('own'), {
-    settings: { ...SHARED, seed, steps, batch, learningRate, method: 'full' },
-  });
-  return { model, loss: evaluations.at(-1)!.loss };
-}
-
-async function valuesOf(model: Transformer) {
-  const values = new Map<string, { shape: readonly number[]; data: ArrayLike<number> }>();
-  for (const [name, x] of model.namedTensors())
-    values.set(name, { shape: x.shape, data: await x.data() });
-  return values;
 }
 
 const STREAM = 0x72616e6b; // 'rank': the draws of a seed that belong to this task

@@ -1,7 +1,7 @@
 // report.html of the rank experiment: held-out loss against rank, and the curves behind it.
 
-import { type PlotLibrary, type Report, renderReport } from '../io/report.ts';
-import type { RankExperiment, RankResult } from './rank_experiment.ts';
+import type { Report } from '../io/report.ts';
+import type { RankResult, RankResults, RankSettings } from './rank_experiment.ts';
 
 /** Loss by rank, over the seeds. */
 export interface RankSummary {
@@ -12,8 +12,8 @@ export interface RankSummary {
   readonly losses: readonly number[];
 }
 
-export function summarise({ settings, results }: RankExperiment): RankSummary[] {
-  return [...settings.ranks, null].flatMap((rank) => {
+export function summarise({ results }: RankResults, { ranks }: RankSettings): RankSummary[] {
+  return [...ranks, null].flatMap((rank) => {
     const own = results.filter((result) => result.rank === rank);
     const losses = own.map(({ loss }) => loss);
     if (losses.length === 0) return [];
@@ -22,21 +22,20 @@ export function summarise({ settings, results }: RankExperiment): RankSummary[] 
   });
 }
 
-/** The page's text. */
 export function rankReport(
-  experiment: RankExperiment,
-  { adapter, seconds }: { readonly adapter: string; readonly seconds: number },
-  plots: PlotLibrary,
-): Promise<string> {
-  const { settings, bases, results } = experiment;
-  const summary = summarise(experiment);
+  experiment: RankResults,
+  settings: RankSettings,
+): Omit<Report, 'settings'> {
+  const { results } = experiment;
+  const summary = summarise(experiment, settings);
   const byRank = summary.filter(
     (each): each is RankSummary & { rank: number } => each.rank !== null,
   );
   const full = summary.find(({ rank }) => rank === null);
   const loras = results.filter((each): each is RankResult & { rank: number } => each.rank !== null);
-  const before = bases.reduce((sum, { other }) => sum + other, 0) / bases.length;
-  const report: Report = {
+  const before =
+    results.reduce((sum, { evaluations }) => sum + evaluations[0]!.loss, 0) / results.length;
+  return {
     title: 'LoRA converges to full fine-tuning as its rank grows',
     subtitle: `A model that writes words in one secret alphabet learns another of ${settings.letters} letters, on ${settings.targets.join(' and ')}`,
     summary: [
@@ -54,8 +53,6 @@ export function rankReport(
           ]
         : []),
       ['seeds', settings.seeds.length],
-      ['time', `${seconds.toFixed(0)} s`],
-      ['adapter', adapter],
     ],
     plots: [
       {
@@ -96,9 +93,7 @@ export function rankReport(
       },
     ],
     samples: [],
-    settings,
   };
-  return renderReport(report, plots);
 }
 
 const log2Rank = ({ rank }: { readonly rank: number }): number => Math.log2(rank);

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
+import { runExperiment } from '../../src/io/experiment.ts';
 import type { Batch } from '../../src/llm/batch.ts';
 import { evaluateRows } from '../../src/llm/evaluate.ts';
 import { type FinetuneProgress, Finetuner, finetune } from '../../src/llm/finetune.ts';
@@ -249,7 +250,7 @@ describe('H7: adapters at run time', () => {
 
 test('H7: with more rank LoRA comes nearer to full fine-tuning', async () => {
   const lines: string[] = [];
-  const experiment = await rankExperiment(device, {
+  const { settings, result } = await runExperiment(device, rankExperiment, {
     settings: {
       letters: 8,
       wordLength: 2,
@@ -262,10 +263,12 @@ test('H7: with more rank LoRA comes nearer to full fine-tuning', async () => {
       examples: 500,
       heldOut: 64,
     },
-    onProgress: (line) => lines.push(line),
+    onProgress: ({ name, line }) => lines.push(`${name}: ${line}`),
   });
-  const [low, high, full] = summarise(experiment);
+  const [low, high, full] = summarise(result!, settings);
   expect(lines).toHaveLength(4);
+  expect(lines[0]).toMatch(/^base-seed-1: 0\.\d{4} nats$/);
+  expect(lines[3]).toMatch(/^seed-1-full: \d+ values, \d\.\d{4} nats$/);
   expect(full!.rank).toBeNull();
   expect(high!.mean).toBeLessThan(low!.mean / 2);
   expect(full!.mean).toBeLessThan(high!.mean);
