@@ -46,7 +46,8 @@ export function addExperiment<Settings extends object, Result extends object>(
   const { name, experiment } = command;
   program
     .command(name)
-    .description(`experiment: ${command.description}`)
+    .description(command.description)
+    .helpGroup('Experiments, each a run folder with its figure:')
     .option('--preset <name>', 'small or gpu (default: by the adapter)')
     .option('--out <folder>', `run folder (default: the next free runs/${name}-N)`)
     .option('--resume', 'continue a run: what it has computed is kept')
