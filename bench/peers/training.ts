@@ -4,7 +4,6 @@ import { modelConfig, type TrainSettings } from '../../src/llm/settings.ts';
 import { Transformer } from '../../src/llm/transformer.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
 import type { Device } from '../../src/ops/device.ts';
-import { split } from '../../src/text/corpus.ts';
 import { batch } from '../../src/text/loader.ts';
 import type { HostArray, HostArrays, Item } from '../item.ts';
 
@@ -13,7 +12,7 @@ export async function trainingInputs(device: Device, item: Item): Promise<HostAr
   const settings = item.options as unknown as TrainSettings;
   const { context: T, batch: B, seed } = settings;
   const tokens = item.inputs().tokens!.data as Int32Array;
-  const { train } = split(tokens, { validation: 0.1, context: T });
+  const train = tokens.subarray(0, tokens.length - Math.ceil(tokens.length * 0.1)); // as splitText
   const windows = batch(train, { batch: B, context: T, seed, step: 0 });
   const vocabulary = new Set(tokens).size;
   const model = new Transformer(new Initialiser(device, seed), modelConfig(settings, vocabulary));

@@ -13,7 +13,7 @@ import { decodeText } from '../text/corpus.ts';
 import { readTokenizer } from '../text/read_tokenizer.ts';
 import { SPLIT_PATTERNS, type SplitPattern } from '../text/split_patterns.ts';
 import { parseTiktokenRanks } from '../text/tiktoken_ranks.ts';
-import type { EncodeOptions, Tokenizer } from '../text/tokenizer.ts';
+import { END_OF_TEXT, type EncodeOptions, type Tokenizer } from '../text/tokenizer.ts';
 import { trainWords } from '../text/words.ts';
 import { commandLine } from './command_line.ts';
 import { withoutControls } from './progress.ts';
@@ -40,8 +40,6 @@ interface EncodeFlags extends UseFlags {
   readonly file?: string;
   readonly specials: 'refuse' | 'allow' | 'text';
 }
-
-const END_OF_TEXT = '<|endoftext|>';
 
 export function addTokenizer(program: Command): void {
   const tokenizer = program

@@ -1,18 +1,23 @@
-// shadegrad train: pre-trains a character-level language model on a text.
+// shadegrad train: pre-trains a language model on a text.
 
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import plotScript from 'uplot/dist/uPlot.iife.min.js' with { type: 'text' };
 import plotStyle from 'uplot/dist/uPlot.min.css' with { type: 'text' };
 import { openFolder } from '#folder';
 import { DataError } from '../errors.ts';
-import type { TrainingText } from '../llm/data.ts';
+import { type TrainingText, tokenUnit } from '../llm/data.ts';
+import { textUnits } from '../llm/evaluate.ts';
 import { readSavedRun } from '../llm/run.ts';
+import { readRun } from '../llm/saved_model.ts';
 import { PRESETS, TRAIN_CHECKS, TRAIN_DEFAULTS, type TrainSettings } from '../llm/settings.ts';
 import { type TrainResult, type TrainState, trainLanguageModel } from '../llm/train.ts';
 import { Device } from '../ops/device.ts';
 import { decodeText } from '../text/corpus.ts';
+import { readTokenizer } from '../text/read_tokenizer.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
 import { commandLine } from './command_line.ts';
 import { INTERRUPTED, interruptible } from './interrupt.ts';
 import {
@@ -28,6 +33,7 @@ import { SETTINGS_HELP } from './train_help.ts';
 
 interface TrainFlags {
   readonly data?: string[];
+  readonly tokenizer?: string;
   readonly preset?: string;
   readonly steps?: string;
   readonly seed?: string;
@@ -44,6 +50,8 @@ Examples:
   shadegrad train                                   the built-in stories, at a size that suits the adapter
   shadegrad train --data book.txt --steps 2000      any text file in UTF-8
   shadegrad train --preset shakespeare-char-cpu --data tinyshakespeare.txt
+  shadegrad train --data book.txt --set vocabularySize=1024   tokens are byte-level BPE, trained on the book
+  shadegrad train --data book.txt --tokenizer SmolLM-135M     the tokens of that model
   shadegrad train --data a.txt --data b.txt --set phases=[[2,1,0],[1,0,1]]   a.txt for two thirds, then b.txt
   shadegrad train --resume                          continues the newest run in runs/
   shadegrad train --set width=128 --set layers=4    any setting; --help-settings lists them`;
@@ -51,8 +59,11 @@ Examples:
 export function addTrain(program: Command): void {
   program
     .command('train')
-    .description('pre-train a decoder-only language model on a text, one token per character')
+    .description(
+      'pre-train a decoder-only language model on a text, of characters or of BPE tokens',
+    )
     .option('--data <file>', 'text to learn (default: generated stories); may be repeated', several)
+    .option('--tokenizer <file>', 'a tokenizer.json, or a folder with one or with a run')
     .option('--preset <name>', `${Object.keys(PRESETS).join(', ')} (default: by the adapter)`)
     .option('--steps <n>', 'training steps')
     .option('--seed <n>', 'seed of parameters, batches and samples')
@@ -78,6 +89,9 @@ async function train(flags: TrainFlags): Promise<void> {
   const preset = flags.preset ? presetNamed(PRESETS, flags.preset) : saved?.settings;
   const files = flags.data ?? saved?.dataFiles ?? [];
   const text = files.length > 0 ? await Promise.all(files.map(readText)) : null;
+  const tokenizer = flags.tokenizer
+    ? await tokenizerAt(flags.tokenizer)
+    : (saved?.tokenizer ?? null);
   const device = await Device.open({ adapter: flags.adapter, announce: null });
   const ownPreset = PRESETS[device.adapter.software ? 'stories-cpu' : 'stories-gpu'];
   const print = (line: string) => console.error(line);
@@ -90,6 +104,7 @@ async function train(flags: TrainFlags): Promise<void> {
     const result = await interruptible(onStop, (signal) =>
       trainLanguageModel(device, {
         text,
+        tokenizer,
         settings,
         folder,
         resume: flags.resume === true,
@@ -101,12 +116,12 @@ async function train(flags: TrainFlags): Promise<void> {
           if (!flags.json) printStart(state, step, { device, out, print });
           progress = trainingProgress({ total: settings.steps, start: step, json: flags.json });
         },
-        onProgress: ({ step, losses, tokensPerSecond, evaluation }) => {
+        onProgress: ({ step, losses, tokensPerSecond, evaluation }, state) => {
           const validationLoss = evaluation?.loss;
           const status = { loss: losses.at(-1)!, tokensPerSecond };
           progress?.update(step, { ...status, ...(evaluation && { validationLoss }) });
           if (flags.json) return;
-          if (evaluation) note(`step ${step}: validation loss ${evaluation.loss.toFixed(4)}`);
+          if (evaluation) note(`step ${step}: ${shownEvaluation(evaluation.loss, state)}`);
           if (step === settings.steps && settings.samples > 0) note('drawing samples');
         },
       }),
@@ -127,6 +142,11 @@ function settingsFrom(flags: TrainFlags, preset: object): Promise<TrainSettings>
   return loadSettings(TRAIN_DEFAULTS, { preset, set, checks: TRAIN_CHECKS, ...file });
 }
 
+function shownEvaluation(loss: number, state: TrainState): string {
+  const bits = textUnits(loss, state)?.bitsPerByte?.toFixed(4);
+  return `validation loss ${loss.toFixed(4)}${bits ? `, ${bits} bits per byte` : ''}`;
+}
+
 function printStart(
   { model, data }: TrainState,
   step: number,
@@ -135,10 +155,16 @@ function printStart(
   const count = (n: number) => n.toLocaleString('en');
   const { adapter } = device;
   if (adapter.notice) print(`${adapter.notice}\n`);
-  print(`text     ${data.name}: ${count(data.train.length + data.validation.length)} characters`);
+  const tokens = data.train.length + data.validation.length;
+  print(`text     ${data.name}: ${count(tokens)} ${tokenUnit(data)}s`);
+  if (tokenUnit(data) === 'token') print(`tokens   ${shownTokens(data)}`);
   print(`model    ${count(model.parameterCount)} parameters`);
   print(`adapter  ${adapter.name}`);
   print(`run      ${out}${step > 0 ? `, resumed after step ${count(step)}` : ''}\n`);
+}
+
+function shownTokens({ tokenizer, charactersPerToken }: TrainState['data']): string {
+  return `${tokenizer.vocabularySize.toLocaleString('en')} different ones, of ${charactersPerToken.toFixed(2)} characters`;
 }
 
 function summary(
@@ -178,9 +204,11 @@ function printResult(result: TrainResult, { adapter }: TrainFlags, out: string):
     console.log(`\n--- sample ${i + 1}\n${withoutControls(sample.trim())}`);
   const floor =
     data.entropyFloor === null ? '' : ` (the source's entropy is ${data.entropyFloor.toFixed(4)})`;
-  console.log(`\nbest validation loss ${bestValLoss?.toFixed(4)} nats per character${floor}`);
-  if (perplexity !== null)
-    console.log(`perplexity ${perplexity.toFixed(3)}, ${bitsPerByte?.toFixed(4)} bits per byte`);
+  console.log(
+    `\nbest validation loss ${bestValLoss?.toFixed(4)} nats per ${tokenUnit(data)}${floor}`,
+  );
+  const bits = bitsPerByte === null ? '' : `, ${bitsPerByte.toFixed(4)} bits per byte`;
+  if (perplexity !== null) console.log(`perplexity ${perplexity.toFixed(3)}${bits}`);
   console.log(
     `${steps} steps in ${formatDuration(seconds)}, ${formatRate(tokensPerSecond)} tokens/s`,
   );
@@ -188,11 +216,24 @@ function printResult(result: TrainResult, { adapter }: TrainFlags, out: string):
 }
 
 async function readText(file: string): Promise<TrainingText> {
-  const bytes = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
+  const content = decodeText(await readBytes(file, 'data file'), file);
+  return { name: basename(file), content, file: resolve(file) };
+}
+
+/** A Hugging Face folder has its tokenizer in a file, a run in its config.json. */
+async function tokenizerAt(path: string): Promise<Tokenizer> {
+  const found = await stat(path).catch(() => null);
+  const file = found?.isDirectory() ? join(path, 'tokenizer.json') : path;
+  if (found?.isDirectory() && !existsSync(file))
+    return (await readRun(await openFolder(path))).tokenizer;
+  return readTokenizer(decodeText(await readBytes(file, 'tokenizer'), file), file);
+}
+
+async function readBytes(file: string, what: string): Promise<Uint8Array> {
+  return readFile(file).catch((cause: NodeJS.ErrnoException) => {
     const reason = cause.code === 'ENOENT' ? 'there is no such file' : cause.message;
-    throw new DataError(`cannot read the data file ${file}: ${reason}`, { cause });
+    throw new DataError(`cannot read the ${what} ${file}: ${reason}`, { cause });
   });
-  return { name: basename(file), content: decodeText(bytes, file), file: resolve(file) };
 }
 
 function printSettings(): void {

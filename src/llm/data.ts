@@ -1,8 +1,9 @@
 // What a training run reads: tokens in two parts, the tokenizer, and the floor under the loss where it is known.
 
 import { ConfigError } from '../errors.ts';
+import { trainBpe } from '../text/bpe_train.ts';
 import { characterTokenizer } from '../text/characters.ts';
-import { split } from '../text/corpus.ts';
+import { requireContext, splitText } from '../text/corpus.ts';
 import { entropyRate, generateCorpus } from '../text/grammar.ts';
 import type { Phase } from '../text/mixture.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
@@ -22,6 +23,8 @@ export interface TrainingData {
   /** All texts, one after another. */
   readonly content: string;
   readonly tokenizer: Tokenizer;
+  /** Whether the tokenizer came from outside; otherwise it is made of the texts. */
+  readonly tokenizerGiven: boolean;
   readonly train: Int32Array;
   /** Views on `train`, one for each text. */
   readonly sources: readonly Int32Array[];
@@ -29,41 +32,92 @@ export interface TrainingData {
   readonly phases: readonly Phase[];
   /** The last part of each text. */
   readonly validation: Int32Array;
-  /** Bytes of UTF-8 per token of the held-out part. */
-  readonly bytesPerToken: number;
-  /** The source's entropy per character, in nats: no model's expected loss is lower. Null for text from outside. */
+  /** Characters per token of the held-out part: 1 where tokens are characters. */
+  readonly charactersPerToken: number;
+  /** Bytes of UTF-8 per token of the held-out part; null where the tokens do not give it back, as unknown words do not. */
+  readonly bytesPerToken: number | null;
+  /** The source's entropy per token, in nats: no model's expected loss is lower. Null for text from outside. */
   readonly entropyFloor: number | null;
 }
 
 /**
- * Characters as tokens, the last part of each text held out; without a text, the built-in corpus.
- * @throws DataError for a short text, ConfigError for phases that are not for as many texts.
+ * Tokens of the texts, the last part of each held out; without a text, of the built-in corpus. A token is a character, or
+ * with `settings.vocabularySize` one of a byte-level BPE that is trained on what is not held out.
+ * @param tokenizer a ready one, in place of these
+ * @throws DataError for a short text, ConfigError for phases that are not for as many texts, and for two tokenizers.
  */
 export function trainingData(
   given: TrainingText | readonly TrainingText[] | null,
   settings: TrainSettings,
+  tokenizer: Tokenizer | null = null,
 ): TrainingData {
-  const { corpusSeed: seed, corpusCharacters: characters, validation, context } = settings;
+  const { corpusSeed: seed, corpusCharacters: characters } = settings;
   const texts = given === null ? [builtIn({ seed, characters })] : [given].flat();
   const content = texts.map((text) => text.content).join('');
-  const tokenizer = characterTokenizer(content);
-  const parts = texts.map((text) => split(tokenizer.encode(text.content), { validation, context }));
-  const train = joined(parts.map((part) => part.train));
-  const heldOut = joined(parts.map((part) => part.validation));
+  const parts = texts.map((text) => splitText(text.content, settings.validation));
+  const used = tokenizerFor(content, parts, settings, tokenizer);
+  // `<|endoftext|>` between the documents of a file is the token.
+  const encoded = parts.map(({ train, validation }) => ({
+    train: used.encode(train, { specials: 'allow' }),
+    validation: used.encode(validation, { specials: 'allow' }),
+  }));
+  for (const part of encoded) requireParts(part, settings.context);
+  const train = joined(encoded.map((part) => part.train));
+  const heldOut = joined(encoded.map((part) => part.validation));
+  const heldOutText = parts.map((part) => part.validation).join('');
+  const whole = used.decode(heldOut) === heldOutText;
+  const charactersPerToken = [...heldOutText].length / heldOut.length;
   let begin = 0;
-  const sources = parts.map((part) => train.subarray(begin, (begin += part.train.length)));
+  const sources = encoded.map((part) => train.subarray(begin, (begin += part.train.length)));
   return {
     name: texts.map(({ name }) => name).join(' + '),
     files: texts.flatMap(({ file }) => file ?? []),
     content,
-    tokenizer,
+    tokenizer: used,
+    tokenizerGiven: tokenizer !== null,
     train,
     sources,
     phases: phasesOf(settings, sources),
     validation: heldOut,
-    bytesPerToken: new TextEncoder().encode(tokenizer.decode(heldOut)).length / heldOut.length,
-    entropyFloor: given === null ? entropyRate().natsPerCharacter : null,
+    charactersPerToken,
+    bytesPerToken: whole ? new TextEncoder().encode(heldOutText).length / heldOut.length : null,
+    entropyFloor:
+      given === null && whole ? entropyRate().natsPerCharacter * charactersPerToken : null,
   };
+}
+
+/** What a token of the data is called. */
+export function tokenUnit({ charactersPerToken }: TrainingData): 'character' | 'token' {
+  return charactersPerToken === 1 ? 'character' : 'token';
+}
+
+/** Characters are those of all of the text: none may be unknown. Merges are learned from the training parts alone. */
+function tokenizerFor(
+  content: string,
+  parts: readonly { readonly train: string }[],
+  { vocabularySize }: TrainSettings,
+  given: Tokenizer | null,
+): Tokenizer {
+  if (vocabularySize === null) return given ?? characterTokenizer(content);
+  if (given) {
+    throw new ConfigError(
+      `vocabularySize is ${vocabularySize}, for a tokenizer made of the text, and one is given; set vocabularySize to null`,
+    );
+  }
+  return trainBpe(
+    parts.map(({ train }) => train),
+    { vocabularySize },
+  );
+}
+
+/** @throws DataError where a part of a text is too short for one context. */
+function requireParts(
+  { train, validation }: { readonly train: Int32Array; readonly validation: Int32Array },
+  context: number,
+): void {
+  requireContext(train.length + validation.length, context, 'the text');
+  requireContext(train.length, context, 'the training part');
+  requireContext(validation.length, context, 'the validation part');
 }
 
 function builtIn(corpus: { seed: number; characters: number }): TrainingText {

@@ -84,7 +84,8 @@ export function bitsPerByte(loss: number, bytesPerToken: number): number {
 /** What a loss means for the text. */
 export interface TextUnits {
   readonly perplexity: number;
-  readonly bitsPerByte: number;
+  /** Null where the tokens do not give the text back. */
+  readonly bitsPerByte: number | null;
 }
 
 /** Of the loss of the next token; null for other objectives, whose loss is not the likelihood of a text. */
@@ -93,5 +94,7 @@ export function textUnits(
   { data, settings }: { readonly data: TrainingData; readonly settings: TrainSettings },
 ): TextUnits | null {
   if (settings.objective !== 'nextToken') return null;
-  return { perplexity: perplexity(loss), bitsPerByte: bitsPerByte(loss, data.bytesPerToken) };
+  const { bytesPerToken } = data;
+  const bits = bytesPerToken === null ? null : bitsPerByte(loss, bytesPerToken);
+  return { perplexity: perplexity(loss), bitsPerByte: bits };
 }

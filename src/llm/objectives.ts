@@ -144,7 +144,7 @@ function separatorOf(
   tokenizer: Tokenizer,
 ): number | null {
   if (text === null) return null;
-  const ids = tokenizer.encode(text);
+  const ids = tokenizer.encode(text, { specials: 'allow' });
   if (ids.length !== 1) {
     throw new ConfigError(
       `documentSeparator is ${JSON.stringify(text)}, which is ${ids.length} tokens; expected one`,

@@ -4,7 +4,7 @@ import { CheckpointError, DataError } from '../errors.ts';
 import type { Folder } from '../io/folder.ts';
 import type { JsonObject } from '../io/json.ts';
 import type { Device } from '../ops/device.ts';
-import type { Tokenizer } from '../text/tokenizer.ts';
+import { END_OF_TEXT, type Tokenizer } from '../text/tokenizer.ts';
 import { type LoadOptions, loadHuggingFace } from './hugging_face.ts';
 import { loadRun } from './saved_model.ts';
 import type { Transformer } from './transformer.ts';
@@ -12,7 +12,7 @@ import type { Transformer } from './transformer.ts';
 export interface OpenedModel {
   readonly model: Transformer;
   readonly tokenizer: Tokenizer;
-  /** Tokens at which a text ends; none for models of plain text. */
+  /** Tokens at which a text ends; none for models of characters. */
   readonly ends: readonly number[];
 }
 
@@ -27,7 +27,8 @@ export async function openModel(
 ): Promise<OpenedModel> {
   if (await folder.exists('checkpoints')) {
     const { model, tokenizer } = await loadRun(device, folder);
-    return { model, tokenizer, ends: [] };
+    const end = tokenizer.specials.get(END_OF_TEXT);
+    return { model, tokenizer, ends: end === undefined ? [] : [end] };
   }
   if (!(await folder.exists('config.json'))) {
     throw new CheckpointError(

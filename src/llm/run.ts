@@ -10,6 +10,8 @@ import { findCheckpoints, sha256OfText } from '../io/manifest.ts';
 import { MetricsLog, readMetrics, truncateMetrics } from '../io/metrics.ts';
 import type { PlotLibrary } from '../io/report.ts';
 import type { Device } from '../ops/device.ts';
+import { readTokenizer } from '../text/read_tokenizer.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
 import type { TrainingData } from './data.ts';
 import { textUnits } from './evaluate.ts';
 import type { TrainSettings } from './settings.ts';
@@ -49,6 +51,8 @@ export interface SavedRun {
   readonly settings: object;
   /** None for the built-in corpus. */
   readonly dataFiles: readonly string[];
+  /** One that came from outside; null for one made of the text. */
+  readonly tokenizer: Tokenizer | null;
 }
 
 /** The settings and the data of the run in a folder; null where there is none. @throws CheckpointError if damaged. */
@@ -57,9 +61,12 @@ export async function readSavedRun(folder: Folder): Promise<SavedRun | null> {
   const what = `${folder.location}/${CONFIG}`;
   const saved = parseJson(decodeUtf8(await folder.read(CONFIG), what), { what });
   if (saved instanceof Map) {
-    const { settings, dataFiles } = toPlain(saved) as Record<string, unknown>;
+    const { settings, dataFiles, ...rest } = toPlain(saved) as Record<string, unknown>;
+    const tokenizer = rest.tokenizerGiven
+      ? readTokenizer(JSON.stringify(rest.tokenizer), what)
+      : null;
     if (typeof settings === 'object' && settings !== null && isFileList(dataFiles))
-      return { settings, dataFiles };
+      return { settings, dataFiles, tokenizer };
   }
   throw new CheckpointError(`${what} is not a run's: it lacks settings`);
 }
@@ -77,6 +84,9 @@ export async function openRun(folder: Folder, options: RunOptions): Promise<Run>
     ...settingsOfTraining(settings),
     data: data.name,
     dataSha256: await sha256OfText(data.content),
+    ...(data.tokenizerGiven && {
+      tokenizerSha256: await sha256OfText(JSON.stringify(data.tokenizer)),
+    }),
   };
   const checkpoint = resume ? await loadCheckpoint(folder, { config, onWarning: onNote }) : null;
   if (resume && !checkpoint) {
@@ -98,6 +108,7 @@ export async function openRun(folder: Folder, options: RunOptions): Promise<Run>
       data: data.name,
       dataFiles: data.files,
       tokenizer: data.tokenizer.toJSON(),
+      tokenizerGiven: data.tokenizerGiven,
       adapter: device.adapter,
       kernels: kernelsOf(device),
     };

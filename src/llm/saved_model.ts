@@ -25,6 +25,25 @@ export interface SavedModel {
  * @throws CheckpointError where the folder holds no run, or none that is whole.
  */
 export async function loadRun(device: Device, folder: Folder): Promise<SavedModel> {
+  const { settings, tokenizer } = await readRun(folder);
+  const checkpoint =
+    (await loadCheckpoint(folder, { which: 'best', onWarning: () => {} }).catch(() => null)) ??
+    (await loadCheckpoint(folder));
+  if (!checkpoint) throw new CheckpointError(`${folder.location} holds no checkpoint yet`);
+  const config = modelConfig(settings, tokenizer.vocabularySize);
+  const model = new Transformer(new Initialiser(device, settings.seed), config);
+  const values = [...checkpoint.tensors].map(
+    ([name, { shape, data }]) => [name, { shape, data: data as Float32Array }] as const,
+  );
+  model.load(new Map(values));
+  return { model, tokenizer, settings, step: checkpoint.step };
+}
+
+/**
+ * What a run's folder says of its model. @throws CheckpointError where the folder holds no run, DataError where it is
+ * damaged.
+ */
+export async function readRun(folder: Folder): Promise<Pick<SavedModel, 'settings' | 'tokenizer'>> {
   const what = `${folder.location}/config.json`;
   if (!(await folder.exists('config.json')))
     throw new CheckpointError(`${folder.location} holds no run: there is no config.json`);
@@ -37,16 +56,5 @@ export async function loadRun(device: Device, folder: Folder): Promise<SavedMode
     resolveSettings(TRAIN_DEFAULTS, description.settings),
     TRAIN_CHECKS,
   );
-  const tokenizer = readTokenizer(JSON.stringify(description.tokenizer), what);
-  const checkpoint =
-    (await loadCheckpoint(folder, { which: 'best', onWarning: () => {} }).catch(() => null)) ??
-    (await loadCheckpoint(folder));
-  if (!checkpoint) throw new CheckpointError(`${folder.location} holds no checkpoint yet`);
-  const config = modelConfig(settings, tokenizer.vocabularySize);
-  const model = new Transformer(new Initialiser(device, settings.seed), config);
-  const values = [...checkpoint.tensors].map(
-    ([name, { shape, data }]) => [name, { shape, data: data as Float32Array }] as const,
-  );
-  model.load(new Map(values));
-  return { model, tokenizer, settings, step: checkpoint.step };
+  return { settings, tokenizer: readTokenizer(JSON.stringify(description.tokenizer), what) };
 }

@@ -41,6 +41,8 @@ export const TRAIN_DEFAULTS = {
    * disturbed text right: the rows of T5's table 3 (text/denoise.ts).
    */
   objective: 'nextToken' as Objective,
+  /** Tokens of a byte-level BPE trained on the text, `<|endoftext|>` included. Null: every character is a token. */
+  vocabularySize: null as number | null,
   /** One token that stands between documents: those of a window then do not see each other. Null: they do. */
   documentSeparator: null as string | null,
   /** Phases, one after another: the length of each, relative to the others, then the weight of each text; by size if left out. */
@@ -76,7 +78,7 @@ export const TRAIN_DEFAULTS = {
   checkpointEvery: 100,
   /** Most steps between read-backs of the losses; slow steps are read back sooner. */
   logEvery: 10,
-  /** Characters of each sample, and how many samples. */
+  /** Characters of each sample, about so many where tokens are longer, and how many samples. */
   sampleCharacters: 200,
   samples: 3,
   temperature: 0.8,
@@ -100,6 +102,11 @@ const OBJECTIVES = [
   'randomSpans',
 ] as const;
 type Objective = (typeof OBJECTIVES)[number];
+
+const bpeVocabulary: Check = {
+  expected: 'a whole number of at least 257 (256 bytes and <|endoftext|>)',
+  accepts: (value) => Number.isSafeInteger(value) && (value as number) >= 257,
+};
 
 const text: Check = { expected: 'text', accepts: (value) => typeof value === 'string' };
 
@@ -126,6 +133,7 @@ export const TRAIN_CHECKS: Checks<TrainSettings> = {
   activation: oneOf('gelu', 'geluTanh', 'swiglu', 'relu2'),
   dropout: between(0, 0.9),
   objective: oneOf(...OBJECTIVES),
+  vocabularySize: nullOr(bpeVocabulary),
   documentSeparator: nullOr(text),
   phases: phaseList,
   steps: positiveInteger,
@@ -195,6 +203,21 @@ export const PRESETS = {
     layers: 4,
     heads: 4,
     width: 128,
+    context: 64,
+    batch: 12,
+    steps: 2000,
+  },
+  /**
+   * The same with BPE, of the same size: 795,776 parameters, where the one on characters has 795,904. What the larger
+   * vocabulary takes, the MLPs give. Batch and context are the same number of tokens, so that a step costs the same.
+   */
+  'shakespeare-bpe-cpu': {
+    ...NANO_GPT,
+    vocabularySize: 512,
+    layers: 4,
+    heads: 4,
+    width: 128,
+    hidden: 456,
     context: 64,
     batch: 12,
     steps: 2000,

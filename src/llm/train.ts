@@ -5,6 +5,7 @@ import { checkSettings, resolveSettings } from '../io/config.ts';
 import type { Folder } from '../io/folder.ts';
 import type { PlotLibrary } from '../io/report.ts';
 import type { Device } from '../ops/device.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
 import { type TrainingData, type TrainingText, trainingData } from './data.ts';
 import { textUnits } from './evaluate.ts';
 import { openRun, type Run } from './run.ts';
@@ -43,6 +44,8 @@ export interface TrainState {
 export interface TrainOptions {
   /** The text to learn, or several: `settings.phases` says how much of which, and when. Default the built-in corpus. */
   readonly text?: TrainingText | readonly TrainingText[] | null;
+  /** What the text is cut into, in place of what the settings say. */
+  readonly tokenizer?: Tokenizer | null;
   readonly settings?: Partial<TrainSettings>;
   /** Where checkpoints, metrics, samples and the report go; default nowhere. */
   readonly folder?: Folder | null;
@@ -79,7 +82,7 @@ export interface TrainResult extends TrainState {
 }
 
 /**
- * Trains a character-level model on a text.
+ * Trains a model on a text.
  * @throws DataError for a text that is too short, ConfigError for a bad setting, CheckpointError where `resume` finds
  *   none that fits, DeviceLostError when the GPU goes away: the run can then be resumed on a new device.
  */
@@ -87,9 +90,9 @@ export async function trainLanguageModel(
   device: Device,
   options: TrainOptions = {},
 ): Promise<TrainResult> {
-  const { text = null, folder = null, clock = () => performance.now() } = options;
+  const { text = null, tokenizer = null, folder = null, clock = () => performance.now() } = options;
   const settings = checkSettings(resolveSettings(TRAIN_DEFAULTS, options.settings), TRAIN_CHECKS);
-  const data = trainingData(text, settings);
+  const data = trainingData(text, settings, tokenizer);
   const trainer = new Trainer(device, settings, data);
   const state: TrainState = { model: trainer.model, data, settings };
   try {
@@ -187,7 +190,8 @@ export async function drawSamples(
   { model, data, settings }: TrainState,
   count = settings.samples,
 ): Promise<string[]> {
-  const { sampleCharacters: tokens, temperature, seed, objective } = settings;
+  const { sampleCharacters, temperature, seed, objective } = settings;
+  const tokens = Math.ceil(sampleCharacters / data.charactersPerToken);
   if (objective !== 'nextToken') return [];
   // A line break is where stories and speeches begin; a text without one begins with its own first character.
   const [first] = data.content;

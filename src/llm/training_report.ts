@@ -2,6 +2,7 @@
 
 import type { MetricRecord } from '../io/metrics.ts';
 import { type PlotLibrary, type Report, renderReport } from '../io/report.ts';
+import { tokenUnit } from './data.ts';
 import type { TrainResult } from './train.ts';
 
 /** The page's text. `metrics` are the run's lines of metrics.jsonl. */
@@ -13,40 +14,33 @@ export function trainingReport(
   const { data, settings, steps, parameters, seconds, tokensPerSecond, adapter } = result;
   const { bestValLoss, perplexity, bitsPerByte } = result;
   const floor = data.entropyFloor;
+  const unit = `nats per ${tokenUnit(data)}`;
   const validation = column(metrics, 'validationLoss');
   const report: Report = {
     title: `Language model on ${data.name}`,
     subtitle: `${parameters.toLocaleString('en')} parameters, ${steps.toLocaleString('en')} steps`,
     summary: [
-      ['best validation loss', `${bestValLoss?.toFixed(4) ?? 'none'} nats per character`],
-      ...(perplexity === null || bitsPerByte === null
-        ? []
-        : [
-            ['perplexity', perplexity.toFixed(3)] as [string, string],
-            ['bits per byte', bitsPerByte.toFixed(4)] as [string, string],
-          ]),
-      ...(floor === null
-        ? []
-        : [
-            ['entropy of the source', `${floor.toFixed(4)} nats per character`] as [string, string],
-          ]),
-      [
-        'a uniform guess',
-        `${Math.log(data.tokenizer.vocabularySize).toFixed(4)} nats per character`,
-      ],
+      ['best validation loss', `${bestValLoss?.toFixed(4) ?? 'none'} ${unit}`],
+      ...figure('perplexity', perplexity?.toFixed(3)),
+      ...figure('bits per byte', bitsPerByte?.toFixed(4)),
+      ...figure(
+        'entropy of the source',
+        floor === null ? undefined : `${floor.toFixed(4)} ${unit}`,
+      ),
+      ['a uniform guess', `${Math.log(data.tokenizer.vocabularySize).toFixed(4)} ${unit}`],
       ['time', `${seconds.toFixed(0)} s`],
       ['speed', `${Math.round(tokensPerSecond).toLocaleString('en')} tokens/s`],
       ['adapter', adapter],
       [
         'text',
-        `${data.train.length.toLocaleString('en')} characters to train on, ${data.validation.length.toLocaleString('en')} held out`,
+        `${data.train.length.toLocaleString('en')} ${tokenUnit(data)}s to train on, ${data.validation.length.toLocaleString('en')} held out`,
       ],
     ],
     plots: [
       {
         title: 'Loss',
         xLabel: 'step',
-        yLabel: 'nats per character',
+        yLabel: unit,
         series: [
           { label: 'training', ...smooth(column(metrics, 'loss')) },
           { label: 'validation', ...validation },
@@ -73,6 +67,11 @@ export function trainingReport(
     settings,
   };
   return renderReport(report, plots);
+}
+
+/** A line of the summary; none where there is no such figure. */
+function figure(name: string, value: string | undefined): [string, string][] {
+  return value === undefined ? [] : [[name, value]];
 }
 
 interface Curve {

@@ -16,6 +16,7 @@ import { utf8 } from './byte_strings.ts';
 import { Heap } from './heap.ts';
 import { PairTable } from './pair_table.ts';
 import { type SplitPattern, splitter } from './split_patterns.ts';
+import { END_OF_TEXT } from './tokenizer.ts';
 
 export interface TrainBpeOptions {
   /** All tokens: 256 bytes, merges, specials. There are fewer if the text has no more pairs that are frequent enough. */
@@ -36,12 +37,7 @@ const BYTES = 256;
  */
 export function trainBpe(
   texts: string | Iterable<string>,
-  {
-    vocabularySize,
-    pattern = 'gpt2',
-    specials = ['<|endoftext|>'],
-    minFrequency = 2,
-  }: TrainBpeOptions,
+  { vocabularySize, pattern = 'gpt2', specials = [END_OF_TEXT], minFrequency = 2 }: TrainBpeOptions,
 ): BpeTokenizer {
   const smallest = BYTES + specials.length;
   if (!(Number.isSafeInteger(vocabularySize) && vocabularySize >= smallest)) {

@@ -55,40 +55,28 @@ function characterLength(bytes: Uint8Array, at: number): 0 | 1 | 2 | 3 | 4 {
   return 0;
 }
 
-export interface SplitOptions {
-  /** Part of the tokens, at the end, that is kept for validation; 0.1 as in nanoGPT's character data. */
-  readonly validation?: number;
-  /** Positions per window; each part must hold at least one. */
-  readonly context: number;
-}
-
 /**
- * Cuts tokens [N] into views on a training part and, after it, a validation part.
- * @throws DataError where a part is too short for one context.
+ * Cuts a text into a training part and, after it, a validation part: by its length, whatever its tokens will be, so that
+ * models with different ones are told by the same text. No character is cut in two.
+ * @param validation the part, at the end, that is kept for validation; 0.1 as in nanoGPT's character data
  */
-export function split(
-  tokens: Int32Array,
-  { validation = 0.1, context }: SplitOptions,
-): { train: Int32Array; validation: Int32Array } {
+export function splitText(text: string, validation = 0.1): { train: string; validation: string } {
   if (!(validation > 0 && validation < 1)) {
     throw new ConfigError(
-      `split: validation is ${validation}; expected a part between 0 and 1, such as 0.1`,
+      `splitText: validation is ${validation}; expected a part between 0 and 1, such as 0.1`,
     );
   }
-  requireContext(tokens, context, 'the text');
-  const cut = tokens.length - Math.ceil(tokens.length * validation);
-  const parts = { train: tokens.subarray(0, cut), validation: tokens.subarray(cut) };
-  requireContext(parts.train, context, 'the training part');
-  requireContext(parts.validation, context, 'the validation part');
-  return parts;
+  let cut = text.length - Math.ceil(text.length * validation);
+  if (cut > 0 && text.codePointAt(cut - 1)! > 0xffff) cut--;
+  return { train: text.slice(0, cut), validation: text.slice(cut) };
 }
 
-/** @throws DataError unless `tokens` holds one window of `context` inputs and the target after the last of them. */
-export function requireContext(tokens: Int32Array, context: number, part: string): void {
+/** @throws DataError unless `tokens` of them hold one window of `context` inputs and the target after the last of them. */
+export function requireContext(tokens: number, context: number, part: string): void {
   requireCount(context, 'context');
-  if (tokens.length > context) return;
+  if (tokens > context) return;
   throw new DataError(
-    `corpus: ${part} has ${tokens.length} tokens, and one context of ${context} needs ${context + 1} ` +
+    `corpus: ${part} has ${tokens} tokens, and one context of ${context} needs ${context + 1} ` +
       '(its inputs and one more target); use a longer text or a shorter context',
   );
 }

@@ -24,7 +24,7 @@ const STREAM = 0x62617463; // 'batc': the draws of a seed that belong to batches
 
 /** Crops at random positions, each start equally likely, drawn with replacement (as nanoGPT). */
 export function batch(tokens: Int32Array, { batch, context, seed, step }: BatchOptions): Windows {
-  requireContext(tokens, context, 'the text');
+  requireContext(tokens.length, context, 'the text');
   requireCount(batch, 'batch');
   return crops(new Array<Int32Array>(batch).fill(tokens), { context, seed, step });
 }
@@ -56,7 +56,7 @@ export function evaluationWindows(
   tokens: Int32Array,
   { context, maximum = Number.MAX_SAFE_INTEGER }: { context: number; maximum?: number },
 ): EvaluationWindows {
-  requireContext(tokens, context, 'the text');
+  requireContext(tokens.length, context, 'the text');
   requireCount(maximum, 'maximum');
   const last = tokens.length - 1 - context;
   const needed = Math.ceil((tokens.length - 1) / context);

@@ -9,6 +9,9 @@ export interface EncodeOptions {
   readonly specials?: 'refuse' | 'allow' | 'text' | readonly string[];
 }
 
+/** The special token that ends a document, in GPT-2's vocabulary and in those that are trained here. */
+export const END_OF_TEXT = '<|endoftext|>';
+
 export interface Tokenizer {
   /** Ids run from 0 to vocabularySize - 1. */
   readonly vocabularySize: number;

@@ -68,7 +68,7 @@ describe('a run', () => {
     expect(stderr).toMatch(/^text {5}built-in stories: 3,\d{3} characters\n/m);
     expect(stderr).toContain('model    3,808 parameters\n');
     expect(stderr).toContain('run      runs/train-1\n');
-    expect(stderr).toMatch(/step 10: validation loss \d\.\d{4}\n/);
+    expect(stderr).toMatch(/step 10: validation loss \d\.\d{4}, \d\.\d{4} bits per byte\n/);
     expect(stdout).toMatch(/^\n--- sample 1\n/);
     expect(stdout).toMatch(
       /best validation loss \d\.\d{4} nats per character \(the source's entropy is 0\.\d{4}\)\n/,

@@ -85,7 +85,7 @@ describe('a run that cannot go on: the message alone, and exit code 1', () => {
     expectRefusal(
       ['--preset', 'shakespear-char'],
       'ConfigError: unknown preset "shakespear-char" (did you mean "shakespeare-char"?); ' +
-        'there are stories-cpu, stories-gpu, shakespeare-char-cpu, shakespeare-char',
+        'there are stories-cpu, stories-gpu, shakespeare-char-cpu, shakespeare-bpe-cpu, shakespeare-char',
     ));
 
   test('an unknown setting', () =>

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, DataError } from '../../src/errors.ts';
-import { decodeText, split } from '../../src/text/corpus.ts';
+import { decodeText, requireContext, splitText } from '../../src/text/corpus.ts';
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
@@ -61,41 +61,40 @@ describe('decodeText', () => {
   });
 });
 
-describe('split', () => {
-  const tokens = Int32Array.from({ length: 100 }, (_, i) => i);
-
-  it('keeps the last tenth for validation, and loses no token', () => {
-    const { train, validation } = split(tokens, { context: 8 });
-    expect([...train, ...validation]).toEqual([...tokens]);
+describe('splitText', () => {
+  it('keeps the last tenth for validation, and loses no character', () => {
+    const text = Array.from({ length: 100 }, (_, i) => String.fromCodePoint(0x4e00 + i)).join('');
+    const { train, validation } = splitText(text);
+    expect(train + validation).toBe(text);
     expect(validation).toHaveLength(10);
   });
 
   it('cuts Shakespeare as nanoGPT does: 1,003,854 and 111,540', () => {
-    const { train, validation } = split(new Int32Array(1_115_394), { context: 256 });
+    const { train, validation } = splitText('x'.repeat(1_115_394));
     expect(train).toHaveLength(1_003_854);
     expect(validation).toHaveLength(111_540);
   });
 
-  it('refuses a text shorter than one context, and gives both lengths', () => {
-    expect(() => split(tokens, { context: 100 })).toThrow(DataError);
-    expect(() => split(tokens, { context: 100 })).toThrow(
+  it('cuts no character in two', () => {
+    expect(splitText('ab\u{1f600}c', 0.4)).toEqual({ train: 'ab', validation: '\u{1f600}c' });
+    expect(splitText('ab\u{1f600}', 0.25)).toEqual({ train: 'ab', validation: '\u{1f600}' });
+  });
+
+  it.each([0, 1, -0.1, 1.5, Number.NaN])('refuses validation = %s', (validation) => {
+    expect(() => splitText('any text', validation)).toThrow(ConfigError);
+  });
+});
+
+describe('requireContext', () => {
+  it('refuses what is shorter than one context and its last target, and gives both lengths', () => {
+    expect(() => requireContext(101, 100, 'the text')).not.toThrow();
+    expect(() => requireContext(100, 100, 'the text')).toThrow(DataError);
+    expect(() => requireContext(100, 100, 'the text')).toThrow(
       'the text has 100 tokens, and one context of 100 needs 101',
     );
   });
 
-  it('refuses a part shorter than one context', () => {
-    expect(() => split(tokens, { context: 10 })).toThrow('the validation part has 10 tokens');
-    expect(() => split(tokens, { context: 20, validation: 0.9 })).toThrow(
-      'the training part has 10 tokens',
-    );
-    expect(() => split(tokens, { context: 9 })).not.toThrow();
-  });
-
-  it.each([0, 1, -0.1, 1.5, Number.NaN])('refuses validation = %s', (validation) => {
-    expect(() => split(tokens, { context: 8, validation })).toThrow(ConfigError);
-  });
-
   it.each([0, -1, 2.5, Number.NaN])('refuses context = %s', (context) => {
-    expect(() => split(tokens, { context })).toThrow(ConfigError);
+    expect(() => requireContext(100, context, 'the text')).toThrow(ConfigError);
   });
 });
