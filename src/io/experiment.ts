@@ -17,7 +17,7 @@ import { readSafetensors, writeSafetensors } from './safetensors.ts';
 export interface Experiment<Settings extends object, Result extends object> {
   readonly defaults: Settings;
   readonly checks: Checks<Settings>;
-  /** How many cells and weights `run` asks for. */
+  /** How many cells and weights `run` asks for, each as often as it counts. */
   count(settings: Settings): number;
   /** Computes all cells, one by one. @throws cells.signal's reason when it is stopped */
   run(device: Device, settings: Settings, cells: Cells): Promise<Result>;
@@ -28,11 +28,15 @@ export interface Experiment<Settings extends object, Result extends object> {
 export interface Cells {
   /** Aborted when the experiment is to stop. */
   readonly signal: AbortSignal;
-  /** What the folder has for this name, else what `compute` gives, which is kept. `told` makes a line of it for a person. */
+  /**
+   * What the folder has for this name, else what `compute` gives, which is kept. `told` makes a line of it for a person.
+   * `cost` says for how many it counts, where cells take very different times; default 1.
+   */
   cell<T extends object>(
     name: string,
     compute: () => Promise<T>,
     told?: (value: T) => string,
+    cost?: number,
   ): Promise<T>;
   /** Likewise what several cells start from: a trained module, which is disposed, and what is to be known about it. */
   weights<T extends object>(
@@ -97,11 +101,18 @@ export async function runExperiment<Settings extends object, Result extends obje
   const adapter = device.adapter.name;
   const total = experiment.count(settings);
   let done = 0;
-  const told = (name: string, line: string, kept: boolean) =>
-    onProgress({ done: ++done, total, name, line, kept });
+  const told = (name: string, line: string, kept: boolean, cost = 1) => {
+    done += cost;
+    onProgress({ done, total, name, line, kept });
+  };
   const cells: Cells = {
     signal,
-    async cell<T extends object>(name: string, compute: () => Promise<T>, tell = noLine<T>) {
+    async cell<T extends object>(
+      name: string,
+      compute: () => Promise<T>,
+      tell = noLine<T>,
+      cost = 1,
+    ) {
       const kept = folder && (await readCell<T>(folder, name));
       signal.throwIfAborted();
       const start = performance.now();
@@ -110,7 +121,7 @@ export async function runExperiment<Settings extends object, Result extends obje
         const seconds = (performance.now() - start) / 1000;
         await writeJson(folder, cellPath(name), { adapter, seconds, value });
       }
-      told(name, tell(value), kept !== null);
+      told(name, tell(value), kept !== null, cost);
       return value;
     },
     async weights<T extends object>(

@@ -71,13 +71,14 @@ export { type GeneratedText, type GenerateTextOptions, generateText } from './ge
 export { type HuggingFaceModel, type LoadOptions, loadHuggingFace } from './hugging_face.ts';
 export { type SaveOptions, saveHuggingFace } from './hugging_face_save.ts';
 export { KeyValueCache } from './key_value_cache.ts';
+export { Mixer, type MixerConfig } from './mixer.ts';
 export { type OpenedModel, openModel } from './open_model.ts';
 export { loadPeft, type PeftOptions, savePeft } from './peft.ts';
 export { huggingFaceNames } from './peft_names.ts';
 export { type RankResults, type RankSettings, rankExperiment } from './rank_experiment.ts';
 export { sampleText } from './sample.ts';
 export { loadRun, type SavedModel } from './saved_model.ts';
-export { type Cell, runScaling, type ScalingOptions, type ScalingResult } from './scaling.ts';
+export { type FittedLaw, type ScalingResult, scalingExperiment } from './scaling.ts';
 export {
   bootstrap,
   fitByVariableProjection,
@@ -87,7 +88,12 @@ export {
   predictionInterval,
 } from './scaling_fit.ts';
 export { computeOptimal, type Observation, predictLoss, type ScalingLaw } from './scaling_law.ts';
-export { SCALING_DEFAULTS, SCALING_PRESETS, type ScalingSettings } from './scaling_settings.ts';
+export {
+  type Architecture,
+  SCALING_DEFAULTS,
+  SCALING_PRESETS,
+  type ScalingSettings,
+} from './scaling_settings.ts';
 export { PRESETS, TRAIN_DEFAULTS, type TrainSettings } from './settings.ts';
 export { type Example, encodeExample, holdOut, readExamples } from './supervised.ts';
 export {

@@ -47,6 +47,14 @@ export function analyse(
   };
 }
 
+/** An interval for a person. */
+export const between = ([low, high]: Interval): string =>
+  `[${low.toPrecision(4)}, ${high.toPrecision(4)}]`;
+
+/** Whether there is a value that all intervals hold. */
+export const overlap = (intervals: readonly Interval[]): boolean =>
+  Math.max(...intervals.map(([low]) => low)) <= Math.min(...intervals.map(([, high]) => high));
+
 function intervalsOf({ laws }: Bootstrap): ScalingAnalysis['intervals'] {
   return {
     E: interval(laws, ({ E }) => E),

@@ -1,17 +1,11 @@
 // report.html of a scaling experiment: the cells and the law through them, the excess over E on logarithmic axes, the
-// compute frontier, and the larger model beside its prediction.
+// compute frontier, and the larger model beside its prediction. Of several architectures, how their laws compare.
 
-import {
-  type PlotLibrary,
-  type Report,
-  type ReportPlot,
-  type ReportSeries,
-  type ReportTable,
-  renderReport,
-} from '../io/report.ts';
-import type { Cell, ScalingResult } from './scaling.ts';
-import { type ScalingAnalysis, sizeExponent } from './scaling_analysis.ts';
-import type { Interval } from './scaling_fit.ts';
+import type { Report, ReportPlot, ReportSeries, ReportTable } from '../io/report.ts';
+import type { FittedLaw, ScalingResult } from './scaling.ts';
+import { between, type ScalingAnalysis, sizeExponent } from './scaling_analysis.ts';
+import type { Cell } from './scaling_cell.ts';
+import { comparisonReport } from './scaling_comparison.ts';
 import {
   computeOptimal,
   FLOPS_PER_PARAMETER_TOKEN,
@@ -19,13 +13,15 @@ import {
   type ScalingLaw,
 } from './scaling_law.ts';
 
-/** The page's text. @throws TypeError for a result without its analysis. */
-export function scalingReport(result: ScalingResult, plots: PlotLibrary): Promise<string> {
-  const { settings, cells, truth } = result;
-  const { law, intervals, heldOut } = result.analysis!;
+export function scalingReport({ laws, truth }: ScalingResult): Omit<Report, 'settings'> {
+  const [only, ...others] = laws;
+  return others.length > 0 ? comparisonReport({ laws, truth }) : lawReport(only!, truth);
+}
+
+function lawReport({ cells, analysis }: FittedLaw, truth: number): Omit<Report, 'settings'> {
+  const { law, intervals, heldOut } = analysis;
   const [trained, larger] = [cells.slice(0, -1), cells.at(-1)!];
-  const seconds = cells.reduce((sum, cell) => sum + cell.seconds, 0);
-  const report: Report = {
+  return {
     title: 'Scaling law of a Markov chain',
     subtitle: `L(N, D) = E + A / N^α + B / D^β through ${trained.length} models`,
     summary: [
@@ -39,30 +35,25 @@ export function scalingReport(result: ScalingResult, plots: PlotLibrary): Promis
         'larger model',
         `${heldOut.loss.toFixed(4)} predicted ${heldOut.predicted.toFixed(4)} ${between(heldOut.interval)}`,
       ],
-      ['training', `${seconds.toFixed(0)} s`],
     ],
     plots: [
-      lossPlot(result),
+      lossPlot(cells, law, truth),
       excessPlot(trained, law),
       computePlot(trained, larger, law),
       frontierPlot(trained, law),
     ],
-    tables: [lawTable(result.analysis!, truth), cellTable(cells, law)],
+    tables: [lawTable(analysis, truth), cellTable(cells, law)],
     samples: [],
-    settings,
     notes: ['Intervals hold 95 % of a bootstrap over the cells.'],
   };
-  return renderReport(report, plots);
 }
 
-const between = ([low, high]: Interval) => `[${low.toPrecision(4)}, ${high.toPrecision(4)}]`;
 const flops = ({ parameters, tokens }: { parameters: number; tokens: number }) =>
   FLOPS_PER_PARAMETER_TOKEN * parameters * tokens;
 const named = ({ width, parameters }: Cell) =>
   `${width} wide, ${parameters.toLocaleString('en')} parameters`;
 
-function lossPlot({ cells, truth, analysis }: ScalingResult): ReportPlot {
-  const { law } = analysis!;
+function lossPlot(cells: readonly Cell[], law: ScalingLaw, truth: number): ReportPlot {
   return {
     title: 'Loss, and the law through it',
     xLabel: 'characters trained on',
@@ -185,13 +176,13 @@ function lawTable(
 function cellTable(cells: readonly Cell[], law: ScalingLaw): ReportTable {
   return {
     title: 'The models',
-    columns: ['width', 'parameters', 'characters', 'operations', 'loss', 'law', 'off by %', 's'],
+    columns: ['width', 'parameters', 'characters', 'operations', 'loss', 'law', 'off by %'],
     rows: cells.map((cell) => {
       const predicted = predictLoss(law, cell);
-      const { width, parameters, tokens, loss, seconds } = cell;
+      const { width, parameters, tokens, loss } = cell;
       const off = (100 * (loss / predicted - 1)).toFixed(2);
       const operations = flops(cell).toExponential(2);
-      return [width, parameters, tokens, operations, loss, predicted, off, Math.round(seconds)];
+      return [width, parameters, tokens, operations, loss, predicted, off];
     }),
   };
 }

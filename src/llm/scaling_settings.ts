@@ -9,6 +9,8 @@ import {
   positiveInteger,
 } from '../io/config.ts';
 
+export type Architecture = 'transformer' | 'mixer';
+
 /** The small preset: a grid that two cores finish in about ten minutes. */
 export const SCALING_DEFAULTS = {
   seed: 1,
@@ -30,6 +32,8 @@ export const SCALING_DEFAULTS = {
   heldOutWidth: 48,
 
   // The models and their training
+  /** Each gets the grid, and a law of its own. */
+  architectures: ['transformer'] as Architecture[],
   layers: 1,
   /** Width of an attention head; narrower models have one head. */
   headSize: 16,
@@ -56,6 +60,14 @@ const increasing: Check = {
     values.every((v, i) => Number.isSafeInteger(v) && v > (values[i - 1] ?? 0)),
 };
 
+const architectureList: Check = {
+  expected: "'transformer', 'mixer', or both, each once",
+  accepts: (values) =>
+    Array.isArray(values) &&
+    values.length > 0 &&
+    values.every((v, i) => ['transformer', 'mixer'].includes(v) && values.indexOf(v) === i),
+};
+
 export const SCALING_CHECKS: Checks<ScalingSettings> = {
   seed: nonNegativeInteger,
   symbols: positiveInteger,
@@ -68,6 +80,7 @@ export const SCALING_CHECKS: Checks<ScalingSettings> = {
   widths: increasing as never,
   steps: increasing as never,
   heldOutWidth: positiveInteger,
+  architectures: architectureList as never,
   layers: positiveInteger,
   headSize: positiveInteger,
   context: positiveInteger,
@@ -90,6 +103,4 @@ export const SCALING_PRESETS = {
     context: 64,
     batch: 64,
   },
-} satisfies Record<string, Partial<ScalingSettings>>;
-
-export type ScalingPreset = keyof typeof SCALING_PRESETS;
+} satisfies Record<'small' | 'gpu', Partial<ScalingSettings>>;

@@ -2,9 +2,13 @@
 
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { runScaling, type ScalingResult } from '../../src/llm/scaling.ts';
+import { type ExperimentOptions, runExperiment } from '../../src/io/experiment.ts';
+import { type FittedLaw, type ScalingResult, scalingExperiment } from '../../src/llm/scaling.ts';
 import { analyse } from '../../src/llm/scaling_analysis.ts';
+import { excessRatio } from '../../src/llm/scaling_comparison.ts';
 import { fitPowerLaw } from '../../src/llm/scaling_fit.ts';
+import { scalingReport } from '../../src/llm/scaling_report.ts';
+import type { Architecture, ScalingSettings } from '../../src/llm/scaling_settings.ts';
 import { Device } from '../../src/ops/device.ts';
 import { markovChain, markovFloor } from '../../src/text/markov.ts';
 
@@ -27,20 +31,19 @@ describe('a tiny grid', () => {
   });
   afterAll(() => device.destroy());
 
-  const withoutTimes = ({ cells }: ScalingResult) => cells.map(({ seconds, ...rest }) => rest);
+  const run = (options: ExperimentOptions<ScalingSettings> = {}) =>
+    runExperiment(device, scalingExperiment, { settings: TINY, ...options });
 
   test('is the same on every run, counts its steps, and gives its models back', async () => {
     const seen: number[] = [];
-    const run = (options = {}) => runScaling(device, { settings: TINY, ...options });
     const first = await run({
-      onProgress: ({ step, steps }: { step: number; steps: number }) => {
-        expect(steps).toBe(2 * (4 + 8 + 12) + 12);
-        seen.push(step);
+      onProgress: ({ done, total }) => {
+        expect(total).toBe(2 * (4 + 8 + 12) + 12);
+        seen.push(done);
       },
     });
-    expect(seen.at(-1)).toBe(60);
-    expect(seen).toEqual(seen.toSorted((a, b) => a - b));
-    expect(first.cells.map(({ width, tokens }) => [width, tokens])).toEqual([
+    expect(seen).toEqual([4, 12, 24, 28, 36, 48, 60]);
+    expect(first.result!.laws[0]!.cells.map(({ width, tokens }) => [width, tokens])).toEqual([
       [4, 64],
       [4, 128],
       [4, 192],
@@ -51,26 +54,53 @@ describe('a tiny grid', () => {
     ]);
     const { bytesInUse, tensors } = device.memory();
     const second = await run();
-    expect(withoutTimes(second)).toEqual(withoutTimes(first));
+    expect(second.result).toEqual(first.result);
     expect(device.memory()).toMatchObject({ bytesInUse, tensors });
   });
 
-  test('that is stopped has the models trained so far and no law', async () => {
-    const controller = new AbortController();
-    const result = await runScaling(device, {
-      settings: TINY,
-      signal: controller.signal,
-      onCell: ({ steps }) => steps === 8 && controller.abort(),
+  test('that is stopped, between models or within one, has no law', async () => {
+    const stop = new AbortController();
+    const { result } = await run({
+      signal: stop.signal,
+      onProgress: ({ done }) => done === 12 && stop.abort(),
     });
-    expect(result.cells).toHaveLength(2);
-    expect(result.analysis).toBeNull();
+    expect(result).toBeNull();
+
+    const within = new AbortController();
+    setTimeout(() => within.abort(), 100);
+    const settings = { ...TINY, steps: [4, 8, 100_000] };
+    const { bytesInUse, tensors } = device.memory();
+    expect((await run({ settings, signal: within.signal })).result).toBeNull();
+    expect(device.memory()).toMatchObject({ bytesInUse, tensors });
+  });
+
+  test('G6: of two architectures has a law each, whose exponents are compared', async () => {
+    const settings = { ...TINY, architectures: ['transformer', 'mixer'] as Architecture[] };
+    const { result } = await run({ settings });
+    const { laws, truth } = result!;
+    expect(laws.map(({ architecture, cells }) => [architecture, cells.length])).toEqual([
+      ['transformer', 7],
+      ['mixer', 7],
+    ]);
+    const [transformer, mixer] = laws as [FittedLaw, FittedLaw];
+    // Of equal widths, the mixer has its matrix more: 36 weights up to the diagonal.
+    expect(mixer.cells.map(({ parameters }) => parameters)).toEqual(
+      transformer.cells.map(({ parameters }) => parameters + 36),
+    );
+    expect(excessRatio(mixer, transformer, truth)).toBeGreaterThan(0);
+    const { summary, plots } = scalingReport(result!);
+    expect(summary.map(([name]) => name)).toContain('do the intervals of alpha overlap');
+    expect(plots).toHaveLength(2);
   });
 });
 
 describe.each(['scaling-small', 'scaling-small-seed-2'])('the kept run %s', (name) => {
-  const kept: ScalingResult = JSON.parse(readFileSync(`bench/results/${name}.json`, 'utf8'));
-  const { settings, cells, truth } = kept;
-  const [grid, larger] = [cells.slice(0, -1), cells.at(-1)!];
+  const { settings, result }: { settings: ScalingSettings; result: ScalingResult } = JSON.parse(
+    readFileSync(`bench/results/${name}.json`, 'utf8'),
+  );
+  const { truth } = result;
+  const [kept] = result.laws as [FittedLaw];
+  const [grid, larger] = [kept.cells.slice(0, -1), kept.cells.at(-1)!];
   const analysis = analyse(grid, larger, settings);
 
   test('has the entropy of its source', () => {
