@@ -86,5 +86,5 @@ test('shakespeare-bpe-cpu is of the size of shakespeare-char-cpu', () => {
     return layers * width * (4 * width + 2 * hidden + 2) + width + vocabularySize * width;
   };
   expect(parameters(PRESETS['shakespeare-char-cpu'], 65)).toBe(795_904);
-  expect(parameters(PRESETS['shakespeare-bpe-cpu'], 512)).toBe(795_776);
+  expect(parameters(PRESETS['shakespeare-bpe-cpu'], 1024)).toBe(795_776);
 });
