@@ -14,6 +14,7 @@ import {
 import { reshape } from '../ops/view.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { KeyValueCache } from './key_value_cache.ts';
+import type { PrefixCache } from './prefix_cache.ts';
 import type { Transformer } from './transformer.ts';
 
 export interface GenerateOptions extends SamplingOptions {
@@ -28,6 +29,8 @@ export interface GenerateOptions extends SamplingOptions {
   /** Asked at each read; true ends the generation with what there is. */
   readonly stop?: (rows: readonly (readonly number[])[]) => boolean;
   readonly signal?: AbortSignal;
+  /** Of one prompt: what it begins with in common with the one before is not computed again. */
+  readonly prefix?: PrefixCache;
 }
 
 /** One row's continuation. */
@@ -71,6 +74,7 @@ export async function generate(
     onTokens?.(news);
     const stopped = stop?.(generated.map(({ newIds }) => newIds)) || signal?.aborted;
     if (stopped || ended || drawn === maxNewTokens) {
+      batch.keepPrefix(drawn, generated);
       return generated.map((row) =>
         row.finishReason === 'length' && drawn < maxNewTokens
           ? { ...row, finishReason: 'stopped' }
@@ -83,6 +87,8 @@ export async function generate(
 /** What one call of `generate` keeps on the device. */
 class Batch implements Disposable {
   private readonly cache: KeyValueCache;
+  /** Tokens of the prompt that the cache holds already. */
+  private readonly kept: number;
   private readonly state: SamplingState;
   private captured: ReturnType<Device['capture']> | null = null;
 
@@ -92,10 +98,14 @@ class Batch implements Disposable {
     private readonly rows: readonly number[][],
     private readonly options: GenerateOptions,
   ) {
-    const { maxNewTokens, seed = 0 } = options;
+    const { maxNewTokens, seed = 0, prefix } = options;
     const { vocabularySize } = model.config;
-    const longest = Math.max(...rows.map((row) => row.length));
-    this.cache = new KeyValueCache(device, model.config, rows.length, longest + maxNewTokens);
+    // The last token is drawn and not read.
+    const positions = Math.max(...rows.map((row) => row.length)) + maxNewTokens - 1;
+    const own = () => new KeyValueCache(device, model.config, rows.length, positions);
+    const { cache, kept } = prefix?.begin(rows[0]!, positions) ?? { cache: own(), kept: 0 };
+    this.cache = cache;
+    this.kept = kept;
     const seeds = typeof seed === 'number' ? rows.map((_, i) => seed + i) : seed;
     this.state = samplingState(device, seeds, { capacity: maxNewTokens, vocabularySize });
     const seen = new Uint32Array(rows.length * vocabularySize);
@@ -104,15 +114,15 @@ class Batch implements Disposable {
     this.state.seen.write(seen);
   }
 
-  /** Runs the prompts, padded at their ends to one length, and draws the first tokens. */
+  /** Runs what is new of the prompts, padded at their ends to one length, and draws the first tokens. */
   readPrompts(): void {
-    const { device, model, rows, cache } = this;
-    const T = Math.max(...rows.map((row) => row.length));
+    const { device, model, rows, cache, kept } = this;
+    const T = Math.max(...rows.map((row) => row.length)) - kept;
     const padded = Int32Array.from(
       { length: rows.length * T },
-      (_, i) => rows[Math.floor(i / T)]![i % T] ?? 0,
+      (_, i) => rows[Math.floor(i / T)]![kept + (i % T)] ?? 0,
     );
-    const last = Int32Array.from(rows, (row, i) => i * T + row.length - 1);
+    const last = Int32Array.from(rows, (row, i) => i * T + row.length - kept - 1);
     device.scope(() =>
       noGrad(() => {
         const ids = device.tensor(padded, { shape: [rows.length, T] });
@@ -162,9 +172,14 @@ class Batch implements Disposable {
     return { generated, ended: generated.every(({ finishReason }) => finishReason === 'end') };
   }
 
+  /** Tells the cache that outlives this call what it holds: all but the last draw was read. */
+  keepPrefix(drawn: number, [row]: readonly Generated[]): void {
+    this.options.prefix?.holds([...this.rows[0]!, ...row!.newIds.slice(0, drawn - 1)]);
+  }
+
   [Symbol.dispose](): void {
     this.captured?.dispose();
-    this.cache.dispose();
+    if (!this.options.prefix) this.cache.dispose();
     this.state.dispose();
   }
 }
@@ -172,7 +187,7 @@ class Batch implements Disposable {
 function check(
   rows: readonly number[][],
   { config }: Transformer,
-  { maxNewTokens, seed = 0, readEvery = 16, ...sampling }: GenerateOptions,
+  { maxNewTokens, seed = 0, readEvery = 16, prefix, ...sampling }: GenerateOptions,
 ): void {
   const { context, vocabularySize, architecture = 'decoder' } = config;
   checkSampling(sampling, vocabularySize);
@@ -184,6 +199,8 @@ function check(
   }
   if (typeof seed !== 'number' && seed.length !== rows.length)
     throw new ConfigError(`generate: ${seed.length} seeds for ${rows.length} prompts`);
+  if (prefix && rows.length !== 1)
+    throw new ConfigError(`generate: a prefix is of one prompt, got ${rows.length}`);
   for (const [i, row] of rows.entries()) {
     if (row.length === 0)
       throw new DataError(`generate: prompt ${i} is empty; give at least one token`);

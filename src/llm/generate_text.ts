@@ -25,19 +25,23 @@ export interface GeneratedText {
 
 /**
  * Continues each prompt.
+ * @param prompts texts, in which special tokens count as such, or ids
  * @throws DataError for a prompt that the tokenizer has no tokens for, and as `generate`.
  */
 export async function generateText(
   device: Device,
   { model, tokenizer }: { readonly model: Transformer; readonly tokenizer: Tokenizer },
-  prompts: readonly string[],
+  prompts: readonly (string | readonly number[])[],
   options: GenerateTextOptions,
 ): Promise<GeneratedText[]> {
   const { stopTexts = [], onText, ends = [], ...rest } = options;
   if (stopTexts.some((text) => text === ''))
     throw new ConfigError('generateText: a stop text is empty; it would stop at once');
   const promptIds = prompts.map((prompt, i) => {
-    const ids = Array.from(tokenizer.encode(prompt, { specials: 'allow' }));
+    const ids =
+      typeof prompt === 'string'
+        ? Array.from(tokenizer.encode(prompt, { specials: 'allow' }))
+        : [...prompt];
     if (ids.length === 0) throw new DataError(`generateText: prompt ${i} is empty; give some text`);
     return ids;
   });

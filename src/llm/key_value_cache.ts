@@ -7,7 +7,8 @@ import { appendToCache, type CacheTensors } from '../ops/cache.ts';
 import { writeAt } from '../ops/copy.ts';
 import type { Device } from '../ops/device.ts';
 import { embedding } from '../ops/embedding.ts';
-import { reshape } from '../ops/view.ts';
+import { pad } from '../ops/shape_ops.ts';
+import { reshape, slice } from '../ops/view.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { headSizeOf, type TransformerConfig } from './transformer_config.ts';
 
@@ -19,22 +20,25 @@ export interface LayerCache {
   attend(q: Tensor, k: Tensor, v: Tensor): Tensor;
 }
 
+type Attend = (q: Tensor, k: Tensor, v: Tensor, layer: CacheTensors) => Tensor;
+
 /**
  * Room for `positions` tokens of each of B sequences. Lengths are on the device: a captured step can be replayed.
  * The first call may bring many tokens per sequence (prompts of different lengths, padded at the end; `setLengths` then
- * tells how long they are), every later one brings one.
+ * tells how long they are), and so may one after `keep`; every other brings one.
  */
 export class KeyValueCache {
-  private readonly layers: CacheTensors[];
+  private readonly layers: { -readonly [name in keyof CacheTensors]: Tensor }[];
   /** [B] i32: tokens of each sequence so far. */
   readonly lengths: Tensor;
-  private started = false;
+  /** The same where the host knows it, and it is the same for all. */
+  private known: number | null = 0;
 
   constructor(
     readonly device: Device,
     config: TransformerConfig,
     readonly batch: number,
-    readonly positions: number = config.context,
+    public positions: number = config.context,
   ) {
     const shape = [batch, config.keyValueHeads, positions, headSizeOf(config)];
     this.layers = Array.from({ length: config.layers }, () => ({
@@ -46,22 +50,40 @@ export class KeyValueCache {
 
   /** The layers' parts for a call that brings T tokens per sequence. @throws ShapeError where that is not possible. */
   next(T: number): LayerCache[] {
-    const first = !this.started;
-    if (!first && T !== 1) {
+    const { known, lengths, batch } = this;
+    if (known === null && T !== 1)
       throw new ShapeError(`KeyValueCache: ${T} tokens at once; after the first call it is one`);
-    }
-    const { lengths, batch } = this;
-    const positions = first ? undefined : reshape(lengths, [batch, 1]);
-    const seen = first ? undefined : add(lengths, 1);
-    this.started = true;
+    this.known = null;
+    if (known === null) return this.through(reshape(lengths, [batch, 1]), this.oneMore());
+    if (known === 0) return this.through(undefined, (q, k, v) => attention(q, k, v, { causal: true }));
+    const rows = Int32Array.from({ length: batch * T }, (_, i) => known + (i % T));
+    const positions = this.device.tensor(rows, { shape: [batch, T] });
+    return this.through(positions, this.after(known));
+  }
+
+  private through(positions: Tensor | undefined, attend: Attend): LayerCache[] {
     return this.layers.map((layer) => ({
       positions,
-      attend(q, k, v) {
-        appendToCache(layer, k, v, lengths);
-        if (!seen) return attention(q, k, v, { causal: true });
-        return attention(q, layer.keys, layer.values, { keyLengths: seen });
+      attend: (q, k, v) => {
+        appendToCache(layer, k, v, this.lengths);
+        return attend(q, k, v, layer);
       },
     }));
+  }
+
+  /** One token of each sequence sees all of its own. */
+  private oneMore(): Attend {
+    const keyLengths = add(this.lengths, 1);
+    return (q, _k, _v, { keys, values }) => attention(q, keys, values, { keyLengths });
+  }
+
+  /** Some tokens of each sequence, behind `known` of it: the last one sees all. */
+  private after(known: number): Attend {
+    return (q, k, _v, { keys, values }) => {
+      const [B, H, T, D] = k.shape as [number, number, number, number];
+      const filled = (x: Tensor) => slice(x, { end: [B, H, known + T, D] });
+      return attention(q, filled(keys), filled(values), { causal: true });
+    };
   }
 
   /** Tells how many tokens each sequence has: after the first call the prompts' lengths. */
@@ -86,10 +108,25 @@ export class KeyValueCache {
     });
   }
 
-  /** Forgets all tokens. */
-  clear(): void {
-    this.lengths.write(new Int32Array(this.batch));
-    this.started = false;
+  /** Forgets all but the first `count` tokens of each sequence; the next call may bring many. */
+  keep(count: number): void {
+    this.lengths.write(new Int32Array(this.batch).fill(count));
+    this.known = count;
+  }
+
+  /** Makes room for so many tokens of each sequence. A step that was captured before must not run again. */
+  reserve(positions: number): void {
+    const more = positions - this.positions;
+    if (more <= 0) return;
+    const room = { before: [0, 0, 0, 0], after: [0, 0, more, 0] };
+    for (const layer of this.layers) {
+      for (const name of ['keys', 'values'] as const) {
+        const larger = pad(layer[name], room);
+        layer[name].dispose();
+        layer[name] = larger;
+      }
+    }
+    this.positions = positions;
   }
 
   dispose(): void {

@@ -262,6 +262,31 @@ describe('F1 tokens one by one through a cache give the logits of all at once', 
     model.dispose();
   });
 
+  it.each(CACHED)('several at once behind those that were kept: %s', async (_, config) => {
+    const model = await makeModel(config);
+    const cache = new KeyValueCache(device, config, 2, 5);
+    const rows = [randomIds(8, 8), randomIds(8, 9)];
+    const logits = async (begin: number, end: number) =>
+      logitsOf(model, asTensor(...rows.map((ids) => ids.slice(begin, end))), { cache });
+    const all = await logitsOf(model, asTensor(...rows));
+    const V = config.vocabularySize;
+    await logits(0, 5);
+    cache.keep(3);
+    cache.reserve(8);
+    const found = await logits(3, 7); // over what was there
+    for (const row of [0, 1]) {
+      const want = Float64Array.from(all.slice((row * 8 + 3) * V, (row * 8 + 7) * V));
+      const got = found.slice(row * 4 * V, (row + 1) * 4 * V);
+      expectClose(got, want, { rtol: 0, atol: 1e-5 }, `row ${row}`);
+    }
+    cache.keep(7);
+    const last = await logits(7, 8);
+    const want = Float64Array.from(all.slice(7 * V, 8 * V));
+    expectClose(last.slice(0, V), want, { rtol: 0, atol: 1e-5 }, 'the last token');
+    cache.dispose();
+    model.dispose();
+  });
+
   it('a second call of several tokens, and a token past the end, are refused', async () => {
     const model = await makeModel(BASE);
     const cache = new KeyValueCache(device, BASE, 1, 3);
@@ -271,7 +296,7 @@ describe('F1 tokens one by one through a cache give the logits of all at once', 
     );
     cache.setLengths([3]);
     await expect(logitsOf(model, asTensor([1]), { cache })).rejects.toThrow('into 3 positions');
-    cache.clear();
+    cache.keep(0);
     const [again, without] = [
       await logitsOf(model, asTensor([4, 5]), { cache }),
       await logitsOf(model, asTensor([4, 5])),
