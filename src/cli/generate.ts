@@ -9,7 +9,7 @@ import {
   type GenerateTextOptions,
   generateText,
 } from '../llm/generate_text.ts';
-import { type OpenedModel, openModel } from '../llm/open_model.ts';
+import { applyLora, type OpenedModel, openModel } from '../llm/open_model.ts';
 import { Device } from '../ops/device.ts';
 import { withoutControls } from './progress.ts';
 
@@ -25,12 +25,16 @@ export interface SamplingFlags {
   readonly maxNewTokens?: string;
 }
 
-interface GenerateFlags extends SamplingFlags {
+export interface ModelFlags {
   readonly model: string;
+  readonly lora?: string;
+  readonly adapter: string;
+}
+
+interface GenerateFlags extends SamplingFlags, ModelFlags {
   readonly prompt: string;
   readonly samples: string;
   readonly beams?: string;
-  readonly adapter: string;
   readonly json?: boolean;
 }
 
@@ -39,7 +43,8 @@ Examples:
   shadegrad generate --model runs/train-1 --prompt 'Once upon a time'
   shadegrad generate --model runs/train-1 --prompt 'Once' --greedy --max-new-tokens 40 --json
   shadegrad generate --model SmolLM-135M --prompt 'The capital of France is' --top-p 0.9 --samples 4
-  shadegrad generate --model SmolLM-135M --prompt 'To be' --beams 4`;
+  shadegrad generate --model SmolLM-135M --prompt 'To be' --beams 4
+  shadegrad generate --model SmolLM-135M --lora runs/finetune-1 --prompt 'To be'     tuned, by an adapter`;
 
 export function addGenerate(program: Command): void {
   const command = program
@@ -47,15 +52,39 @@ export function addGenerate(program: Command): void {
     .description(
       'continue a prompt with a model: a run of shadegrad train, or a Hugging Face folder',
     )
-    .requiredOption('--model <folder>', "the model's folder")
     .requiredOption('--prompt <text>', 'the text to continue')
     .option('--samples <n>', 'continuations, drawn with seed, seed + 1, …', '1')
     .option('--beams <n>', 'beam search instead of drawing; the best sequence is shown');
+  addModelOptions(command);
   addSamplingOptions(command)
-    .option('--adapter <name>', "auto, hardware, software, or a part of an adapter's name", 'auto')
     .option('--json', 'print JSON only, one object per continuation; the last line is the result')
     .addHelpText('after', EXAMPLES)
     .action(run);
+}
+
+/** What `openModelOf` takes. */
+export function addModelOptions(command: Command): Command {
+  return command
+    .requiredOption('--model <folder>', "the model's folder")
+    .option(
+      '--lora <folder>',
+      "a LoRA over the model, in PEFT's format, as shadegrad finetune leaves it",
+    )
+    .option(
+      '--adapter <name>',
+      'of the GPU: auto, hardware, software, or a part of its name',
+      'auto',
+    );
+}
+
+/** The model that the flags name, with its LoRA at work. @throws CheckpointError or DataError that says what is amiss. */
+export async function openModelOf(
+  device: Device,
+  { model, lora }: ModelFlags,
+): Promise<OpenedModel> {
+  const opened = await openModel(device, await openFolder(model), { frozen: true });
+  if (lora !== undefined) await applyLora(device, opened, await openFolder(lora));
+  return opened;
 }
 
 /** The options of drawing, which `chat` has as well. */
@@ -85,7 +114,7 @@ const DEFAULT_NEW_TOKENS = 256;
 export function samplingOptions(
   flags: SamplingFlags,
   { ends, room }: { ends: readonly number[]; room: number },
-): GenerateTextOptions {
+): Omit<GenerateTextOptions, 'onText'> & { readonly seed: number } {
   const { maxNewTokens, greedy, topK, stop = [] } = flags;
   return {
     maxNewTokens:
@@ -119,7 +148,7 @@ async function run(flags: GenerateFlags): Promise<void> {
     ...(flags.json && { announce: null }),
   });
   try {
-    const opened = await openModel(device, await openFolder(flags.model), { frozen: true });
+    const opened = await openModelOf(device, flags);
     const promptIds = opened.tokenizer.encode(flags.prompt, { specials: 'allow' });
     const room = opened.model.config.context + 1 - promptIds.length;
     const options = samplingOptions(flags, { ends: opened.ends, room });

@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { ShadegradError } from '../errors.ts';
 import { addBench } from './bench.ts';
+import { addChat } from './chat.ts';
 import { addDemos } from './demos.ts';
 import { addFinetune } from './finetune.ts';
 import { addGenerate } from './generate.ts';
@@ -27,6 +28,7 @@ const adders = [
   addTrain,
   addFinetune,
   addGenerate,
+  addChat,
   addTokenizer,
   addBench,
   addTune,

@@ -12,11 +12,10 @@ import { mergeAdapter, unmergeAdapter } from '../nn/linear.ts';
 import { saveBottlenecks } from './bottleneck_file.ts';
 import { ADAPTER, type FinetuneProgress, type FinetuneResult } from './finetune.ts';
 import type { FinetuneBase } from './finetune_base.ts';
+import { readFinetuneDescription, writeFinetuneDescription } from './finetune_description.ts';
 import { type FinetuneSettings, methodOf } from './finetune_settings.ts';
 import { checkPeftTargets, savePeft } from './peft.ts';
 import { matchingTargets } from './trainable.ts';
-
-const DESCRIPTION = 'finetune.json';
 
 export interface FinetuneRun {
   log(progress: FinetuneProgress): Promise<void>;
@@ -38,9 +37,8 @@ export async function openFinetuneRun(
   base: FinetuneBase,
   { settings, ...places }: FinetuneRunOptions,
 ): Promise<FinetuneRun> {
-  const files = [DESCRIPTION, 'config.json'];
-  const found = await Promise.all(files.map((file) => folder.exists(file)));
-  if (found.includes(true) || (await findCheckpoints(folder)).length > 0)
+  const found = (await readFinetuneDescription(folder)) ?? (await folder.exists('config.json'));
+  if (found || (await findCheckpoints(folder)).length > 0)
     throw new CheckpointError(`${folder.location} holds a run already; choose another --out`);
   const { kind, targets } = { targets: settings.targets, ...methodOf(settings) };
   if (kind === 'lora') checkPeftTargets(matchingTargets(base.model, targets), base.peftNames);
@@ -60,8 +58,7 @@ export async function openFinetuneRun(
       else if (kind === 'lora') await saveLora(folder, base, { step, baseModel: places.base });
       else await base.saveModel(folder, step);
       // Last, so that a folder with it is whole.
-      const text = `${JSON.stringify({ ...places, step, settings }, null, 2)}\n`;
-      await folder.write(DESCRIPTION, new TextEncoder().encode(text));
+      await writeFinetuneDescription(folder, { ...places, step, settings });
     },
   };
 }

@@ -56,6 +56,12 @@ export { trainWords, type WordTokenizer, wordTokenizer } from '../text/words.ts'
 export { type Beam, type BeamOptions, generateBeams } from './beam_search.ts';
 export { loadBottlenecks, saveBottlenecks } from './bottleneck_file.ts';
 export { type Completion, completeExamples } from './completions.ts';
+export {
+  Conversation,
+  type ConversationOptions,
+  type Reply,
+  type ReplyOptions,
+} from './conversation.ts';
 export { bitsPerByte, evaluateLoss, perplexity } from './evaluate.ts';
 export { exposureBias } from './exposure_bias.ts';
 export {
@@ -73,8 +79,10 @@ export { type SaveOptions, saveHuggingFace } from './hugging_face_save.ts';
 export { KeyValueCache } from './key_value_cache.ts';
 export { Mixer, type MixerConfig } from './mixer.ts';
 export { type OpenedModel, openModel } from './open_model.ts';
+export { applyLora, type OpenedModel, openModel } from './open_model.ts';
 export { loadPeft, type PeftOptions, savePeft } from './peft.ts';
 export { huggingFaceNames } from './peft_names.ts';
+export { PrefixCache } from './prefix_cache.ts';
 export { type RankResults, type RankSettings, rankExperiment } from './rank_experiment.ts';
 export { sampleText } from './sample.ts';
 export { loadRun, type SavedModel } from './saved_model.ts';
@@ -96,6 +104,7 @@ export {
 } from './scaling_settings.ts';
 export { PRESETS, TRAIN_DEFAULTS, type TrainSettings } from './settings.ts';
 export { type Example, encodeExample, holdOut, readExamples } from './supervised.ts';
+export { chooseTemplate, type TemplateChoice } from './template_choice.ts';
 export {
   drawSamples,
   type TrainOptions,

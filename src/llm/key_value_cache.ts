@@ -55,7 +55,8 @@ export class KeyValueCache {
       throw new ShapeError(`KeyValueCache: ${T} tokens at once; after the first call it is one`);
     this.known = null;
     if (known === null) return this.through(reshape(lengths, [batch, 1]), this.oneMore());
-    if (known === 0) return this.through(undefined, (q, k, v) => attention(q, k, v, { causal: true }));
+    if (known === 0)
+      return this.through(undefined, (q, k, v) => attention(q, k, v, { causal: true }));
     const rows = Int32Array.from({ length: batch * T }, (_, i) => known + (i % T));
     const positions = this.device.tensor(rows, { shape: [batch, T] });
     return this.through(positions, this.after(known));

@@ -3,9 +3,15 @@
 import { CheckpointError, DataError } from '../errors.ts';
 import type { Folder } from '../io/folder.ts';
 import type { JsonObject } from '../io/json.ts';
+import { Initialiser } from '../nn/initialiser.ts';
+import { setAdapter } from '../nn/linear.ts';
 import type { Device } from '../ops/device.ts';
 import { END_OF_TEXT, type Tokenizer } from '../text/tokenizer.ts';
 import { type LoadOptions, loadHuggingFace } from './hugging_face.ts';
+import { modelTypeOf } from './hugging_face_config.ts';
+import { parsed } from './hugging_face_config_writer.ts';
+import { loadPeft, PEFT_CONFIG, type PeftNames } from './peft.ts';
+import { huggingFaceNames } from './peft_names.ts';
 import { loadRun } from './saved_model.ts';
 import type { Transformer } from './transformer.ts';
 
@@ -14,6 +20,8 @@ export interface OpenedModel {
   readonly tokenizer: Tokenizer;
   /** Tokens at which a text ends; none for models of characters. */
   readonly ends: readonly number[];
+  /** What PEFT calls its layers. */
+  readonly peftNames: PeftNames;
 }
 
 /**
@@ -28,7 +36,7 @@ export async function openModel(
   if (await folder.exists('checkpoints')) {
     const { model, tokenizer } = await loadRun(device, folder);
     const end = tokenizer.specials.get(END_OF_TEXT);
-    return { model, tokenizer, ends: end === undefined ? [] : [end] };
+    return { model, tokenizer, ends: end === undefined ? [] : [end], peftNames: {} };
   }
   if (!(await folder.exists('config.json'))) {
     throw new CheckpointError(
@@ -36,10 +44,30 @@ export async function openModel(
     );
   }
   const { model, tokenizer, config } = await loadHuggingFace(device, folder, options);
-  if (tokenizer) return { model, tokenizer, ends: endsOf(config) };
+  const peftNames = huggingFaceNames(modelTypeOf(parsed(config)), model.config);
+  if (tokenizer) return { model, tokenizer, ends: endsOf(config), peftNames };
   model.dispose();
   throw new DataError(`${folder.location} has no tokenizer.json`);
 }
+
+/**
+ * Reads a LoRA in PEFT's format into the model, and selects it.
+ * @throws DataError, with nothing added to the model, where the folder holds none or one that does not fit.
+ */
+export async function applyLora(
+  device: Device,
+  { model, peftNames }: OpenedModel,
+  folder: Folder,
+): Promise<void> {
+  if (!(await folder.exists(PEFT_CONFIG)))
+    throw new DataError(
+      `${folder.location} holds no LoRA in PEFT's format: there is no ${PEFT_CONFIG}`,
+    );
+  await loadPeft(folder, model, new Initialiser(device, 0), { ...peftNames, name: LORA });
+  setAdapter(model, LORA);
+}
+
+const LORA = 'lora';
 
 /** `eos_token_id`: an id, or a list of them. */
 function endsOf({ eos_token_id: ends }: JsonObject): number[] {

@@ -58,7 +58,7 @@ export function encodeExample(
   { tokenizer, context }: ExampleOptions,
 ): Example {
   const parts = segments.map((segment) => ({
-    ids: encoded(tokenizer, segment, place),
+    ids: encodeSegment(tokenizer, segment, { place }),
     counted: segment.counted,
   }));
   const ids = Int32Array.from(parts.flatMap(({ ids }) => [...ids]));
@@ -82,8 +82,15 @@ export function encodeExample(
   return { place, ids, counted };
 }
 
-/** Marks become special tokens; data that holds the text of one is refused. */
-function encoded(tokenizer: Tokenizer, { text, mark }: Segment, place: string): Int32Array {
+/**
+ * A segment's tokens. Marks become special tokens; what data that holds the text of one is, `specials` says: by default refused.
+ * @throws DataError, with the place, for a mark that the tokenizer has no token for, and text that it cannot write.
+ */
+export function encodeSegment(
+  tokenizer: Tokenizer,
+  { text, mark }: Segment,
+  { place, specials = 'refuse' }: { readonly place: string; readonly specials?: 'refuse' | 'text' },
+): Int32Array {
   const special = mark ? (text.match(/<\|[^|]+\|>/g) ?? []) : [];
   const missing = special.find((each) => !tokenizer.specials.has(each));
   if (missing)
@@ -91,7 +98,7 @@ function encoded(tokenizer: Tokenizer, { text, mark }: Segment, place: string): 
       `${place}: the template needs the token ${missing}, and the tokenizer has none`,
     );
   try {
-    return tokenizer.encode(text, { specials: mark ? 'allow' : 'refuse' });
+    return tokenizer.encode(text, { specials: mark ? 'allow' : specials });
   } catch (cause) {
     if (!(cause instanceof DataError)) throw cause;
     throw new DataError(`${place}: ${cause.message}`, { cause });
