@@ -78,7 +78,6 @@ export { type HuggingFaceModel, type LoadOptions, loadHuggingFace } from './hugg
 export { type SaveOptions, saveHuggingFace } from './hugging_face_save.ts';
 export { KeyValueCache } from './key_value_cache.ts';
 export { Mixer, type MixerConfig } from './mixer.ts';
-export { type OpenedModel, openModel } from './open_model.ts';
 export { applyLora, type OpenedModel, openModel } from './open_model.ts';
 export { loadPeft, type PeftOptions, savePeft } from './peft.ts';
 export { huggingFaceNames } from './peft_names.ts';
