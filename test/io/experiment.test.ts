@@ -112,6 +112,21 @@ test('an experiment that was stopped goes on with its next cell, and gives the s
   expect(resumed.result).toEqual(whole.result);
 });
 
+test('a cell counts for as many as it costs', async () => {
+  const uneven: Experiment<{ numbers: number }, Squares> = {
+    ...squares(),
+    count: () => 5,
+    async run(_, __, cells) {
+      await cells.cell('light', async () => ({}));
+      await cells.cell('heavy', async () => ({}), undefined, 4);
+      return { weight: 1, squares: [] };
+    },
+  };
+  const done: number[] = [];
+  await runExperiment(device, uneven, { onProgress: (progress) => done.push(progress.done) });
+  expect(done).toEqual([1, 5]);
+});
+
 test('an error in a cell is no stop', async () => {
   const failing = { ...squares(), run: () => Promise.reject(new RangeError('no such number')) };
   await expect(runExperiment(device, failing)).rejects.toThrow('no such number');
