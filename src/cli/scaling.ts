@@ -29,9 +29,10 @@ export function addScaling(program: Command): void {
   });
 }
 
-function lawLines({ analysis }: FittedLaw, truth: number): string[] {
+const between = ([low, high]: Interval) => `95 % in ${low.toFixed(4)} to ${high.toFixed(4)}`;
+
+function lawLines({ analysis, differences }: FittedLaw, truth: number): string[] {
   const { law, intervals, heldOut } = analysis;
-  const between = ([low, high]: Interval) => `95 % in ${low.toFixed(4)} to ${high.toFixed(4)}`;
   const off = (100 * (law.E / truth - 1)).toFixed(2);
   const verdict = heldOut.inside ? 'inside' : 'outside';
   return [
@@ -40,5 +41,8 @@ function lawLines({ analysis }: FittedLaw, truth: number): string[] {
     `beta         ${law.beta.toFixed(4)}  ${between(intervals.beta)}`,
     `N* ~ C^      ${sizeExponent(law).toFixed(4)}  ${between(intervals.sizeExponent)}`,
     `larger model ${heldOut.loss.toFixed(4)}  predicted ${heldOut.predicted.toFixed(4)}, ${between(heldOut.interval)}: ${verdict}`,
+    ...(differences
+      ? [`less the first: alpha ${between(differences.alpha)}, beta ${between(differences.beta)}`]
+      : []),
   ];
 }

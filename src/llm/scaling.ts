@@ -13,7 +13,12 @@ import { ConfigError } from '../errors.ts';
 import type { Cells, Experiment } from '../io/experiment.ts';
 import type { Device } from '../ops/device.ts';
 import { markovChain, markovFloor } from '../text/markov.ts';
-import { analyse, type ScalingAnalysis } from './scaling_analysis.ts';
+import {
+  analyse,
+  type ExponentDifferences,
+  exponentDifferences,
+  type ScalingAnalysis,
+} from './scaling_analysis.ts';
 import { type Cell, type CellSize, scalingText, trainCell } from './scaling_cell.ts';
 import { LEAST_OBSERVATIONS } from './scaling_fit.ts';
 import { scalingReport } from './scaling_report.ts';
@@ -30,6 +35,8 @@ export interface FittedLaw {
   /** The grid's cells, in order, and last the larger model. */
   readonly cells: readonly Cell[];
   readonly analysis: ScalingAnalysis;
+  /** Against the first architecture's law; null for that. */
+  readonly differences: ExponentDifferences | null;
 }
 
 export interface ScalingResult {
@@ -70,8 +77,11 @@ async function run(
       );
       trained.push(cell);
     }
-    const analysis = analyse(trained.slice(0, -1), trained.at(-1)!, settings);
-    laws.push({ architecture, cells: trained, analysis });
+    const observed = trained.slice(0, -1);
+    const analysis = analyse(observed, trained.at(-1)!, settings);
+    const first = laws[0]?.cells.slice(0, -1);
+    const differences = first ? exponentDifferences(observed, first, settings) : null;
+    laws.push({ architecture, cells: trained, analysis, differences });
   }
   return { truth: markovFloor(chain, settings.context), laws };
 }

@@ -27,6 +27,10 @@ export function comparisonReport({ laws, truth }: ScalingResult): Omit<Report, '
         ]),
         [`do the intervals of ${key} overlap`, overlaps(laws, key) ? 'yes' : 'no'],
       ]),
+      ...others.flatMap(({ architecture, differences }): [string, string][] => [
+        [`α, ${architecture} less ${first.architecture}`, between(differences!.alpha)],
+        [`β, ${architecture} less ${first.architecture}`, between(differences!.beta)],
+      ]),
       ['entropy of the source', `${truth.toFixed(4)} nats per character`],
       ...others.map((law): [string, string] => [
         `${law.architecture} above it, per ${first.architecture}`,

@@ -263,8 +263,8 @@ export function bootstrap(
 
 export type Interval = readonly [low: number, high: number];
 
-/** Where 95 % of the bootstrap's laws have what `of` reads from them. */
-export function interval(laws: readonly ScalingLaw[], of: (law: ScalingLaw) => number): Interval {
+/** Where 95 % of the bootstrap's laws, or pairs of laws, have what `of` reads from them. */
+export function interval<Law>(laws: readonly Law[], of: (law: Law) => number): Interval {
   return central95(laws.map(of));
 }
 

@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ExperimentOptions, runExperiment } from '../../src/io/experiment.ts';
 import { type FittedLaw, type ScalingResult, scalingExperiment } from '../../src/llm/scaling.ts';
-import { analyse } from '../../src/llm/scaling_analysis.ts';
+import { analyse, exponentDifferences } from '../../src/llm/scaling_analysis.ts';
 import { excessRatio } from '../../src/llm/scaling_comparison.ts';
 import { fitPowerLaw } from '../../src/llm/scaling_fit.ts';
+import { predictLoss, type ScalingLaw } from '../../src/llm/scaling_law.ts';
 import { scalingReport } from '../../src/llm/scaling_report.ts';
 import type { Architecture, ScalingSettings } from '../../src/llm/scaling_settings.ts';
 import { Device } from '../../src/ops/device.ts';
@@ -88,10 +89,28 @@ describe('a tiny grid', () => {
       transformer.cells.map(({ parameters }) => parameters + 36),
     );
     expect(excessRatio(mixer, transformer, truth)).toBeGreaterThan(0);
+    expect(transformer.differences).toBeNull();
+    const [low, high] = mixer.differences!.alpha;
+    expect(low).toBeLessThanOrEqual(high);
     const { summary, plots } = scalingReport(result!);
     expect(summary.map(([name]) => name)).toContain('do the intervals of alpha overlap');
     expect(plots).toHaveLength(2);
   });
+});
+
+test('G6: the exponents of equal laws differ by nothing, those of others by what they do', () => {
+  const law = { E: 2, A: 30, B: 400, alpha: 0.6, beta: 0.5 };
+  const grid = [1e3, 2e3, 4e3, 8e3].flatMap((parameters) =>
+    [1e5, 2e5, 4e5, 8e5].map((tokens) => ({ parameters, tokens })),
+  );
+  const observed = (its: ScalingLaw) => grid.map((x) => ({ ...x, loss: predictLoss(its, x) }));
+  const options = { replicates: 20, seed: 1 };
+  const none = exponentDifferences(observed(law), observed(law), options);
+  expect(none).toEqual({ alpha: [0, 0], beta: [0, 0] });
+  const steeper = { ...law, alpha: 0.9 };
+  const some = exponentDifferences(observed(steeper), observed(law), options);
+  for (const end of some.alpha) expect(end).toBeCloseTo(0.3, 2);
+  for (const end of some.beta) expect(end).toBeCloseTo(0, 2);
 });
 
 describe.each(['scaling-small', 'scaling-small-seed-2'])('the kept run %s', (name) => {
