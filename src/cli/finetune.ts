@@ -4,10 +4,16 @@ import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { openFolder } from '#folder';
-import { ConfigError, DataError } from '../errors.ts';
+import { CheckpointError, ConfigError, DataError } from '../errors.ts';
 import { type Completion, completeExamples } from '../llm/completions.ts';
-import { type FinetuneResult, finetune } from '../llm/finetune.ts';
+import {
+  type FinetuneData,
+  type FinetuneResult,
+  type FinetuneStart,
+  finetune,
+} from '../llm/finetune.ts';
 import { type FinetuneBase, openFinetuneBase } from '../llm/finetune_base.ts';
+import { readFinetuneDescription } from '../llm/finetune_description.ts';
 import { openFinetuneRun } from '../llm/finetune_run.ts';
 import {
   FINETUNE_CHECKS,
@@ -18,6 +24,7 @@ import {
 import { countedIn, type Example, holdOut, readExamples } from '../llm/supervised.ts';
 import { Device } from '../ops/device.ts';
 import { decodeText } from '../text/corpus.ts';
+import { commandLine } from './command_line.ts';
 import { INTERRUPTED, interruptible } from './interrupt.ts';
 import {
   formatDuration,
@@ -26,7 +33,7 @@ import {
   trainingProgress,
   withoutControls,
 } from './progress.ts';
-import { nextRunFolder } from './runs.ts';
+import { newestRunFolder, nextRunFolder } from './runs.ts';
 import { loadSettings } from './settings.ts';
 import { maskLines } from './show_mask.ts';
 
@@ -34,13 +41,14 @@ import { maskLines } from './show_mask.ts';
 const SHOWN = 3;
 
 interface FinetuneFlags {
-  readonly model: string;
-  readonly data: string;
+  readonly model?: string;
+  readonly data?: string;
   readonly method?: string;
   readonly template?: string;
   readonly steps?: string;
   readonly seed?: string;
   readonly out?: string;
+  readonly resume?: boolean;
   readonly config?: string;
   readonly set?: string[];
   readonly showMask?: string | true;
@@ -52,19 +60,21 @@ const HELP = `
 The data has one JSON object a line: {"prompt": "…", "completion": "…"}, or {"messages": [{"role": "user", "content": "…"},
 {"role": "assistant", "content": "…"}]}. Prompts and completions are taken as they stand; messages go through --template.
 Only what the model is to write counts in the loss, with the mark that ends it: --show-mask shows which tokens do.
+A run that was stopped, or killed after its first checkpoint, continues with --resume, bit for bit.
 
 Examples:
   shadegrad finetune --model runs/train-1 --data pairs.jsonl                      LoRA on queries and values
   shadegrad finetune --model runs/train-1 --data pairs.jsonl --method full --set learningRate=3e-4
   shadegrad finetune --model runs/train-1 --data chats.jsonl --template dialogue --show-mask 2
-  shadegrad finetune --model runs/train-1 --data pairs.jsonl --set targets='["attention.*","mlp.up"]' --set rank=4`;
+  shadegrad finetune --model runs/train-1 --data pairs.jsonl --set targets='["attention.*","mlp.up"]' --set rank=4
+  shadegrad finetune --resume                                                     the newest run in runs/`;
 
 export function addFinetune(program: Command): void {
   program
     .command('finetune')
     .description('fine-tune a trained model on prompts with completions, or conversations')
-    .requiredOption('--model <folder>', 'a run of shadegrad train, or a Hugging Face folder')
-    .requiredOption('--data <file>', 'examples, one JSON object a line')
+    .option('--model <folder>', 'a run of shadegrad train, or a Hugging Face folder')
+    .option('--data <file>', 'examples, one JSON object a line')
     .option('--method <name>', 'lora, full, lastK, bitfit, adapter (default: lora)')
     .option(
       '--template <name>',
@@ -73,6 +83,10 @@ export function addFinetune(program: Command): void {
     .option('--steps <n>', 'training steps (default: 3 epochs)')
     .option('--seed <n>', 'seed of new parameters and of the order of examples')
     .option('--out <folder>', 'run folder (default: the next free runs/finetune-N)')
+    .option(
+      '--resume',
+      'continue a run from its newest checkpoint, with its model, data and settings',
+    )
     .option('--config <file>', 'settings from a JSON or YAML file')
     .option('--set <key=value>', 'one setting; may be repeated', (value, list: string[] = []) => [
       ...list,
@@ -85,23 +99,48 @@ export function addFinetune(program: Command): void {
     .action(run);
 }
 
+/** What a run is of, and where it goes. */
+interface Plan {
+  readonly out: string;
+  readonly model: string;
+  readonly data: string;
+  readonly settings: FinetuneSettings;
+}
+
+/** What the flags say; of a run that is resumed the rest is as it was. */
+async function planOf(flags: FinetuneFlags): Promise<Plan> {
+  const { resume = false } = flags;
+  const out = flags.out ?? (await (resume ? newestRunFolder : nextRunFolder)('finetune'));
+  const saved = resume ? await readFinetuneDescription(await openFolder(out)) : null;
+  if (resume && !saved) {
+    throw new CheckpointError(
+      `${out} holds no fine-tuning that could continue; start without --resume`,
+    );
+  }
+  const model = flags.model ?? saved?.base;
+  const data = flags.data ?? saved?.dataFile;
+  if (model === undefined || data === undefined)
+    throw new ConfigError('finetune needs --model and --data, or --resume to continue a run');
+  return { out, model, data, settings: await settingsFrom(flags, saved?.settings) };
+}
+
 async function run(flags: FinetuneFlags): Promise<void> {
-  const settings = await settingsFrom(flags);
-  const text = await readText(flags.data);
+  const plan = await planOf(flags);
+  const { settings, model, data } = plan;
+  const text = await readText(data);
   const device = await Device.open({ adapter: flags.adapter, announce: null });
   try {
-    const folder = await openFolder(flags.model);
-    const base = await openFinetuneBase(device, folder, settings.method);
-    const { tokenizer, model } = base;
+    const base = await openFinetuneBase(device, await openFolder(model), settings.method);
+    const { tokenizer } = base;
     const { template } = settings;
-    const { context } = model.config;
-    const examples = readExamples(text, basename(flags.data), { tokenizer, template, context });
+    const { context } = base.model.config;
+    const examples = readExamples(text, basename(data), { tokenizer, template, context });
     if (flags.showMask) {
       const shown = examples.slice(0, shownExamples(flags.showMask));
       for (const line of maskLines(shown, tokenizer, flags)) console.log(line);
       return;
     }
-    await train(device, base, examples, settings, flags);
+    await train(device, base, { examples, text }, plan, flags);
   } finally {
     device.destroy();
   }
@@ -116,57 +155,76 @@ function shownExamples(flag: string | true): number {
 async function train(
   device: Device,
   base: FinetuneBase,
-  examples: readonly Example[],
-  settings: FinetuneSettings,
+  { examples, text }: { readonly examples: readonly Example[]; readonly text: string },
+  { out, model, data: dataFile, settings }: Plan,
   flags: FinetuneFlags,
 ): Promise<void> {
-  const { json } = flags;
-  const out = flags.out ?? (await nextRunFolder('finetune'));
+  const { json = false, resume = false } = flags;
+  let progress: TrainingProgress | null = null;
+  const note = (line: string) => (progress ? progress.note(line) : console.error(line));
   const run = await openFinetuneRun(await openFolder(out), base, {
+    device,
     settings,
-    base: resolve(flags.model),
-    data: basename(flags.data),
+    base: resolve(model),
+    data: basename(dataFile),
+    dataFile: resolve(dataFile),
+    text,
+    resume,
+    onNote: note,
   });
   const data = holdOut(examples, settings.validation);
-  let progress: TrainingProgress | null = null;
-  const onStop = () =>
-    progress?.note('stopping; what was learned is saved (Ctrl-C again: at once, without)');
+  const onStop = () => note('stopping, with a checkpoint (Ctrl-C again: at once, without one)');
   await interruptible(onStop, async (signal) => {
     const result = await finetune(device, base.model, data, {
       settings,
+      run,
       signal,
-      onStart: ({ steps, trained, parameters, evaluation }) => {
-        const count = (n: number) => n.toLocaleString('en');
-        progress = trainingProgress({ total: steps, json });
-        if (json) return;
-        console.error(
-          `examples ${count(data.train.length)} to train on, ${count(data.heldOut.length)} held out, ${count(countedIn(examples))} counted tokens`,
-        );
-        console.error(
-          `trained  ${count(trained)} of ${count(parameters)} values (${settings.method})`,
-        );
-        console.error(`adapter  ${device.adapter.name}`);
-        console.error(`run      ${out}\n`);
-        if (evaluation) progress.note(`before: validation loss ${evaluation.loss.toFixed(4)}`);
+      onStart: (start) => {
+        if (!json) printStart(start, { ...data, settings, device, out });
+        progress = trainingProgress({ total: start.steps, start: start.first, json });
+        if (start.evaluation && !json)
+          progress.note(`before: validation loss ${start.evaluation.loss.toFixed(4)}`);
       },
-      onProgress: async (report) => {
-        await run.log(report);
-        const { step, losses, tokensPerSecond, evaluation } = report;
+      onProgress: ({ step, losses, tokensPerSecond, evaluation }) => {
         const validationLoss = evaluation && { validationLoss: evaluation.loss };
         progress?.update(step, { loss: losses.at(-1)!, tokensPerSecond, ...validationLoss });
         if (evaluation && !json)
           progress?.note(`step ${step}: validation loss ${evaluation.loss.toFixed(4)}`);
       },
     }).finally(() => progress?.finish());
-    const { model, tokenizer } = base;
+    const { tokenizer } = base;
     const adapter = result.adapterName;
-    const shown = data.heldOut.slice(0, SHOWN);
-    const samples = await completeExamples(device, model, tokenizer, shown, { adapter });
+    const shown = result.stopped ? [] : data.heldOut.slice(0, SHOWN);
+    const samples = await completeExamples(device, base.model, tokenizer, shown, { adapter });
     await run.finish(result);
     if (json) console.log(JSON.stringify(summary(result, { samples, device, out })));
     else printResult(result, base, { samples, out });
-    if (result.stopped) process.exitCode = INTERRUPTED;
+    if (!result.stopped) return;
+    process.exitCode = INTERRUPTED;
+    const same = flags.adapter === 'auto' ? [] : ['--adapter', flags.adapter];
+    const again = commandLine(['finetune', '--resume', '--out', out, ...same]);
+    if (!json) console.log(`stopped after step ${result.step}; continue with: ${again}`);
   });
+}
+
+function printStart(
+  { trained, parameters, first }: FinetuneStart,
+  {
+    train,
+    heldOut,
+    settings,
+    device,
+    out,
+  }: FinetuneData & { settings: FinetuneSettings; device: Device; out: string },
+): void {
+  const count = (n: number) => n.toLocaleString('en');
+  const counted = countedIn([...train, ...heldOut]);
+  console.error(
+    `examples ${count(train.length)} to train on, ${count(heldOut.length)} held out, ${count(counted)} counted tokens`,
+  );
+  console.error(`trained  ${count(trained)} of ${count(parameters)} values (${settings.method})`);
+  console.error(`adapter  ${device.adapter.name}`);
+  console.error(`run      ${out}${first > 0 ? `, resumed after step ${count(first)}` : ''}\n`);
 }
 
 function summary(
@@ -212,13 +270,17 @@ function printResult(
   console.log(`${method in kept ? kept[method as keyof typeof kept] : 'the model'}: ${out}`);
 }
 
-function settingsFrom(flags: FinetuneFlags): Promise<FinetuneSettings> {
+function settingsFrom(
+  flags: FinetuneFlags,
+  saved: Partial<FinetuneSettings> = {},
+): Promise<FinetuneSettings> {
   const { method, template, steps, seed, config } = flags;
   const given = Object.entries({ method, template, steps, seed }).filter(
     ([, value]) => value !== undefined,
   );
   const set = [...(flags.set ?? []), ...given.map(([name, value]) => `${name}=${value}`)];
   return loadSettings(FINETUNE_DEFAULTS, {
+    preset: saved,
     set,
     checks: FINETUNE_CHECKS,
     ...(config && { file: config }),

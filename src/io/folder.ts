@@ -31,6 +31,23 @@ export interface Folder {
   rename?(from: string, to: string): Promise<void>;
 }
 
+/** The folder `name` of a folder. */
+export function subfolder(folder: Folder, name: string): Folder {
+  const within = (path: string) => (path === '' ? name : `${name}/${path}`);
+  return {
+    location: `${folder.location}/${name}`,
+    read: (path) => folder.read(within(path)),
+    size: (path) => folder.size(within(path)),
+    readRange: (path, begin, end) => folder.readRange(within(path), begin, end),
+    write: (path, bytes) => folder.write(within(path), bytes),
+    append: (path, text) => folder.append(within(path), text),
+    list: (path) => folder.list(within(path)),
+    remove: (path) => folder.remove(within(path)),
+    exists: (path) => folder.exists(within(path)),
+    ...(folder.rename && { rename: (from, to) => folder.rename!(within(from), within(to)) }),
+  };
+}
+
 /** The parts of a path. @throws DataError for a path that could leave its folder. */
 export function pathParts(path: string): string[] {
   if (path === '') return [];

@@ -3,7 +3,9 @@
 // computed at once or in parts.
 
 import { ConfigError } from '../errors.ts';
+import type { Checkpoint } from '../io/checkpoint.ts';
 import { checkSettings, resolveSettings } from '../io/config.ts';
+import type { HostTensor } from '../io/host_tensor.ts';
 import { Initialiser } from '../nn/initialiser.ts';
 import { withAdapter } from '../nn/linear.ts';
 import type { Device } from '../ops/device.ts';
@@ -17,9 +19,10 @@ import {
   methodOf,
   stepSettings,
 } from './finetune_settings.ts';
-import { reports, requireFinite, type StepSettings, Steps } from './steps.ts';
+import type { RunLog } from './run_log.ts';
+import { type Evaluation, runSteps, type Trained, type TrainProgress } from './run_steps.ts';
+import { requireFinite, type StepSettings, Steps } from './steps.ts';
 import { countedIn, type Example, exampleBatches, longest, padded } from './supervised.ts';
-import type { Evaluation } from './train.ts';
 import { trainable } from './trainable.ts';
 import type { Transformer } from './transformer.ts';
 
@@ -32,26 +35,15 @@ export interface FinetuneData {
   readonly heldOut: readonly Example[];
 }
 
-export interface FinetuneProgress {
-  /** Steps done. */
-  readonly step: number;
-  readonly steps: number;
-  /** Per counted token, in nats, of the steps since the last report. */
-  readonly losses: readonly number[];
-  readonly learningRate: number;
-  /** Positions, padding included. */
-  readonly tokensPerSecond: number;
-  /** On the held-out examples, when this step was evaluated. */
-  readonly evaluation?: Evaluation;
-}
-
 export interface FinetuneOptions {
   readonly settings?: Partial<FinetuneSettings>;
+  /** Keeps metrics and checkpoints, and says where to continue; default: nothing is kept. */
+  readonly run?: RunLog;
   /** Told once, before the first step: how many values are trained, in how many steps, and the loss before. */
   readonly onStart?: (start: FinetuneStart) => void;
   /** Training waits for it. */
-  readonly onProgress?: (progress: FinetuneProgress) => void | Promise<void>;
-  /** Stops after the steps under way. */
+  readonly onProgress?: (progress: TrainProgress) => void | Promise<void>;
+  /** Stops after the steps under way, with a checkpoint where `run` keeps them. */
   readonly signal?: AbortSignal;
   /** Milliseconds, for tokens per second; default `performance.now`. */
   readonly clock?: () => number;
@@ -59,6 +51,8 @@ export interface FinetuneOptions {
 
 export interface FinetuneStart {
   readonly steps: number;
+  /** Steps done before: 0 unless the run is resumed. */
+  readonly first: number;
   /** Values that are trained. */
   readonly trained: number;
   /** Values of the model, frozen ones and adapters included. */
@@ -84,7 +78,8 @@ export interface FinetuneResult extends FinetuneStart {
 /**
  * Trains the model in place. What is not trained keeps its bits; adapters are in the model under `ADAPTER` afterwards, and are
  * not selected.
- * @throws ConfigError for a bad setting or one that leaves nothing to train, DataError for a loss that is not finite.
+ * @throws ConfigError for a bad setting or one that leaves nothing to train, DataError for a loss that is not finite, and for a
+ *   checkpoint that is of another model.
  */
 export async function finetune(
   device: Device,
@@ -92,37 +87,39 @@ export async function finetune(
   data: FinetuneData,
   options: FinetuneOptions = {},
 ): Promise<FinetuneResult> {
-  const { onStart, onProgress, signal, clock = () => performance.now() } = options;
+  const { run = null, onStart, clock = () => performance.now() } = options;
   const layer = resolveSettings(FINETUNE_DEFAULTS, options.settings);
   const settings = checkSettings(layer, FINETUNE_CHECKS);
-  const { evaluateEvery, logEvery } = settings;
   const tuner = new Finetuner(device, model, data, settings);
-  const { positions, adapterName, evaluations } = tuner;
-  const { steps } = tuner.schedule;
-  const evaluates = (step: number) => step % evaluateEvery === 0 || step === steps;
-  const span = { from: 0, to: steps, every: logEvery, at: evaluates, signal, clock };
+  const { positions, adapterName, schedule, counts } = tuner;
+  const { steps } = schedule;
   try {
-    const start: FinetuneStart = { steps, ...tuner.counts, ...(await tuner.evaluateAt(0)) };
+    if (run?.checkpoint) tuner.restore(run.checkpoint);
+    const first = run?.checkpoint?.step ?? 0;
+    const before = run?.checkpoint ? run.evaluations : await tuner.evaluations();
+    const [evaluation] = before;
+    const start: FinetuneStart = { steps, first, ...counts, ...(evaluation && { evaluation }) };
     onStart?.(start);
     const begin = clock();
-    let done = 0;
-    for await (const report of reports(tuner, (step) => tuner.step(step), span)) {
-      const { step, losses, milliseconds } = report;
-      done = step;
-      // Evaluated also where nobody wants to be told.
-      const evaluation = evaluates(step) && (await tuner.evaluateAt(step));
-      const learningRate = tuner.learningRate(step - 1);
-      const tokensPerSecond = (positions * 1000) / milliseconds;
-      await onProgress?.({ step, steps, losses, learningRate, tokensPerSecond, ...evaluation });
-    }
+    const { step, evaluations } = await runSteps(tuner, {
+      ...settings,
+      steps,
+      positions,
+      run,
+      before,
+      savesBest: false,
+      onProgress: options.onProgress,
+      signal: options.signal,
+      clock,
+    });
     const seconds = (clock() - begin) / 1000;
-    const tokensPerSecond = (positions * done) / seconds;
-    const stopped = done < steps;
+    const tokensPerSecond = (positions * (step - first)) / seconds;
+    const stopped = step < steps;
     return {
       ...start,
       settings,
       adapterName,
-      step: done,
+      step,
       stopped,
       evaluations,
       tokensPerSecond,
@@ -134,14 +131,13 @@ export async function finetune(
 }
 
 /** The steps of a fine-tuning, and its evaluation. */
-export class Finetuner {
+export class Finetuner implements Trained {
   readonly adapterName: string | null;
   readonly schedule: StepSettings;
   /** Values of the model, and those that are trained. */
   readonly counts: { readonly parameters: number; readonly trained: number };
   /** Positions of a batch, padding included. */
   readonly positions: number;
-  readonly evaluations: Evaluation[] = [];
   private readonly length: number;
   private readonly steps: Steps;
   private readonly take: (step: number) => Example[];
@@ -154,7 +150,7 @@ export class Finetuner {
   ) {
     if (data.train.length === 0)
       throw new ConfigError('finetune: there are no examples to train on');
-    const { seed, batch, evaluateEvery, logEvery, method } = settings;
+    const { seed, batch, evaluateEvery, checkpointEvery, logEvery, method } = settings;
     this.adapterName = method === 'lora' || method === 'adapter' ? ADAPTER : null;
     this.schedule = stepSettings(settings, data.train.length);
     this.length = longest([...data.train, ...data.heldOut]);
@@ -171,7 +167,7 @@ export class Finetuner {
       like: padded(this.take(0), this.length),
       loss: ({ ids, targets }) => model.loss(ids, targets, { training: true, reduction: 'sum' }),
       around: (fn) => withAdapter(model, this.adapterName, fn, { training: true }),
-      history: Math.max(logEvery, evaluateEvery),
+      history: Math.max(logEvery, evaluateEvery, checkpointEvery),
     });
   }
 
@@ -190,21 +186,34 @@ export class Finetuner {
   }
 
   /**
-   * Notes the mean loss per counted token of the held-out examples, if there are any, as that after `step` steps.
+   * The mean loss per counted token of the held-out examples; null where there are none.
    * @throws DataError for one that is not finite.
    */
-  async evaluateAt(step: number): Promise<{ evaluation?: Evaluation }> {
+  async evaluate(): Promise<number | null> {
     const { model, adapterName, length, schedule } = this;
     const { heldOut } = this.data;
-    if (heldOut.length === 0) return {};
+    if (heldOut.length === 0) return null;
     const lossOf = ({ ids, targets }: Batch<Tensor>) =>
       withAdapter(model, adapterName, () => model.loss(ids, targets, { reduction: 'sum' }));
     const rows = { batch: schedule.batch / schedule.accumulate, count: heldOut.length };
     const loss = await evaluateRows(this.device, lossOf, padded(heldOut, length), rows);
     requireFinite(loss, 'validation loss');
-    const evaluation = { step, loss };
-    this.evaluations.push(evaluation);
-    return { evaluation };
+    return loss;
+  }
+
+  /** The evaluations before the first step: one, or none. */
+  async evaluations(): Promise<Evaluation[]> {
+    const loss = await this.evaluate();
+    return loss === null ? [] : [{ step: 0, loss }];
+  }
+
+  /** What is trained; the rest of the model is its base. */
+  state(): Promise<Map<string, HostTensor>> {
+    return this.steps.state();
+  }
+
+  restore(checkpoint: Pick<Checkpoint, 'step' | 'tensors'>): void {
+    this.steps.restore(checkpoint);
   }
 
   /** Frees what only training needs; the model and its adapters stay. */

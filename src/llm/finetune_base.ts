@@ -52,7 +52,9 @@ async function baseOfRun(device: Device, folder: Folder): Promise<FinetuneBase> 
     savesMerged: true,
     async saveModel(folder, step) {
       const tensors = await tensorsOf(model);
-      await saveCheckpoint(folder, { step, tensors, state: {}, config: settings }, { best: true });
+      // One alone: a run that was stopped, and then went on, has written one before.
+      const only = { best: true, keep: 1 };
+      await saveCheckpoint(folder, { step, tensors, state: {}, config: settings }, only);
       const description = `${JSON.stringify({ settings, tokenizer }, null, 2)}\n`;
       await folder.write('config.json', new TextEncoder().encode(description));
     },

@@ -8,9 +8,11 @@ import type { FinetuneSettings } from './finetune_settings.ts';
 const DESCRIPTION = 'finetune.json';
 
 export interface FinetuneDescription {
-  /** Where the model came from, and the examples. */
+  /** Where the model came from. */
   readonly base: string;
+  /** The examples' name, and where they are. */
   readonly data: string;
+  readonly dataFile: string;
   /** Steps after which what the folder holds was learned; 0: nothing yet. */
   readonly step: number;
   readonly settings: Partial<FinetuneSettings>;
@@ -30,10 +32,16 @@ export async function readFinetuneDescription(folder: Folder): Promise<FinetuneD
   const what = `${folder.location}/${DESCRIPTION}`;
   const found = parseJson(decodeUtf8(await folder.read(DESCRIPTION), what), { what });
   if (found instanceof Map) {
-    const { base, data, step, settings } = toPlain(found) as Record<string, unknown>;
-    const named = typeof base === 'string' && typeof data === 'string' && typeof step === 'number';
-    if (named && typeof settings === 'object' && settings !== null)
-      return { base, data, step, settings };
+    const { base, data, dataFile = '', step, settings } = toPlain(found) as Record<string, unknown>;
+    if (
+      typeof base === 'string' &&
+      typeof data === 'string' &&
+      typeof dataFile === 'string' &&
+      typeof step === 'number' &&
+      typeof settings === 'object' &&
+      settings !== null
+    )
+      return { base, data, dataFile, step, settings };
   }
   throw new CheckpointError(
     `${what} is not a fine-tuning's: it lacks base, data, step or settings`,

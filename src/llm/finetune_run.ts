@@ -1,66 +1,102 @@
-// The folder of a fine-tuning: finetune.json with its settings, metrics.jsonl, and what was learned.
+// The folder of a fine-tuning: finetune.json with its settings, metrics.jsonl, and what was learned; until it is done,
+// unfinished/checkpoints, from which it continues.
 //
 // A model that was trained itself is written as its base was, so that whatever takes the base takes this one; into a run of
 // `shadegrad train` LoRA is merged. LoRA is there in PEFT's format too. Bottlenecks have a file of their own, and there is
 // no model beside: they do not fit into one.
 
 import { CheckpointError } from '../errors.ts';
-import type { Folder } from '../io/folder.ts';
-import { findCheckpoints } from '../io/manifest.ts';
-import { MetricsLog } from '../io/metrics.ts';
+import { type Folder, subfolder } from '../io/folder.ts';
+import { findCheckpoints, sha256OfText } from '../io/manifest.ts';
 import { mergeAdapter, unmergeAdapter } from '../nn/linear.ts';
+import type { Device } from '../ops/device.ts';
 import { saveBottlenecks } from './bottleneck_file.ts';
-import { ADAPTER, type FinetuneProgress, type FinetuneResult } from './finetune.ts';
+import { ADAPTER, type FinetuneResult } from './finetune.ts';
 import type { FinetuneBase } from './finetune_base.ts';
 import { readFinetuneDescription, writeFinetuneDescription } from './finetune_description.ts';
 import { type FinetuneSettings, methodOf } from './finetune_settings.ts';
 import { checkPeftTargets, savePeft } from './peft.ts';
+import { openRunLog, type RunLog } from './run_log.ts';
 import { matchingTargets } from './trainable.ts';
 
-export interface FinetuneRun {
-  log(progress: FinetuneProgress): Promise<void>;
-  /** Writes what was learned. */
-  finish(result: FinetuneResult): Promise<void>;
+/** Where the checkpoints of a run lie that is not done: of what is trained, not of a model that others could load. */
+const UNFINISHED = 'unfinished';
+
+export interface FinetuneRun extends RunLog {
+  /** Writes what was learned, and removes the checkpoints of a run that is done. */
+  finish(result: Pick<FinetuneResult, 'step' | 'stopped'>): Promise<void>;
 }
 
 export interface FinetuneRunOptions {
+  readonly device: Device;
   readonly settings: FinetuneSettings;
-  /** Where the model came from. */
+  /** Where the model came from: a run that is resumed must have the same. */
   readonly base: string;
-  /** The examples' name. */
+  /** The examples: their name, where they are, and what they are. */
   readonly data: string;
+  readonly dataFile: string;
+  readonly text: string;
+  /** Continue from the folder's newest checkpoint. Default false. */
+  readonly resume?: boolean;
+  readonly onNote?: (line: string) => void;
 }
 
-/** @throws CheckpointError where the folder holds a run already, ConfigError for targets that cannot be saved. */
+/**
+ * @throws CheckpointError where the folder holds a run already and `resume` is off, where there is nothing to resume, and where
+ *   it was of other settings or examples; ConfigError for targets that cannot be saved.
+ */
 export async function openFinetuneRun(
   folder: Folder,
   base: FinetuneBase,
-  { settings, ...places }: FinetuneRunOptions,
+  { device, settings, text, resume = false, onNote, ...places }: FinetuneRunOptions,
 ): Promise<FinetuneRun> {
-  const found = (await readFinetuneDescription(folder)) ?? (await folder.exists('config.json'));
-  if (found || (await findCheckpoints(folder)).length > 0)
+  if (!resume && (await holdsRun(folder)))
     throw new CheckpointError(`${folder.location} holds a run already; choose another --out`);
   const { kind, targets } = { targets: settings.targets, ...methodOf(settings) };
   if (kind === 'lora') checkPeftTargets(matchingTargets(base.model, targets), base.peftNames);
-  const metrics = new MetricsLog(folder);
+  const { logEvery, checkpointEvery, ...shared } = settings;
+  const checkpoints = subfolder(folder, UNFINISHED);
+  const before = await readFinetuneDescription(folder);
+  if (resume && before && before.step > 0 && (await findCheckpoints(checkpoints)).length === 0) {
+    throw new CheckpointError(
+      `${folder.location} is done, after ${before.step} steps; there is nothing to resume`,
+    );
+  }
+  const log = await openRunLog(folder, {
+    device,
+    config: { ...shared, data: places.data, dataSha256: await sha256OfText(text) },
+    checkpoints,
+    resume,
+    onNote,
+  });
+  const describe = (step: number) =>
+    writeFinetuneDescription(folder, { ...places, step, settings });
+  let described = false;
   return {
-    async log({ step, losses, learningRate, tokensPerSecond, evaluation }) {
-      for (const [i, loss] of losses.entries()) {
-        const at = step - losses.length + 1 + i;
-        const validation = evaluation && { validationLoss: evaluation.loss };
-        const rest = at === step ? { learningRate, tokensPerSecond, ...validation } : {};
-        await metrics.append({ step: at, loss, ...rest });
-      }
+    ...log,
+    async save(point) {
+      // With what a resumed run needs to know, from the first checkpoint on.
+      if (!described) await describe(before?.step ?? 0);
+      described = true;
+      await log.save(point);
     },
-    async finish({ step }) {
-      await metrics.flush();
+    async finish({ step, stopped }) {
+      await log.flush();
       if (kind === 'adapter') await saveBottlenecks(folder, base.model, { name: ADAPTER });
       else if (kind === 'lora') await saveLora(folder, base, { step, baseModel: places.base });
       else await base.saveModel(folder, step);
-      // Last, so that a folder with it is whole.
-      await writeFinetuneDescription(folder, { ...places, step, settings });
+      // Last, so that a folder that says so holds what was learned.
+      await describe(step);
+      if (!stopped) await folder.remove(UNFINISHED);
     },
   };
+}
+
+/** A model, or a fine-tuning that has come to one; what was killed before its first checkpoint may be begun again. */
+async function holdsRun(folder: Folder): Promise<boolean> {
+  const tuned = await readFinetuneDescription(folder);
+  if (tuned && tuned.step > 0) return true;
+  return (await folder.exists('config.json')) || (await findCheckpoints(folder)).length > 0;
 }
 
 async function saveLora(

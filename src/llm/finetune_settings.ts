@@ -53,6 +53,7 @@ export const FINETUNE_DEFAULTS = {
 
   // What is measured, and when
   evaluateEvery: 50,
+  checkpointEvery: 100,
   logEvery: 10,
 };
 
@@ -80,6 +81,7 @@ export const FINETUNE_CHECKS: Checks<FinetuneSettings> = {
   weightDecay: nonNegative,
   gradClip: nonNegative,
   evaluateEvery: positiveInteger,
+  checkpointEvery: positiveInteger,
   logEvery: positiveInteger,
 };
 
@@ -107,6 +109,7 @@ export const FINETUNE_HELP: Readonly<Record<keyof FinetuneSettings, string>> = {
   weightDecay: 'of matrices, not of norms and biases',
   gradClip: 'largest norm of the gradient; 0: no limit',
   evaluateEvery: 'steps from one evaluation to the next',
+  checkpointEvery: 'steps from one checkpoint to the next',
   logEvery: 'steps, at most, between reports of the loss',
 };
 

@@ -67,7 +67,6 @@ export { exposureBias } from './exposure_bias.ts';
 export {
   type FinetuneData,
   type FinetuneOptions,
-  type FinetuneProgress,
   type FinetuneResult,
   finetune,
 } from './finetune.ts';
@@ -83,6 +82,7 @@ export { loadPeft, type PeftOptions, savePeft } from './peft.ts';
 export { huggingFaceNames } from './peft_names.ts';
 export { PrefixCache } from './prefix_cache.ts';
 export { type RankResults, type RankSettings, rankExperiment } from './rank_experiment.ts';
+export type { RunLog } from './run_log.ts';
 export { sampleText } from './sample.ts';
 export { loadRun, type SavedModel } from './saved_model.ts';
 export { type FittedLaw, type ScalingResult, scalingExperiment } from './scaling.ts';

@@ -14,8 +14,8 @@ import { completionSegments } from '../text/chat_template.ts';
 import { type FinetuneData, finetune } from './finetune.ts';
 import type { FinetuneSettings } from './finetune_settings.ts';
 import { rankReport } from './rank_report.ts';
+import type { Evaluation } from './run_steps.ts';
 import { type Example, encodeExample } from './supervised.ts';
-import type { Evaluation } from './train.ts';
 import { Transformer } from './transformer.ts';
 import type { TransformerConfig } from './transformer_config.ts';
 

@@ -8,31 +8,14 @@ import type { Device } from '../ops/device.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { type TrainingData, type TrainingText, trainingData } from './data.ts';
 import { textUnits } from './evaluate.ts';
-import { openRun, type Run } from './run.ts';
+import { openRun } from './run.ts';
+import { type Evaluation, runSteps, type TrainProgress } from './run_steps.ts';
 import { sampleText } from './sample.ts';
 import { TRAIN_CHECKS, TRAIN_DEFAULTS, type TrainSettings } from './settings.ts';
-import { reports } from './steps.ts';
 import { Trainer } from './trainer.ts';
 import type { Transformer } from './transformer.ts';
 
-/** The loss on the held-out part after `step` steps, in nats per token. */
-export interface Evaluation {
-  readonly step: number;
-  readonly loss: number;
-}
-
-export interface TrainProgress {
-  /** Steps done. */
-  readonly step: number;
-  readonly steps: number;
-  /** Training losses of the steps since the last report, in nats per token; the last is that of `step`. */
-  readonly losses: readonly number[];
-  /** Of the last of these steps. */
-  readonly learningRate: number;
-  readonly tokensPerSecond: number;
-  /** When this step was evaluated on the held-out part. */
-  readonly evaluation?: Evaluation;
-}
+export type { Evaluation, TrainProgress };
 
 /** What is being trained, and on what. */
 export interface TrainState {
@@ -101,7 +84,17 @@ export async function trainLanguageModel(
     const first = run?.checkpoint?.step ?? 0;
     options.onStart?.(state, first);
     const begin = clock();
-    const { step, evaluations } = await runSteps(trainer, state, run, { ...options, clock });
+    const positions = settings.batch * settings.context;
+    const { step, evaluations } = await runSteps(trainer, {
+      ...settings,
+      run,
+      positions,
+      before: run?.evaluations ?? [],
+      savesBest: true,
+      signal: options.signal,
+      clock,
+      onProgress: (progress) => options.onProgress?.(progress, state),
+    });
     const seconds = (clock() - begin) / 1000;
     const stopped = step < settings.steps;
     const bestValLoss =
@@ -117,7 +110,7 @@ export async function trainLanguageModel(
       bitsPerByte: units?.bitsPerByte ?? null,
       evaluations,
       samples: stopped ? [] : await drawSamples(device, state),
-      tokensPerSecond: (settings.batch * settings.context * (step - first)) / seconds,
+      tokensPerSecond: (positions * (step - first)) / seconds,
       seconds,
       adapter: device.adapter.name,
     };
@@ -129,55 +122,6 @@ export async function trainLanguageModel(
   } finally {
     trainer.dispose();
   }
-}
-
-/** Steps from where the run is to the last, or to the signal. Where it ends, there is a checkpoint. */
-async function runSteps(
-  trainer: Trainer,
-  state: TrainState,
-  run: Run | null,
-  { signal, onProgress, clock }: TrainOptions & { clock: () => number },
-): Promise<{ step: number; evaluations: readonly Evaluation[] }> {
-  const { settings } = state;
-  const { steps, batch, context, evaluateEvery, checkpointEvery, logEvery } = settings;
-  const evaluations: Evaluation[] = [...(run?.evaluations ?? [])];
-  let step = run?.checkpoint?.step ?? 0;
-  let saved = run?.checkpoint?.step ?? -1;
-  const save = async (best: boolean) => {
-    await run?.save({ step, tensors: await trainer.state(), evaluations, best });
-    saved = step;
-  };
-  const evaluates = (step: number) => step % evaluateEvery === 0 || step === steps;
-  const checkpoints = (step: number) => step % checkpointEvery === 0 || step === steps;
-
-  for await (const report of reports(trainer, (step) => trainer.step(step), {
-    from: step,
-    to: steps,
-    every: logEvery,
-    at: (step) => evaluates(step) || checkpoints(step),
-    signal,
-    clock,
-  })) {
-    step = report.step;
-    const { losses, milliseconds } = report;
-    const evaluation = evaluates(step) ? { step, loss: await trainer.evaluate() } : undefined;
-    const progress = {
-      step,
-      steps,
-      losses,
-      learningRate: trainer.schedule(step - 1),
-      tokensPerSecond: (batch * context * 1000) / milliseconds,
-      ...(evaluation && { evaluation }),
-    };
-    const best =
-      evaluation !== undefined && evaluations.every(({ loss }) => evaluation.loss < loss);
-    if (evaluation) evaluations.push(evaluation);
-    await run?.log(progress);
-    if (run && (checkpoints(step) || best)) await save(best);
-    await onProgress?.(progress, state);
-  }
-  if (run && saved < step) await save(false);
-  return { step, evaluations };
 }
 
 /**

@@ -1,5 +1,6 @@
 // Pre-training: a model, its optimiser steps on random crops of a text, its evaluation, and its state in checkpoints.
 
+import type { Checkpoint } from '../io/checkpoint.ts';
 import type { HostTensor } from '../io/host_tensor.ts';
 import { Initialiser } from '../nn/initialiser.ts';
 import type { Device } from '../ops/device.ts';
@@ -9,13 +10,14 @@ import type { Batch } from './batch.ts';
 import type { TrainingData } from './data.ts';
 import { evaluateLoss } from './evaluate.ts';
 import { type Objective, objectiveLoss, objectiveOf } from './objectives.ts';
+import type { Trained } from './run_steps.ts';
 import { modelConfig, type TrainSettings } from './settings.ts';
 import { requireFinite, Steps } from './steps.ts';
 import { Transformer } from './transformer.ts';
 
 const NOISE = 0x6e6f6973; // 'nois': the draws of a seed that mask or disturb
 
-export class Trainer {
+export class Trainer implements Trained {
   readonly model: Transformer;
   private readonly steps: Steps;
   private readonly objective: Objective;
@@ -38,9 +40,8 @@ export class Trainer {
     });
   }
 
-  /** Learning rate of a step. */
-  get schedule(): (step: number) => number {
-    return this.steps.schedule;
+  learningRate(step: number): number {
+    return this.steps.schedule(step);
   }
 
   /** Step number `step`, from 0: draws its batch, and updates the parameters. Nothing is read back. */
@@ -73,31 +74,12 @@ export class Trainer {
   }
 
   /** Everything that a checkpoint needs besides the step. */
-  async state(): Promise<Map<string, HostTensor>> {
-    const tensors = new Map<string, HostTensor>();
-    const moments = this.steps.optimizer.state().tensors;
-    for (const [name, x] of [...this.model.namedTensors(), ...moments]) {
-      tensors.set(name, { dtype: 'f32', shape: x.shape, data: await x.data() });
-    }
-    for (const x of moments.values()) x.dispose();
-    return tensors;
+  state(): Promise<Map<string, HostTensor>> {
+    return this.steps.state(this.model.namedTensors());
   }
 
-  restore({
-    step,
-    tensors,
-  }: {
-    readonly step: number;
-    readonly tensors: ReadonlyMap<string, HostTensor>;
-  }): void {
-    const values = [...tensors].map(
-      ([name, x]) => [name, { shape: x.shape, data: x.data as Float32Array }] as const,
-    );
-    this.model.load(new Map(values));
-    this.steps.optimizer.loadState({
-      step,
-      tensors: new Map(values.map(([name, { data }]) => [name, data])),
-    });
+  restore(checkpoint: Pick<Checkpoint, 'step' | 'tensors'>): void {
+    this.steps.restore(checkpoint, this.model.namedTensors());
   }
 
   /** Frees what only training needs; the model stays. */

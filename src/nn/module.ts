@@ -4,6 +4,11 @@ import { DataError } from '../errors.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { Tensor } from '../tensor/tensor.ts';
 
+export type TensorValues = ReadonlyMap<
+  string,
+  { readonly shape: readonly number[]; readonly data: ArrayLike<number> }
+>;
+
 /** A part of a model. Fields that are tensors, modules or lists of modules make up its parameters, by name. */
 export abstract class Module {
   /** All tensors by dotted name, frozen ones included, in the order of the fields: `blocks.0.attention.qkv.weight`. */
@@ -35,25 +40,8 @@ export abstract class Module {
   }
 
   /** Overwrites the tensors with the given values. @throws DataError when a name is missing or a shape differs. */
-  load(
-    values: ReadonlyMap<
-      string,
-      { readonly shape: readonly number[]; readonly data: ArrayLike<number> }
-    >,
-  ): void {
-    const own = this.namedTensors();
-    const missing = [...own.keys()].filter((name) => !values.has(name));
-    if (missing.length > 0)
-      throw new DataError(`load: no values for ${missing.slice(0, 5).join(', ')}`);
-    for (const [name, x] of own) {
-      const { shape, data } = values.get(name)!;
-      if (!sameShape(shape, x.shape)) {
-        throw new DataError(
-          `load: ${name} is [${x.shape.join(', ')}], the file has [${shape.join(', ')}]`,
-        );
-      }
-      x.write(data);
-    }
+  load(values: TensorValues): void {
+    loadTensors(this.namedTensors(), values);
   }
 
   /** Puts `x` in the place of the named tensor, and frees that. @throws DataError for a name that there is not. */
@@ -70,6 +58,22 @@ export abstract class Module {
   /** Frees all tensors of the module. */
   dispose(): void {
     for (const x of this.namedTensors().values()) x.dispose();
+  }
+}
+
+/** Overwrites tensors with the values of their names. @throws DataError when a name is missing or a shape differs. */
+export function loadTensors(own: ReadonlyMap<string, Tensor>, values: TensorValues): void {
+  const missing = [...own.keys()].filter((name) => !values.has(name));
+  if (missing.length > 0)
+    throw new DataError(`load: no values for ${missing.slice(0, 5).join(', ')}`);
+  for (const [name, x] of own) {
+    const { shape, data } = values.get(name)!;
+    if (!sameShape(shape, x.shape)) {
+      throw new DataError(
+        `load: ${name} is [${x.shape.join(', ')}], the file has [${shape.join(', ')}]`,
+      );
+    }
+    x.write(data);
   }
 }
 

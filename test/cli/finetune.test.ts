@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../io/temporary_folder.ts';
-import { shadegrad } from './command.ts';
+import { shadegrad, start } from './command.ts';
 import { jsonLines, metricsOf, settings } from './tiny_run.ts';
 
 /** A trained model, with a context of 16, and data for it. */
@@ -142,6 +142,46 @@ describe('a run', () => {
   });
 });
 
+describe('stopped and killed', () => {
+  const steps = (n: number) => ['--steps', `${n}`, '--set', 'logEvery=1'];
+
+  test('killed with -9 twice, it ends with the losses of the straight run', async () => {
+    const MANY = ['--json', ...steps(16), '--set', 'checkpointEvery=1'];
+    const folder = await temporaryFolder();
+    const [straight, killed] = [join(folder, 'straight'), join(folder, 'killed')];
+    expect((await finetune(...MANY, '--out', straight)).code).toBe(0);
+    for (let kill = 0; kill < 2; kill++) {
+      const begin = ['--model', model, '--data', data, ...MANY];
+      const args = kill === 0 ? begin : ['--resume', '--json'];
+      const { child, finished, printed } = start(['finetune', ...args, '--out', killed]);
+      await printed(kill === 0 ? /"step":2,/ : /"step"/);
+      child.kill('SIGKILL');
+      await finished;
+    }
+    const { code, stderr } = await shadegrad(['finetune', '--resume', '--json', '--out', killed]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(await metricsOf(killed)).toEqual(await metricsOf(straight));
+    expect(readdirSync(killed).sort()).toEqual(readdirSync(straight).sort());
+  });
+
+  test('Ctrl-C keeps what was learned, and prints the command that goes on', async () => {
+    const cwd = await temporaryFolder();
+    const flags = ['--model', model, '--data', data, ...steps(400)];
+    const { child, finished, printed } = start(['finetune', ...flags], { cwd });
+    await printed(/before: validation loss/);
+    child.kill('SIGINT');
+    const { code, stdout } = await finished;
+    expect(code).toBe(130);
+    const [, step, command] = /stopped after step (\d+); continue with: (.*)\n/.exec(stdout)!;
+    expect(command).toMatch(/finetune --resume --out runs\/finetune-1$/);
+    const out = join(cwd, 'runs/finetune-1');
+    expect(readdirSync(out)).toContain('adapter_model.safetensors');
+    const resumed = await start([command!], { cwd, shell: true }).finished;
+    expect(resumed.stderr).toContain(`run      runs/finetune-1, resumed after step ${step}\n`);
+    expect(resumed.code).toBe(0);
+  });
+});
+
 describe('refused, with the message alone and nothing written', () => {
   const REFUSALS: [string, () => Promise<string[]>, string | RegExp][] = [
     [
@@ -170,6 +210,18 @@ describe('refused, with the message alone and nothing written', () => {
       /^CheckpointError: .* holds a run already; choose another --out$/,
     ],
   ];
+
+  test('nothing to tune, and nothing to resume', async () => {
+    const bare = await shadegrad(['finetune']);
+    expect(bare.stderr).toBe(
+      'ConfigError: finetune needs --model and --data, or --resume to continue a run\n',
+    );
+    const { code, stderr } = await shadegrad(['finetune', '--resume', '--out', 'nowhere']);
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      'CheckpointError: nowhere holds no fine-tuning that could continue; start without --resume\n',
+    );
+  });
 
   test.each(REFUSALS)('%s', async (_, args, message) => {
     const cwd = await temporaryFolder();

@@ -5,10 +5,11 @@ import { ConfigError } from '../../src/errors.ts';
 import { runExperiment } from '../../src/io/experiment.ts';
 import type { Batch } from '../../src/llm/batch.ts';
 import { evaluateRows } from '../../src/llm/evaluate.ts';
-import { type FinetuneProgress, Finetuner, finetune } from '../../src/llm/finetune.ts';
+import { Finetuner, finetune } from '../../src/llm/finetune.ts';
 import { FINETUNE_DEFAULTS, type FinetuneSettings } from '../../src/llm/finetune_settings.ts';
 import { rankExperiment } from '../../src/llm/rank_experiment.ts';
 import { summarise } from '../../src/llm/rank_report.ts';
+import type { TrainProgress } from '../../src/llm/run_steps.ts';
 import { type Example, exampleBatches, longest, padded } from '../../src/llm/supervised.ts';
 import { trainable } from '../../src/llm/trainable.ts';
 import type { Transformer } from '../../src/llm/transformer.ts';
@@ -137,7 +138,7 @@ describe('a run', () => {
   test('tells its progress, and stops at the signal with what it has learned', async () => {
     const model = makeModel(device);
     const controller = new AbortController();
-    const told: FinetuneProgress[] = [];
+    const told: TrainProgress[] = [];
     let time = 0;
     const result = await finetune(device, model, data, {
       settings: { steps: 50, method: 'bitfit' },

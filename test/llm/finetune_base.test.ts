@@ -42,14 +42,15 @@ async function tuned(changes: Partial<FinetuneSettings>) {
   const settings: FinetuneSettings = { ...FINETUNE_DEFAULTS, steps: 3, batch: 2, ...changes };
   const base = await openFinetuneBase(device, await openFolder(LLAMA), settings.method);
   const out = await openFolder(await temporaryFolder());
-  const run = await openFinetuneRun(out, base, { settings, base: LLAMA, data: 'words' });
+  const places = { base: LLAMA, data: 'words', dataFile: 'words', text: DATA };
+  const run = await openFinetuneRun(out, base, { device, settings, ...places });
   const { tokenizer, model, peftNames } = base;
   const { context } = model.config;
   const examples = readExamples(DATA, 'words', { tokenizer, template: 'document', context });
   expect(tokenizer.decode([examples[0]!.ids.at(-1)!])).toBe('<|endoftext|>');
   const result = await finetune(device, model, holdOut(examples, 0.25), {
     settings,
-    onProgress: (progress) => run.log(progress),
+    run,
   });
   await run.finish(result);
   return { out, model, peftNames };

@@ -65,12 +65,12 @@ async function trainedEagerly(changes: Partial<TrainSettings>): Promise<Outcome>
     ],
     { beta1, beta2, eps },
   );
-  const { schedule } = new Trainer(device, settings, data);
+  const trainer = new Trainer(device, settings, data);
   const losses = device.zeros([settings.steps]);
   for (let step = 0; step < settings.steps; step++) {
     const { inputs, targets } = batch(data.train, { ...settings, step });
     device.beginStep(settings.seed, step);
-    optimizer.lr = schedule(step);
+    optimizer.lr = trainer.learningRate(step);
     device.scope(() => {
       const shape = [settings.batch, context];
       const [ids, wanted] = [inputs, targets].map((values) => device.tensor(values, { shape }));
