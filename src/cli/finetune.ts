@@ -5,13 +5,8 @@ import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { openFolder } from '#folder';
 import { CheckpointError, ConfigError, DataError } from '../errors.ts';
-import { type Completion, completeExamples } from '../llm/completions.ts';
-import {
-  type FinetuneData,
-  type FinetuneResult,
-  type FinetuneStart,
-  finetune,
-} from '../llm/finetune.ts';
+import { completeExamples } from '../llm/completions.ts';
+import { finetune } from '../llm/finetune.ts';
 import { type FinetuneBase, openFinetuneBase } from '../llm/finetune_base.ts';
 import { readFinetuneDescription } from '../llm/finetune_description.ts';
 import { openFinetuneRun } from '../llm/finetune_run.ts';
@@ -21,18 +16,13 @@ import {
   FINETUNE_HELP,
   type FinetuneSettings,
 } from '../llm/finetune_settings.ts';
-import { countedIn, type Example, holdOut, readExamples } from '../llm/supervised.ts';
+import { type Example, holdOut, readExamples } from '../llm/supervised.ts';
 import { Device } from '../ops/device.ts';
 import { decodeText } from '../text/corpus.ts';
 import { commandLine } from './command_line.ts';
+import { printResult, printStart, summary } from './finetune_output.ts';
 import { INTERRUPTED, interruptible } from './interrupt.ts';
-import {
-  formatDuration,
-  formatRate,
-  type TrainingProgress,
-  trainingProgress,
-  withoutControls,
-} from './progress.ts';
+import { type TrainingProgress, trainingProgress } from './progress.ts';
 import { newestRunFolder, nextRunFolder } from './runs.ts';
 import { loadSettings } from './settings.ts';
 import { maskLines } from './show_mask.ts';
@@ -205,69 +195,6 @@ async function train(
     const again = commandLine(['finetune', '--resume', '--out', out, ...same]);
     if (!json) console.log(`stopped after step ${result.step}; continue with: ${again}`);
   });
-}
-
-function printStart(
-  { trained, parameters, first }: FinetuneStart,
-  {
-    train,
-    heldOut,
-    settings,
-    device,
-    out,
-  }: FinetuneData & { settings: FinetuneSettings; device: Device; out: string },
-): void {
-  const count = (n: number) => n.toLocaleString('en');
-  const counted = countedIn([...train, ...heldOut]);
-  console.error(
-    `examples ${count(train.length)} to train on, ${count(heldOut.length)} held out, ${count(counted)} counted tokens`,
-  );
-  console.error(`trained  ${count(trained)} of ${count(parameters)} values (${settings.method})`);
-  console.error(`adapter  ${device.adapter.name}`);
-  console.error(`run      ${out}${first > 0 ? `, resumed after step ${count(first)}` : ''}\n`);
-}
-
-function summary(
-  { evaluations, step, ...rest }: FinetuneResult,
-  { samples, device, out }: { samples: readonly Completion[]; device: Device; out: string },
-) {
-  const losses = evaluations.map(({ loss }) => loss);
-  return {
-    bestValLoss: losses.length > 0 ? Math.min(...losses) : null,
-    valLoss: losses.at(-1) ?? null,
-    ...rest,
-    steps: step,
-    evaluations,
-    samples,
-    adapter: device.adapter.name,
-    out,
-  };
-}
-
-function printResult(
-  result: FinetuneResult,
-  { savesMerged }: FinetuneBase,
-  { samples, out }: { samples: readonly Completion[]; out: string },
-): void {
-  const { evaluations, step, seconds, tokensPerSecond, settings } = result;
-  const shown = (text: string) => JSON.stringify(withoutControls(text));
-  for (const { prompt, written, expected } of samples)
-    console.log(`${shown(prompt)} ${shown(written)}, expected ${shown(expected)}`);
-  const last = evaluations.at(-1);
-  const before = evaluations[0]?.loss.toFixed(4);
-  if (last)
-    console.log(
-      `\nvalidation loss ${last.loss.toFixed(4)} nats per counted token, ${before} before`,
-    );
-  console.log(
-    `${step} steps in ${formatDuration(seconds)}, ${formatRate(tokensPerSecond)} tokens/s`,
-  );
-  const kept = {
-    lora: `${savesMerged ? 'the model, and ' : ''}the adapter in PEFT's format`,
-    adapter: 'the bottlenecks',
-  };
-  const { method } = settings;
-  console.log(`${method in kept ? kept[method as keyof typeof kept] : 'the model'}: ${out}`);
 }
 
 function settingsFrom(

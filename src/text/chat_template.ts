@@ -3,7 +3,8 @@
 
 import { ConfigError } from '../errors.ts';
 
-export const ROLES = ['system', 'user', 'assistant'] as const;
+/** A tool's message is the result of what the assistant called. */
+export const ROLES = ['system', 'user', 'assistant', 'tool'] as const;
 export type Role = (typeof ROLES)[number];
 
 export interface Message {
@@ -35,6 +36,7 @@ const NAMES: Readonly<Record<Role, string>> = {
   system: 'System',
   user: 'User',
   assistant: 'Assistant',
+  tool: 'Tool',
 };
 
 const TEMPLATES = {
@@ -53,7 +55,7 @@ const TEMPLATES = {
   },
   llama3: {
     begin: '<|begin_of_text|>',
-    open: (role) => `<|start_header_id|>${role}<|end_header_id|>\n\n`,
+    open: (role) => `<|start_header_id|>${role === 'tool' ? 'ipython' : role}<|end_header_id|>\n\n`,
     end: '<|eot_id|>',
     between: '',
   },
