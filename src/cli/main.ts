@@ -6,6 +6,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { ShadegradError } from '../errors.ts';
 import { addBench } from './bench.ts';
 import { addChat } from './chat.ts';
+import { addDataset } from './dataset.ts';
 import { addDemos } from './demos.ts';
 import { addFinetune } from './finetune.ts';
 import { addGenerate } from './generate.ts';
@@ -29,6 +30,7 @@ const adders = [
   addFinetune,
   addGenerate,
   addChat,
+  addDataset,
   addTokenizer,
   addBench,
   addTune,

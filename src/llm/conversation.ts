@@ -4,7 +4,8 @@
 
 import { DataError } from '../errors.ts';
 import type { Device } from '../ops/device.ts';
-import { chatPrompt, endMark, type Message, type Segment } from '../text/chat_template.ts';
+import { chatPrompt, endMark, type Message } from '../text/chat_template.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
 import { type GeneratedText, type GenerateTextOptions, generateText } from './generate_text.ts';
 import type { OpenedModel } from './open_model.ts';
 import { PrefixCache } from './prefix_cache.ts';
@@ -33,13 +34,41 @@ export interface Reply extends Pick<GeneratedText, 'newIds' | 'text' | 'finishRe
   readonly dropped: number;
 }
 
+export type ReplyEnd = Required<Pick<GenerateTextOptions, 'ends' | 'stopTexts'>>;
+
+/** What ends a reply: the template's mark, as the one token that it was learned as, or as text. */
+export function replyEnd(tokenizer: Tokenizer, template: string): ReplyEnd {
+  const text = endMark(template);
+  const place = `template ${template}`;
+  const ids = encodeSegment(tokenizer, { text, counted: true, mark: true }, { place });
+  // Other tokens may hold the mark too: of plain text the text itself counts.
+  const special = tokenizer.specials.has(text);
+  return { ends: ids.length === 1 ? [...ids] : [], stopTexts: special ? [] : [text] };
+}
+
+/**
+ * The tokens that the assistant's next message follows. Who speaks cannot be forged: the text of a special token in a message
+ * is text.
+ * @throws DataError for what the tokenizer cannot write.
+ */
+export function promptIds(
+  tokenizer: Tokenizer,
+  messages: readonly Message[],
+  template: string,
+): number[] {
+  return chatPrompt(messages, template).flatMap((segment) => {
+    const place = segment.mark ? `template ${template}` : 'the message';
+    return [...encodeSegment(tokenizer, segment, { place, specials: 'text' })];
+  });
+}
+
 export class Conversation implements Disposable {
   /** What was said and not dropped, by turns: a user's message and its reply. */
   private turns: readonly Message[] = [];
   private replies = 0;
   private readonly prefix: PrefixCache;
   private readonly opening: readonly Message[];
-  private readonly end: { readonly ids: readonly number[]; readonly texts: readonly string[] };
+  private readonly end: ReplyEnd;
 
   /** @throws ConfigError for a template that there is not, DataError for one that the tokenizer has no tokens for. */
   constructor(
@@ -49,11 +78,7 @@ export class Conversation implements Disposable {
   ) {
     const { template, system } = options;
     this.opening = system ? [{ role: 'system', content: system }] : [];
-    const text = endMark(template);
-    const ids = this.encode([{ text, counted: true, mark: true }]);
-    // A tokenizer may have one token for the mark and more: of plain text the text itself counts too.
-    const special = opened.tokenizer.specials.has(text);
-    this.end = { ids: ids.length === 1 ? ids : [], texts: special ? [] : [text] };
+    this.end = replyEnd(opened.tokenizer, template);
     this.promptOf([]); // whatever the tokenizer cannot write is told now
     this.prefix = new PrefixCache(device, opened.model);
   }
@@ -80,8 +105,8 @@ export class Conversation implements Disposable {
     const [row] = await generateText(this.device, this.opened, [prompt], {
       ...rest,
       maxNewTokens: Math.min(maxNewTokens, room),
-      ends: [...new Set([...this.end.ids, ...this.opened.ends, ...ends])],
-      stopTexts: [...this.end.texts, ...stopTexts],
+      ends: [...new Set([...this.end.ends, ...this.opened.ends, ...ends])],
+      stopTexts: [...this.end.stopTexts, ...stopTexts],
       seed: seed + this.replies,
       prefix: this.prefix,
       onText: (_, text) => onText?.(text),
@@ -117,16 +142,8 @@ export class Conversation implements Disposable {
   }
 
   private promptOf(turns: readonly Message[]): number[] {
-    return this.encode(chatPrompt([...this.opening, ...turns], this.options.template));
-  }
-
-  /** Who speaks cannot be forged: the text of a special token in a message is text. */
-  private encode(segments: readonly Segment[]): number[] {
     const { tokenizer } = this.opened;
-    return segments.flatMap((segment) => {
-      const place = segment.mark ? `template ${this.options.template}` : 'the message';
-      return [...encodeSegment(tokenizer, segment, { place, specials: 'text' })];
-    });
+    return promptIds(tokenizer, [...this.opening, ...turns], this.options.template);
   }
 
   [Symbol.dispose](): void {

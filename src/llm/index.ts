@@ -35,6 +35,14 @@ export { decodeText } from '../text/corpus.ts';
 export * as denoise from '../text/denoise.ts';
 export { bertReplacements, independentNoise, spanNoise } from '../text/denoise_draws.ts';
 export { type ExposureCurve, exposureCurve } from '../text/exposure.ts';
+export {
+  conversationLines,
+  drawConversations,
+  faultOf,
+  faultsOf,
+  GOALS,
+  type GoalName,
+} from '../text/goals/index.ts';
 export { entropyRate, generateCorpus } from '../text/grammar.ts';
 export { drawUseCases, INSTRUCTION_MIX } from '../text/instructions.ts';
 // Data
@@ -73,6 +81,7 @@ export {
 export { FINETUNE_DEFAULTS, type FinetuneSettings } from './finetune_settings.ts';
 export { type Generated, type GenerateOptions, generate } from './generate.ts';
 export { type GeneratedText, type GenerateTextOptions, generateText } from './generate_text.ts';
+export { type ScoredReply, type ScoreOptions, scoreReplies } from './goal_score.ts';
 export { type HuggingFaceModel, type LoadOptions, loadHuggingFace } from './hugging_face.ts';
 export { type SaveOptions, saveHuggingFace } from './hugging_face_save.ts';
 export { KeyValueCache } from './key_value_cache.ts';

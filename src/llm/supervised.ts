@@ -51,6 +51,20 @@ export function readExamples(text: string, what: string, options: ExampleOptions
   );
 }
 
+/**
+ * Reads lines with `messages`, as they are.
+ * @throws DataError, with the line's number, for a line that is broken or has none.
+ */
+export function readMessages(
+  text: string,
+  what: string,
+): { readonly place: string; readonly messages: Message[] }[] {
+  return Array.from(jsonLines(text, what), ({ line, value }) => {
+    const place = `${what}:${line}`;
+    return { place, messages: messagesOf(value.get('messages') ?? null, place) };
+  });
+}
+
 /** The example that the segments make, each encoded by itself: a token is of the prompt or of the completion. */
 export function encodeExample(
   segments: readonly Segment[],

@@ -1,7 +1,7 @@
 // Curated conversations -> chatbot: small talk in which what was said before counts.
 
 import type { Message } from '../chat_template.ts';
-import { assistant, type Goal, lastOf, oneOf, unless, user } from './goal.ts';
+import { assistant, type Goal, lastOf, NOT_A_QUESTION, oneOf, unless, user } from './goal.ts';
 
 const NAMES = ['Mia', 'Lily', 'Ann', 'Ben', 'Tom', 'Max'];
 const ADJECTIVES = ['red', 'big', 'old', 'new', 'blue'];
@@ -23,19 +23,19 @@ function toldIn(messages: readonly Message[]) {
   };
 }
 
-/** The reply to the last message. */
-function replyTo(messages: readonly Message[]): string {
+/** The reply to the last message; null where it is none of these. */
+function replyTo(messages: readonly Message[]): string | null {
   const { name, friend, thing } = toldIn(messages);
   const last = lastOf(messages).content;
-  if (last.startsWith('I am ')) return `Hello, ${name}.`;
-  if (last.startsWith('My friend is ')) return `Say hello to ${friend}.`;
-  if (last.startsWith('I have '))
+  if (/^I am \w+\.$/.test(last)) return `Hello, ${name}.`;
+  if (/^My friend is \w+\.$/.test(last)) return `Say hello to ${friend}.`;
+  if (/^I have an? \w+ \w+\.$/.test(last))
     return `${article(thing!) === 'an' ? 'An' : 'A'} ${thing} is nice.`;
   if (last === 'Who am I?') return name ? `You are ${name}.` : UNKNOWN;
   if (last === 'Who is my friend?') return friend ? `Your friend is ${friend}.` : UNKNOWN;
   if (last === 'What do I have?') return thing ? `You have ${article(thing)} ${thing}.` : UNKNOWN;
   if (last === 'Bye.') return name ? `Bye, ${name}.` : 'Bye.';
-  return 'I do not understand.';
+  return null;
 }
 
 export const chat: Goal = {
@@ -52,9 +52,12 @@ export const chat: Goal = {
       ];
       // First they tell, then they ask: now and then what they did not tell.
       messages.push(user(oneOf(random, turn + 1 < turns ? told : QUESTIONS)));
-      messages.push(assistant(replyTo(messages)));
+      messages.push(assistant(replyTo(messages)!));
     }
     return messages;
   },
-  fault: (before, reply) => unless(reply, replyTo(before)),
+  fault(before, reply) {
+    const expected = replyTo(before);
+    return expected === null ? NOT_A_QUESTION : unless(reply, expected);
+  },
 };
