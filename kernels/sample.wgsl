@@ -5,10 +5,11 @@
 // It is found bit by bit: first z of the last token kept, as an integer in the same order, then its index; a pass over
 // the row for each bit, no sorting, and exact also among equals.
 //
-// A workgroup owns a row. It also keeps the row's account for the next step: the token fed back, how many there are, which
-// occurred, and whether the row has ended.
+// LANES threads own a row: a whole workgroup, or one thread of it where rows are short. They also keep the row's account for
+// the next step: the token fed back, how many there are, which occurred, and whether the row has ended.
 
 const MASKED: bool = false;      // `allowed` is bound; else a stand-in
+const ROWS: u32 = 1;             // of a workgroup; LANES is 1 where it is more
 
 struct Params {
   rows: u32, cols: u32,
@@ -100,6 +101,7 @@ var<workgroup> choice: u32;
 fn draw(row: u32, top: f32, head: Head, u: f32, likeliest: u32, lane: u32) -> u32 {
   var own = 0f;
   for (var c = lane; c < params.cols; c += LANES) { own += head_weight(row, c, top, head); }
+  if (LANES == 1u) { return token_at(row, top, head, 0f, u * own, likeliest, lane); }
   lane_weights[lane] = own;
   if (lane == 0u) { choice = likeliest; }
   workgroupBarrier();
@@ -113,19 +115,21 @@ fn draw(row: u32, top: f32, head: Head, u: f32, likeliest: u32, lane: u32) -> u3
     if (lane_weights[other] > 0f && passed <= target_weight) { last = other; before = passed; }
     passed += lane_weights[other];
   }
-  if (lane == last) {
-    var found = likeliest;
-    var open = true;
-    for (var c = lane; c < params.cols && open; c += LANES) {
-      let weight = head_weight(row, c, top, head);
-      before += weight;
-      if (weight > 0f) { found = c; }
-      open = before <= target_weight;
-    }
-    choice = found;
-  }
+  if (lane == last) { choice = token_at(row, top, head, before, target_weight, likeliest, lane); }
   workgroupBarrier();
   return choice;
+}
+
+/// The lane's token at which the weight `before` it, counted up, passes the target.
+fn token_at(row: u32, top: f32, head: Head, before: f32, target_weight: f32, likeliest: u32, lane: u32) -> u32 {
+  var found = likeliest;
+  var passed = before;
+  for (var c = lane; c < params.cols && passed <= target_weight; c += LANES) {
+    let weight = head_weight(row, c, top, head);
+    passed += weight;
+    if (weight > 0f) { found = c; }
+  }
+  return found;
 }
 
 fn head_weight(row: u32, c: u32, top: f32, head: Head) -> f32 {
@@ -134,13 +138,14 @@ fn head_weight(row: u32, c: u32, top: f32, head: Head) -> f32 {
   return select(0f, weight, is_kept(z, c, head) && weight >= params.minP);
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(LANES * ROWS)
 fn sample(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
+  @builtin(local_invocation_index) thread: u32,
 ) {
-  let index = group.x + group.y * groups.x;
+  let lane = thread % LANES;
+  let index = (group.x + group.y * groups.x) * ROWS + thread / LANES;
   let row = min(index, params.rows - 1u);   // no early return: barriers follow
   var best = LOWEST;
   var at = 0xffffffffu;
