@@ -53,6 +53,10 @@ export interface Item {
   readonly flops: number;
   /** Bytes that one call must move if each array that it reads or writes passes memory once. */
   readonly bytes: number;
+  /** Tokens that one call reads or makes; for models. */
+  readonly tokens?: number;
+  /** Timed on the wall even where there are timestamps: what the host does meanwhile counts. */
+  readonly clock?: 'wall';
   /** Small enough for `--quick`. */
   readonly quick: boolean;
   /** What the adapter must have; software adapters would take minutes for items that want hardware. */

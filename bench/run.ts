@@ -14,6 +14,7 @@ import {
   type MeasureOptions,
   measureInterleaved,
   medianRatio,
+  wallClock,
 } from './measure.ts';
 
 /** A kernel file that takes the place of a built-in one in a second measurement of each item. */
@@ -48,6 +49,8 @@ export interface BenchResult {
   readonly rounds: number;
   readonly gflops: number | null;
   readonly gbps: number | null;
+  /** For models. */
+  readonly tokensPerSecond?: number;
   /** Of the multiply-adds, and of the copy, that took turns with it. */
   readonly percentOfFma: number | null;
   readonly percentOfCopy: number | null;
@@ -87,7 +90,8 @@ export async function benchItem(
     if (sides.some(({ idle }) => idle)) return [];
     const ceilings = await placeCeilings(device, forms);
     const candidates = [...sides, ceilings.fma, ceilings.copy];
-    const times = await measureInterleaved(device, candidates, options);
+    const clock = item.clock === 'wall' ? { clock: wallClock } : {};
+    const times = await measureInterleaved(device, candidates, { ...options, ...clock });
     ceilings.dispose();
     const [fma, copy] = times.slice(-2) as [Measurement, Measurement];
     const beside = {
@@ -219,7 +223,7 @@ function described(item: Item, { variant, memoryBytes, compileMilliseconds }: Si
 type MeasuredCeiling = Measurement & { readonly work: number };
 
 function speeds(
-  { flops, bytes }: Item,
+  { flops, bytes, tokens }: Item,
   { microseconds, p10, p90, source, calls, samples }: Measurement,
   { fma, copy }: { fma: MeasuredCeiling; copy: MeasuredCeiling },
 ) {
@@ -231,6 +235,7 @@ function speeds(
     ...{ microseconds, p10, p90, source, calls, rounds: samples.length },
     gflops: flops / microseconds / 1e3,
     gbps: bytes / microseconds / 1e3,
+    ...(tokens && { tokensPerSecond: (1e6 * tokens) / microseconds }),
     percentOfFma,
     percentOfCopy,
     percentOfPeak: Math.max(percentOfFma, percentOfCopy),

@@ -15,6 +15,11 @@ export function columnsFor(
   items: readonly Item[],
   extra: readonly Column[] = [],
 ): readonly Column[] {
+  const tokens: Column = {
+    title: 'tokens/s',
+    width: 8,
+    text: ({ tokensPerSecond = null }) => figure(tokensPerSecond),
+  };
   const width = Math.max(4, ...items.map(({ name }) => name.length));
   return [
     { title: 'item', width, text: ({ name }) => name },
@@ -22,6 +27,7 @@ export function columnsFor(
     { title: 'p10, p90', width: 11, text: spread },
     { title: 'GFLOP/s', width: 8, text: ({ gflops }) => figure(gflops) },
     { title: 'GB/s', width: 8, text: ({ gbps }) => figure(gbps) },
+    ...(items.some(({ tokens }) => tokens) ? [tokens] : []),
     { title: 'of peak', width: 11, text: percent },
     { title: 'memory', width: 9, text: ({ memoryBytes }) => size(memoryBytes) },
     { title: 'compile', width: 8, text: (r) => duration(1000 * r.compileMilliseconds) },

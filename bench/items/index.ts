@@ -4,6 +4,7 @@ import type { Item } from '../item.ts';
 import { adamwItems } from './adamw.ts';
 import { attentionItems } from './attention.ts';
 import { embeddingItems } from './embedding.ts';
+import { generationItems } from './generation.ts';
 import { halfMatmulItems, matmulItems } from './matmul.ts';
 import { gaeItems, ppoItems } from './rl.ts';
 import { crossEntropyItems, normItems, softmaxItems } from './rows.ts';
@@ -21,6 +22,7 @@ export const items: readonly Item[] = [
   ...gaeItems,
   ...ppoItems,
   ...trainingItems,
+  ...generationItems,
 ];
 
 /** With those that only we can run. */

@@ -37,6 +37,7 @@ function trainingItem(name: string, preset: PresetName | null, changes: Partial<
     options: settings,
     flops: B * T * (6 * weights + 6 * L * T * C),
     bytes: 36 * weights,
+    tokens: B * T,
     quick: preset === null,
     /** tokens: [n], from which each step draws its windows (src/text/loader.ts). */
     inputs() {

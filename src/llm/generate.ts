@@ -61,7 +61,7 @@ export async function generate(
   if (maxNewTokens === 0 || rows.length === 0)
     return rows.map(() => ({ newIds: [], logProbs: [], finishReason: 'length' }));
 
-  using batch = new Batch(device, model, rows, options);
+  using batch = new Continuation(device, model, rows, options);
   batch.readPrompts();
   let drawn = 1;
   let told = rows.map(() => 0);
@@ -84,8 +84,8 @@ export async function generate(
   }
 }
 
-/** What one call of `generate` keeps on the device. */
-class Batch implements Disposable {
+/** What one call of `generate` keeps on the device: the prompts' rows, their cache, and what they have drawn. */
+export class Continuation implements Disposable {
   private readonly cache: KeyValueCache;
   /** Tokens of the prompt that the cache holds already. */
   private readonly kept: number;

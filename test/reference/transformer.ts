@@ -65,8 +65,13 @@ class Reference {
 
   /** The matrix `name` times x. */
   times(name: string, x: Vector): Vector {
-    const [rows] = this.weights.get(name)!.shape as [number, number];
-    return Array.from({ length: rows }, (_, row) => dot(this.row(name, row), x));
+    const { shape, data } = this.weights.get(name)!;
+    const [rows, columns] = shape as [number, number];
+    return range(rows, (row) => {
+      let sum = 0; // a bench checks models of 10 million weights with it
+      for (let i = 0; i < columns; i++) sum += data[row * columns + i]! * x[i]!;
+      return sum;
+    });
   }
 
   linear(name: string, x: Vector): Vector {
