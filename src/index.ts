@@ -5,7 +5,6 @@ export { liveInstances } from '#platform';
 export * from './errors.ts';
 export type { AdapterSummary, ContextOptions, Limits } from './gpu/context.ts';
 export type { Timing } from './gpu/timing.ts';
-export { loadCheckpoint, saveCheckpoint } from './io/checkpoint.ts';
 // Files
 export { readSafetensors, writeSafetensors } from './io/safetensors.ts';
 export { checkpoint } from './nn/checkpoint.ts';

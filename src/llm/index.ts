@@ -1,5 +1,12 @@
 // The public API of the language models.
 
+// Checkpoints
+export {
+  type Checkpoint,
+  type CheckpointContent,
+  loadCheckpoint,
+  saveCheckpoint,
+} from '../io/checkpoint.ts';
 // Experiments
 export {
   type CellProgress,
