@@ -2,8 +2,10 @@
 //   o = softmax(scale q kᵀ) v over the keys that the query sees; lse = log Σ exp(scale q kᵀ); none seen: zeros
 //   q, o (B, H, Tq, D)     k, v (B, Hkv, Tk, D)     D <= 4 LANES
 //
-// LANES keys at a time: a thread computes one key's weight, then one vec4f column of o; the softmax is online.
+// KEYS keys at a time: a thread computes the weights of every LANES-th, then one vec4f column of o; the softmax is online.
 // Parameters as in attention.wgsl, which has the backward.
+
+const KEYS = 128u;
 
 struct Params {
   queries: u32,     // B H Tq
@@ -26,7 +28,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> o: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> lse: array<f32>;
 
-var<workgroup> weights: array<f32, LANES>;
+var<workgroup> weights: array<f32, KEYS>;
 
 /// How many keys of a sequence there are.
 fn length_of(batch: u32) -> i32 {
@@ -56,26 +58,33 @@ fn forward(
   var x = vec4f();
   var top = LOWEST;
   var total = 0f;
-  for (var first = 0u; first < end; first += LANES) {
-    let j = first + lane;
-    let seen = j < end && !hidden(batch, j);
-    var s = LOWEST;
-    if (seen) {
-      let kRow = kHead + j * params.kAt.z;
-      var product = 0f;
-      for (var d = 0u; d < params.D4; d++) { product += dot(q[qRow + d], k[kRow + d]); }
-      s = product * params.scale;
-    }
+  for (var first = 0u; first < end; first += KEYS) {
+    let count = min(KEYS, end - first);
     let before = top;
-    top = max(top, workgroup_max(s, lane));
-    let rescale = exp(max(before - top, EXP_MIN));
-    let p = select(0f, exp(clamp(s - top, EXP_MIN, 0f)), seen);
-    weights[lane] = p;
-    total = total * rescale + workgroup_sum(p, lane);  // its barriers show `weights` to all threads
-    x *= rescale;
-    for (var n = 0u; n < min(LANES, end - first); n++) {
-      x += weights[n] * v[vColumn + (first + n) * params.vAt.z];
+    for (var n = lane; n < count; n += LANES) {
+      let j = first + n;
+      var s = LOWEST;
+      if (!hidden(batch, j)) {
+        let kRow = kHead + j * params.kAt.z;
+        var product = 0f;
+        for (var d = 0u; d < params.D4; d++) { product += dot(q[qRow + d], k[kRow + d]); }
+        s = product * params.scale;
+      }
+      weights[n] = s;
+      top = max(top, s);
     }
+    top = workgroup_max(top, lane);
+    let rescale = exp(max(before - top, EXP_MIN));
+    var sum = 0f;
+    for (var n = lane; n < count; n += LANES) {
+      let s = weights[n];
+      let p = select(exp(clamp(s - top, EXP_MIN, 0f)), 0f, s == LOWEST);
+      weights[n] = p;
+      sum += p;
+    }
+    total = total * rescale + workgroup_sum(sum, lane);  // its barriers show `weights` to all threads
+    x *= rescale;
+    for (var n = 0u; n < count; n++) { x += weights[n] * v[vColumn + (first + n) * params.vAt.z]; }
     workgroupBarrier();  // before the next keys overwrite `weights`
   }
   let oRow = head_start(params.oAt, batch, head) + i * params.oAt.z;

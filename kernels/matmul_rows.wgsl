@@ -4,6 +4,9 @@
 // SHARERS threads share a column, each with four rows and every SHARERS-th element of k; their sums meet in workgroup
 // memory. Where elements of b are adjacent along k (a weight [out, in]), SHARERS neighbours read them side by side; where
 // they are adjacent along n, SHARERS is 1 and neighbours own neighbouring columns.
+//   few_rows      any strides; a thread owns a column
+//   vectorised    elements of a and b adjacent along k, strides and starts multiples of the 4 (f32) or 8 (halves) that one
+//                 load of b brings; a thread owns four columns, and one row or four. No batch
 
 alias Element = f32;
 alias Result = f32;       // y's; f32 for the parts of a split product
@@ -13,10 +16,15 @@ const RESIDUAL: bool = false;
 const ACCUMULATE: bool = false;
 const ACTIVATION: u32 = ACTIVATION_NONE;
 
+const WEIGHT: u32 = WEIGHT_F32;   // of b, in vectorised
+const WEIGHT_F32 = 0u;
+const WEIGHT_F16 = 1u;     // in pairs, the first in the lower half of a u32
+const WEIGHT_BF16 = 2u;
+
 const SHARERS: u32 = 16;   // threads that share a column
-const COLUMNS: u32 = 4;    // of a workgroup
+const COLUMNS: u32 = 4;    // of a workgroup; in vectorised fours of them
 const THREADS = SHARERS * COLUMNS;
-const ROWS = 4u;           // of y per workgroup
+const ROWS: u32 = 4;       // of y per workgroup; in vectorised 1 or 4
 
 struct Params {
   M: u32, N: u32, K: u32,
@@ -40,7 +48,12 @@ struct Params {
 @group(0) @binding(3) var<storage, read> residual: array<Element>;    // laid out as y
 @group(0) @binding(4) var<storage, read_write> y: array<Result>;
 
+// vectorised
+@group(0) @binding(0) var<storage, read> a4: array<vec4<Element>>;
+@group(0) @binding(1) var<storage, read> b4: array<vec4u>;
+
 var<workgroup> partial: array<vec4f, THREADS>;
+var<workgroup> blocks: array<mat4x4f, THREADS>;
 
 @compute @workgroup_size(THREADS)
 fn few_rows(
@@ -77,6 +90,68 @@ fn few_rows(
     let start = starts.z + (row + i) * params.yStride;
     y[start + column] = finished(start, column, sum[i]);
   }
+}
+
+@compute @workgroup_size(THREADS)
+fn vectorised(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  const LOADED = select(8u, 4u, WEIGHT == WEIGHT_F32);   // elements of b
+  let index = group.x + group.y * groups.x;
+  let tiles = params.tilesM * params.tilesN;
+  let batch = index / tiles;
+  if (batch >= params.batches) { return; }
+  let row = index % tiles / params.tilesN * ROWS;
+  let column = (index % params.tilesN * COLUMNS + lane / SHARERS) * 4u;
+  let starts = params.starts.xyz
+    + batch_starts(batch, params.batchShape, params.aBatch, params.bBatch, params.yBatch);
+  let first = lane % SHARERS;
+  let four = vec4u(0u, 1u, 2u, 3u);
+  let rows = min(row + four, vec4u(params.M - 1u));
+  let columns = min(column + four, vec4u(params.N - 1u));
+  var atA = (starts.x + rows * params.aStrides.x) / 4u + first * (LOADED / 4u);
+  var atB = (starts.y + columns * params.bStrides.y) / LOADED + first;
+  var s0 = vec4f(); var s1 = vec4f(); var s2 = vec4f(); var s3 = vec4f();
+  for (var k = first * LOADED; k < params.K; k += SHARERS * LOADED) {
+    let w0 = b4[atB.x]; let w1 = b4[atB.y]; let w2 = b4[atB.z]; let w3 = b4[atB.w];
+    let low = mat4x4f(lower(w0), lower(w1), lower(w2), lower(w3));
+    s0 += vec4f(a4[atA.x]) * low;
+    if (ROWS > 1u) { s1 += vec4f(a4[atA.y]) * low; s2 += vec4f(a4[atA.z]) * low; s3 += vec4f(a4[atA.w]) * low; }
+    if (WEIGHT != WEIGHT_F32) {
+      let high = mat4x4f(halves(w0.zw), halves(w1.zw), halves(w2.zw), halves(w3.zw));
+      let next = atA + 1u;
+      s0 += vec4f(a4[next.x]) * high;
+      if (ROWS > 1u) { s1 += vec4f(a4[next.y]) * high; s2 += vec4f(a4[next.z]) * high; s3 += vec4f(a4[next.w]) * high; }
+    }
+    atA += SHARERS * (LOADED / 4u);
+    atB += SHARERS;
+  }
+  var sums = mat4x4f(s0, s1, s2, s3);
+  if (SHARERS > 1u) {
+    blocks[lane] = sums;
+    workgroupBarrier();
+    for (var i = 1u; i < SHARERS; i++) { sums += blocks[min(lane + i, THREADS - 1u)]; }
+  }
+  if (first > 0u) { return; }
+  for (var i = 0u; i < min(ROWS, params.M - row); i++) {
+    let start = starts.z + (row + i) * params.yStride;
+    for (var j = 0u; j < 4u && column + j < params.N; j++) {
+      y[start + column + j] = finished(start, column + j, sums[i][j]);
+    }
+  }
+}
+
+/// The first four elements of b in a load.
+fn lower(loaded: vec4u) -> vec4f {
+  if (WEIGHT == WEIGHT_F32) { return bitcast<vec4f>(loaded); }
+  return halves(loaded.xy);
+}
+
+fn halves(pairs: vec2u) -> vec4f {
+  if (WEIGHT == WEIGHT_BF16) { return bitcast<vec4f>((pairs.xxyy << vec4u(16u, 0u, 16u, 0u)) & vec4u(0xffff0000u)); }
+  return vec4f(unpack2x16float(pairs.x), unpack2x16float(pairs.y));
 }
 
 /// The element of a row of y that starts at `start`, given its sum of products.

@@ -65,7 +65,7 @@ export class SelfAttention extends Module {
     const mixed = cache
       ? cache.attend(q, k, v)
       : attention(q, k, v, { causal, keyMask, documents, dropout });
-    return this.output.forward(merged(mixed), residual);
+    return this.output.forward(merged(mixed), { residual });
   }
 
   /** [B, H, T, D], and twice [B, Hkv, T, D], turned to their positions. */
@@ -122,7 +122,7 @@ export class CrossAttention extends Module {
     const [qh, kh, vh] = [q, k, v].map((part) => permute(part, [0, 2, 1, 3])) as Heads;
     const dropout = pass.training ? this.config.dropout : 0;
     const mixed = attention(qh, kh, vh, { keyMask: pass.memoryMask, dropout });
-    return this.output.forward(merged(mixed), residual);
+    return this.output.forward(merged(mixed), { residual });
   }
 }
 

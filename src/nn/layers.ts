@@ -5,7 +5,7 @@ import { embedding } from '../ops/embedding.ts';
 import { layerNorm, rmsNorm } from '../ops/norm.ts';
 import { dropout } from '../ops/random.ts';
 import { swiglu } from '../ops/swiglu.ts';
-import { gelu, relu, square } from '../ops/unary.ts';
+import { square } from '../ops/unary.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Initialiser } from './initialiser.ts';
 import { Linear } from './linear.ts';
@@ -89,11 +89,7 @@ export class Dropout extends Module {
 /** 'swiglu' gates one projection by the SiLU of another (Shazeer 2020); 'relu2' is max(x, 0)² (So et al. 2021). */
 export type Activation = 'gelu' | 'geluTanh' | 'swiglu' | 'relu2';
 
-const ACTIVATIONS: Readonly<Record<Exclude<Activation, 'swiglu'>, (x: Tensor) => Tensor>> = {
-  gelu,
-  geluTanh: (x) => gelu(x, { approximate: 'tanh' }),
-  relu2: (x) => square(relu(x)),
-};
+const ACTIVATIONS: readonly Activation[] = ['gelu', 'geluTanh', 'swiglu', 'relu2'];
 
 export interface MLPOptions {
   readonly width: number;
@@ -116,9 +112,10 @@ export class MLP extends Module {
   ) {
     super();
     const { width, hidden, activation, bias, outputStd } = options;
-    if (activation !== 'swiglu' && !(activation in ACTIVATIONS)) {
-      const known = [...Object.keys(ACTIVATIONS), 'swiglu'].join(', ');
-      throw new ConfigError(`MLP: activation is one of ${known}, got ${activation}`);
+    if (!ACTIVATIONS.includes(activation)) {
+      throw new ConfigError(
+        `MLP: activation is one of ${ACTIVATIONS.join(', ')}, got ${activation}`,
+      );
     }
     this.up = new Linear(init, width, hidden, { bias });
     this.gate = activation === 'swiglu' ? new Linear(init, width, hidden, { bias }) : null;
@@ -127,9 +124,13 @@ export class MLP extends Module {
 
   /** [..., width], `residual` added if given. */
   forward(x: Tensor, residual?: Tensor): Tensor {
-    const up = this.up.forward(x);
-    if (this.gate) return this.down.forward(swiglu(this.gate.forward(x), up), residual);
-    const { activation } = this.options as { activation: keyof typeof ACTIVATIONS };
-    return this.down.forward(ACTIVATIONS[activation](up), residual);
+    const { activation } = this.options;
+    if (activation === 'swiglu') {
+      const up = this.up.forward(x);
+      return this.down.forward(swiglu(this.gate!.forward(x), up), { residual });
+    }
+    const squared = activation === 'relu2';
+    const h = this.up.forward(x, { activation: squared ? 'relu' : activation });
+    return this.down.forward(squared ? square(h) : h, { residual });
   }
 }

@@ -3,7 +3,7 @@
 import { ConfigError, TensorError } from '../errors.ts';
 import { add } from '../ops/binary.ts';
 import { copyInto, denseCopy } from '../ops/copy.ts';
-import { linear } from '../ops/linear.ts';
+import { activated, linear, type LinearOptions as ProductOptions } from '../ops/linear.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Initialiser } from './initialiser.ts';
@@ -51,13 +51,14 @@ export class Linear extends Module {
     this.parts = parts;
   }
 
-  /** [..., out], `residual` [..., out] added if given. */
-  forward(x: Tensor, residual?: Tensor): Tensor {
+  /** [..., out], then the activation, then `residual` [..., out] added. */
+  forward(x: Tensor, options: ProductOptions = {}): Tensor {
+    const { activation, residual } = options;
     if (this.#active) {
-      const y = this.#active.apply(this, x, { training: this.#training });
+      const y = activated(this.#active.apply(this, x, { training: this.#training }), activation);
       return residual ? add(y, residual) : y;
     }
-    return linear(x, this.weight, this.bias ?? undefined, residual && { residual });
+    return linear(x, this.weight, this.bias ?? undefined, options);
   }
 
   /** Whether `forward` goes through an adapter now. */

@@ -17,6 +17,7 @@ import {
   expectShape,
   groupsFor,
   kernelFile,
+  lanesFor,
   launch,
 } from './launch.ts';
 import { allocateLike, withDenseRows } from './layout.ts';
@@ -170,11 +171,15 @@ function launchSingle(
   setting: Setting,
 ): void {
   const [q, k] = operands;
-  const queries = q.size / q.shape[3]!;
+  const D = q.shape[3]!;
+  const queries = q.size / D;
+  // At least one for each vec4f of a row.
+  const LANES = Math.max(lanesFor(q.runtime), 2 ** Math.ceil(Math.log2(D / 4)));
   launch(single, 'forward', {
     inputs: [...operands, keys],
     outputs,
     params: { ...sharedParams(operands, setting), queries, oAt: layoutOf(outputs[0]) },
+    constants: { LANES },
     workgroups: queries,
     flops: flopsOf(q, k, 2),
     strided: true,

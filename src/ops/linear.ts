@@ -29,6 +29,11 @@ const ACTIVATIONS: Readonly<Record<Activation, (x: Tensor) => Tensor>> = {
   silu,
 };
 
+/** activation(x); x where there is none. */
+export function activated(x: Tensor, activation?: Activation): Tensor {
+  return activation ? ACTIVATIONS[activation](x) : x;
+}
+
 /**
  * y = activation(x weightᵀ + bias) + residual: x [..., in], weight [out, in], bias [out] -> [..., out]; one kernel where
  * all of it fits the adapter's bindings.
@@ -48,7 +53,7 @@ export function linear(
   const inKernel = activation && !needsGrad([x, weight, ...(bias ? [bias] : [])]);
   if (fits && (inKernel || !activation)) return fused(x, weight, bias, { activation, residual });
   const affine = fits ? fused(x, weight, bias, {}) : inBlocks(x, weight, bias);
-  const y = activation ? ACTIVATIONS[activation](affine) : affine;
+  const y = activated(affine, activation);
   return residual ? add(y, residual) : y;
 }
 

@@ -8,6 +8,7 @@ import split from '../../kernels/matmul_split.wgsl' with { type: 'text' };
 import transposing from '../../kernels/transpose.wgsl' with { type: 'text' };
 import { ShapeError } from '../errors.ts';
 import type { Constants, KernelFile } from '../gpu/wgsl.ts';
+import { BYTES } from '../tensor/dtype.ts';
 import { broadcastStrides, collapse, format, type Shape, sizeOf } from '../tensor/shape.ts';
 import { untaped } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -44,18 +45,21 @@ export interface Epilogue {
   readonly accumulate?: boolean;
 }
 
-type Variant = 'broadcast' | 'rows' | 'tiles128' | 'tiles128x64' | 'tiles';
+type Variant = 'broadcast' | 'rows' | 'vectors' | 'tiles128' | 'tiles128x64' | 'tiles';
 
-/** The most rows that are few. */
+/** The most rows that are few; on a CPU of a weight [out, in], where 8 are no faster than as part of 16. */
 const FEW = 8;
+const FEW_ON_CPU = 4;
 
 // On CPUs 16 x 64 per SIMD group without workgroup memory, on GPUs tiles in it; the larger ones need a large y to keep
 // all of a GPU busy.
 export const MATMUL: Family<Variant> = {
   name: 'matmul',
-  variants: ['broadcast', 'tiles', 'tiles128x64', 'tiles128', 'rows'], // without subgroups the second stands in
-  shipped: (kind, shapeClass) => {
+  // Without subgroups the second stands in.
+  variants: ['broadcast', 'tiles', 'tiles128x64', 'tiles128', 'vectors', 'rows'],
+  shipped: (kind, shapeClass, usable) => {
     const [M, N] = sizesOf(shapeClass);
+    if (M <= (kind === 'cpu' ? FEW_ON_CPU : FEW) && usable('vectors')) return 'vectors';
     if (kind === 'cpu') return N <= 2 ? 'rows' : 'broadcast';
     if (M <= FEW) return 'rows';
     return M >= 1024 && N >= 1024 ? 'tiles128' : 'tiles';
@@ -68,6 +72,7 @@ export const MATMUL_SPLIT: Family<'split' | 'whole'> = {
   variants: ['split', 'whole'],
   shipped: (kind, shapeClass) => {
     const [M, N, K] = sizesOf(shapeClass);
+    if (kind === 'cpu' && M <= FEW_ON_CPU && N >= 64) return 'whole';
     const tiles = (M * N) / (kind === 'cpu' ? 16 * 64 : 64 * 64);
     return tiles <= (kind === 'cpu' ? 1 : 32) && K >= 2048 ? 'split' : 'whole';
   },
@@ -156,12 +161,10 @@ function multiplyWhole(y: Tensor, a: Tensor, b: Tensor, epilogue: Epilogue): voi
   const K = a.shape.at(-1)!;
   const { gpu } = y.runtime;
   const batch = sizeOf(y.shape.slice(0, -2));
-  const variant = variantFor(
-    y.runtime,
-    MATMUL,
-    shapeClassOf(M, N, K, batch),
-    (each) => each !== 'broadcast' || gpu.subgroupMinSize >= 4,
-  );
+  const variant = variantFor(y.runtime, MATMUL, shapeClassOf(M, N, K, batch), (each) => {
+    if (each === 'vectors') return readsByFours(a, b);
+    return each !== 'broadcast' || gpu.subgroupMinSize >= 4;
+  });
   untaped(() => {
     const [left, right] = variant === 'broadcast' ? gatheredOperands(a, b) : [a, b];
     launchVariant(variant, y, left, right, epilogue);
@@ -289,6 +292,18 @@ function kernelFor(variant: Variant, y: Tensor, a: Tensor, b: Tensor, aligned: b
         tile: [4, COLUMNS],
       };
     }
+    case 'vectors': {
+      const [THREADS, SHARERS] = y.runtime.gpu.adapterKind === 'cpu' ? [8, 1] : [64, 16];
+      const COLUMNS = THREADS / SHARERS;
+      const ROWS = y.shape.at(-2) === 1 ? 1 : 4;
+      const WEIGHT = b.dtype === 'f16' ? 'WEIGHT_F16' : 'WEIGHT_F32';
+      return {
+        file: kernels.rows,
+        entry: 'vectorised',
+        constants: { SHARERS, COLUMNS, ROWS, WEIGHT },
+        tile: [ROWS, 4 * COLUMNS],
+      };
+    }
     default: {
       const BLOCKS_M = variant === 'tiles' ? 1 : 2;
       const BLOCKS_N = variant === 'tiles128' ? 2 : 1;
@@ -304,6 +319,15 @@ function kernelFor(variant: Variant, y: Tensor, a: Tensor, b: Tensor, aligned: b
       return { file: kernels.tiles, entry: 'tiles', constants, tile };
     }
   }
+}
+
+/** Whether a and b, a transposed weight, can be read along k by loads of 16 bytes of b. */
+function readsByFours(a: Tensor, b: Tensor): boolean {
+  const loaded = 16 / BYTES[b.dtype];
+  const [ak, bk] = [a.strides.at(-1), b.strides.at(-2)];
+  const others = [...a.strides.slice(0, -1), ...b.strides.slice(0, -2), b.strides.at(-1)!];
+  const steps = [a.shape.at(-1)!, ...others, bindingStart(a), bindingStart(b)];
+  return ak === 1 && bk === 1 && steps.every((n) => n % loaded === 0);
 }
 
 /** Whether the columns of b and y, and what is added to them, split into fours. */

@@ -9,7 +9,11 @@ export interface Family<Variant extends string> {
   /** All of them; the last one can compute everything. */
   readonly variants: readonly Variant[];
   /** The choice before anything is measured. */
-  readonly shipped: (kind: AdapterKind, shapeClass: string) => Variant;
+  readonly shipped: (
+    kind: AdapterKind,
+    shapeClass: string,
+    usable: (variant: Variant) => boolean,
+  ) => Variant;
 }
 
 /**
@@ -24,7 +28,7 @@ export function variantFor<Variant extends string>(
 ): Variant {
   const chosen = gpu.choices.get(family.name, shapeClass) as Variant | undefined;
   const known = chosen !== undefined && family.variants.includes(chosen);
-  const wanted = known ? chosen : family.shipped(gpu.adapterKind, shapeClass);
+  const wanted = known ? chosen : family.shipped(gpu.adapterKind, shapeClass, usable);
   const variant = usable(wanted) ? wanted : family.variants.find(usable)!;
   gpu.choices.note(family.name, shapeClass, variant);
   return variant;

@@ -16,7 +16,7 @@ import { run } from './in_graph.ts';
 const api = index as unknown as Api<Tensor>;
 const cases = table.filter(({ op }) => op === 'attention');
 const device = await Device.open();
-const shipped = attentionFamily.shipped(device.gpu.adapterKind, '');
+const shipped = attentionFamily.shipped(device.gpu.adapterKind, '', () => true);
 
 afterAll(() => device.destroy());
 

@@ -57,6 +57,7 @@ async function expectSame(got: Tensor, want: Tensor, label: string) {
 const PINS: readonly ChoiceTable[] = [
   { matmul: { '*': 'broadcast' }, matmulSplit: { '*': 'whole' } },
   { matmul: { '*': 'rows' }, matmulSplit: { '*': 'whole' } },
+  { matmul: { '*': 'vectors' }, matmulSplit: { '*': 'whole' } },
   { matmul: { '*': 'tiles' }, matmulSplit: { '*': 'whole' } },
   { matmul: { '*': 'tiles128' }, matmulSplit: { '*': 'whole' } },
   { matmulSplit: { '*': 'split' } },
@@ -65,7 +66,8 @@ const PINS: readonly ChoiceTable[] = [
 describe.each(PINS)('%j', (pins) => {
   it.each(NAMES)('%s of product and bias, and a residual', async (activation) => {
     device.gpu.choices.pin(pins);
-    const { x, weight, bias, residual } = inputs(21, 67, 513);
+    const K = pins.matmul?.['*'] === 'vectors' ? 516 : 513;
+    const { x, weight, bias, residual } = inputs(21, 67, K);
     const options = { activation, residual };
     await expectSame(
       linear(x, weight, bias, options),

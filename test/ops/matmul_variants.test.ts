@@ -40,7 +40,7 @@ async function check(label: string, each: OpCase, layout: 'dense' | 'view') {
 const cases = families.matmul!.cases.map((each) => [`${each.op}: ${each.name}`, each] as const);
 
 // What the adapter takes anyway has had the cases in ops.test.ts; tiles128x64 lies between its neighbours.
-const left = [MATMUL.shipped(device.gpu.adapterKind, '10 10 10 1'), 'tiles128x64'];
+const left = [MATMUL.shipped(device.gpu.adapterKind, '10 10 10 1', () => true), 'tiles128x64'];
 const untried = VARIANTS.filter((variant) => !left.includes(variant));
 
 describe.each(untried)('%s', (variant) => {
@@ -145,6 +145,62 @@ it.each(VARIANTS)('%s, split, f16: parts are summed in f32, and rounded once', a
   const y = await matmul(a16, b16).data();
   expect(Object.values(device.gpu.choices.used.matmulSplit!)).toContain('split');
   expectClose(y, want.data, { rtol: 2 ** -11, atol: 1e-3 }, 'y');
+});
+
+describe('vectors: few rows and a weight [out, in], by loads of 16 bytes', () => {
+  const SIZES = [1, 2, 4, 7].flatMap((M) =>
+    [
+      [1, 4],
+      [65, 128],
+      [37, 1032],
+    ].map(([N, K]) => [M, N, K] as [number, number, number]),
+  );
+  it.each(SIZES)('%i rows, %i columns, an inner axis of %i', async (M, N, K) => {
+    pin('vectors');
+    const { a, b } = operands(M, N, K, { a: false, b: true });
+    const want = reference.forward({ a: await refOf(a), b: await refOf(b) }, { transposeB: true });
+    const y = await matmul(a, b, { transposeB: true }).data();
+    expect(Object.values(device.gpu.choices.used.matmul!)).toContain('vectors');
+    expectClose(y, want.out.data, { rtol: 1e-5, atol: 1e-4 }, 'y');
+  });
+
+  it('a batch of matrices, and matrices that begin and end within others', async () => {
+    pin('vectors');
+    const whole = {
+      a: device.randn([3, 6, 40], { seed: 1 }),
+      b: device.randn([3, 9, 40], { seed: 2 }),
+    };
+    const a = slice(whole.a, { start: [0, 1, 4], end: [3, 4, 36] });
+    const b = slice(whole.b, { start: [0, 2, 8], end: [3, 9, 40] });
+    const want = reference.forward({ a: await refOf(a), b: await refOf(b) }, { transposeB: true });
+    const y = await matmul(a, b, { transposeB: true }).data();
+    expectClose(y, want.out.data, { rtol: 1e-5, atol: 1e-5 }, 'y');
+  });
+
+  it('leaves to others what does not lie in fours', async () => {
+    const used = (fn: () => void) => Object.values(device.gpu.choices.takenBy(fn).matmul!);
+    pin('vectors');
+    const { a, b } = operands(3, 8, 16, { a: false, b: true });
+    const odd = slice(b, { start: [0, 1], end: [8, 16] });
+    expect(used(() => matmul(a, b, { transposeB: true }))).toEqual(['vectors']);
+    expect(
+      used(() => matmul(slice(a, { start: [0, 0], end: [3, 15] }), odd, { transposeB: true })),
+    ).not.toContain('vectors');
+    expect(used(() => matmul(a, device.zeros([16, 8])))).not.toContain('vectors');
+  });
+
+  it('f16, by loads of eight', async () => {
+    if (!device.features.has('shader-f16')) return; // that f16 is refused there is told above
+    pin('vectors');
+    const { a, b } = operands(3, 37, 64, { a: false, b: true });
+    const [a16, b16] = [cast(a, 'f16'), cast(b, 'f16')];
+    const want = reference.forward(
+      { a: await refOf(a16), b: await refOf(b16) },
+      { transposeB: true },
+    );
+    const y = await matmul(a16, b16, { transposeB: true }).data();
+    expectClose(y, want.out.data, { rtol: 1e-3, atol: 1e-3 }, 'y');
+  });
 });
 
 describe('accumulate', () => {
