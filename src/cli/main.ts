@@ -6,6 +6,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { ShadegradError } from '../errors.ts';
 import { addBench } from './bench.ts';
 import { addChat } from './chat.ts';
+import { addClassifyCompare } from './classify_compare.ts';
 import { addDataset } from './dataset.ts';
 import { addDemos } from './demos.ts';
 import { addFinetune } from './finetune.ts';
@@ -37,6 +38,7 @@ const adders = [
   addInfo,
   addDemos,
   addLoraRank,
+  addClassifyCompare,
   addScaling,
 ];
 for (const add of adders) add(program);

@@ -7,7 +7,8 @@ import type { Checkpoint } from '../io/checkpoint.ts';
 import { checkSettings, resolveSettings } from '../io/config.ts';
 import type { HostTensor } from '../io/host_tensor.ts';
 import { Initialiser } from '../nn/initialiser.ts';
-import { withAdapter } from '../nn/linear.ts';
+import { type Linear, withAdapter } from '../nn/linear.ts';
+import { crossEntropy } from '../ops/cross_entropy.ts';
 import type { Device } from '../ops/device.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Batch } from './batch.ts';
@@ -39,6 +40,11 @@ export interface FinetuneOptions {
   readonly settings?: Partial<FinetuneSettings>;
   /** Keeps metrics and checkpoints, and says where to continue; default: nothing is kept. */
   readonly run?: RunLog;
+  /**
+   * A new output layer that is trained with the model, in the place of its own: the ids that count are then its classes.
+   * Default: the model's, of tokens.
+   */
+  readonly head?: Linear;
   /** Told once, before the first step: how many values are trained, in how many steps, and the loss before. */
   readonly onStart?: (start: FinetuneStart) => void;
   /** Training waits for it. */
@@ -87,10 +93,10 @@ export async function finetune(
   data: FinetuneData,
   options: FinetuneOptions = {},
 ): Promise<FinetuneResult> {
-  const { run = null, onStart, clock = () => performance.now() } = options;
+  const { run = null, head, onStart, clock = () => performance.now() } = options;
   const layer = resolveSettings(FINETUNE_DEFAULTS, options.settings);
   const settings = checkSettings(layer, FINETUNE_CHECKS);
-  const tuner = new Finetuner(device, model, data, settings);
+  const tuner = new Finetuner(device, model, data, settings, head);
   const { positions, adapterName, schedule, counts } = tuner;
   const { steps } = schedule;
   try {
@@ -147,6 +153,7 @@ export class Finetuner implements Trained {
     private readonly model: Transformer,
     private readonly data: FinetuneData,
     settings: FinetuneSettings,
+    private readonly head?: Linear,
   ) {
     if (data.train.length === 0)
       throw new ConfigError('finetune: there are no examples to train on');
@@ -156,7 +163,11 @@ export class Finetuner implements Trained {
     this.length = longest([...data.train, ...data.heldOut]);
     this.positions = batch * this.length;
     this.take = exampleBatches(data.train, { seed, batch });
-    const parameters = trainable(model, new Initialiser(device, seed), methodOf(settings), ADAPTER);
+    const own = trainable(model, new Initialiser(device, seed), methodOf(settings), ADAPTER);
+    const added = [...(head?.namedParameters() ?? [])].map(
+      ([name, x]) => [`new.${name}`, x] as const,
+    );
+    const parameters = new Map([...own, ...added]);
     this.counts = {
       parameters: sizeOfAll(model.namedTensors().values()),
       trained: sizeOfAll(parameters.values()),
@@ -165,7 +176,7 @@ export class Finetuner implements Trained {
       parameters,
       settings: this.schedule,
       like: padded(this.take(0), this.length),
-      loss: ({ ids, targets }) => model.loss(ids, targets, { training: true, reduction: 'sum' }),
+      loss: (rows) => this.loss(rows, true),
       around: (fn) => withAdapter(model, this.adapterName, fn, { training: true }),
       history: Math.max(logEvery, evaluateEvery, checkpointEvery),
     });
@@ -175,6 +186,14 @@ export class Finetuner implements Trained {
   step(step: number): void {
     const examples = this.take(step);
     this.steps.step(step, padded(examples, this.length), 1 / countedIn(examples));
+  }
+
+  private loss({ ids, targets }: Batch<Tensor>, training: boolean): Tensor {
+    const { model, head } = this;
+    if (!head) return model.loss(ids, targets, { training, reduction: 'sum' });
+    return crossEntropy(head.forward(model.hidden(ids, { training })), targets, {
+      reduction: 'sum',
+    });
   }
 
   learningRate(step: number): number {
@@ -193,8 +212,8 @@ export class Finetuner implements Trained {
     const { model, adapterName, length, schedule } = this;
     const { heldOut } = this.data;
     if (heldOut.length === 0) return null;
-    const lossOf = ({ ids, targets }: Batch<Tensor>) =>
-      withAdapter(model, adapterName, () => model.loss(ids, targets, { reduction: 'sum' }));
+    const lossOf = (rows: Batch<Tensor>) =>
+      withAdapter(model, adapterName, () => this.loss(rows, false));
     const rows = { batch: schedule.batch / schedule.accumulate, count: heldOut.length };
     const loss = await evaluateRows(this.device, lossOf, padded(heldOut, length), rows);
     requireFinite(loss, 'validation loss');

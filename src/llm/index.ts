@@ -27,6 +27,7 @@ export {
   sampleInto,
   samplingState,
 } from '../ops/sample.ts';
+export * as attributes from '../text/attributes.ts';
 // Tokenizers
 export type { BpeEncodeOptions, BpeModel, BpeTokenizer } from '../text/bpe.ts';
 export { type TrainBpeOptions, trainBpe } from '../text/bpe_train.ts';
@@ -56,6 +57,8 @@ export { drawUseCases, INSTRUCTION_MIX } from '../text/instructions.ts';
 export { meanWeights, mixedBatch, type Phase, phaseWeights } from '../text/mixture.ts';
 export { type NGramModel, type NGramOptions, nGramModel } from '../text/ngrams.ts';
 export { documentBounds, packDocuments } from '../text/packing.ts';
+export * as patterns from '../text/patterns.ts';
+export { phraseTokenizer } from '../text/phrases.ts';
 export { readTokenizer } from '../text/read_tokenizer.ts';
 export { SPLIT_PATTERNS, type SplitPattern } from '../text/split_patterns.ts';
 export { parseTiktokenRanks, type TiktokenOptions } from '../text/tiktoken_ranks.ts';
@@ -70,6 +73,32 @@ export { trainWords, type WordTokenizer, wordTokenizer } from '../text/words.ts'
 // Models
 export { type Beam, type BeamOptions, generateBeams } from './beam_search.ts';
 export { loadBottlenecks, saveBottlenecks } from './bottleneck_file.ts';
+export {
+  best,
+  calibrated,
+  encodeLabels,
+  type Labels,
+  probabilities,
+  type ScoreOptions,
+  scoreLabels,
+  type Verbaliser,
+} from './classify.ts';
+export {
+  type ClassifyResults,
+  type ClassifySettings,
+  classifyExperiment,
+} from './classify_experiment.ts';
+export {
+  classify,
+  classifyByHead,
+  type InContextOptions,
+  type LabelledInput,
+  scoreInContext,
+  type TextTask,
+  type TuneSettings,
+  tuneHead,
+  tunePattern,
+} from './classify_methods.ts';
 export { type Completion, completeExamples } from './completions.ts';
 export {
   Conversation,
@@ -93,7 +122,14 @@ export { type HuggingFaceModel, type LoadOptions, loadHuggingFace } from './hugg
 export { type SaveOptions, saveHuggingFace } from './hugging_face_save.ts';
 export { KeyValueCache } from './key_value_cache.ts';
 export { Mixer, type MixerConfig } from './mixer.ts';
-export { applyLora, type OpenedModel, openModel } from './open_model.ts';
+export {
+  applyLora,
+  type OpenedModel,
+  type OpenedModel,
+  openModel,
+  openModel,
+} from './open_model.ts';
+export { type OrderSensitivity, type OrderStudyData, orderStudy } from './order_study.ts';
 export { loadPeft, type PeftOptions, savePeft } from './peft.ts';
 export { huggingFaceNames } from './peft_names.ts';
 export { PrefixCache } from './prefix_cache.ts';
