@@ -157,7 +157,7 @@ async function nextTokenLosses(
 }
 
 /** The labels' probabilities where nothing else is allowed: softmax of the scores. */
-export function probabilities(scores: ArrayLike<number>): number[] {
+export function labelProbabilities(scores: ArrayLike<number>): number[] {
   const all = Array.from(scores);
   const most = Math.max(...all);
   const weights = all.map((score) => Math.exp(score - most));
@@ -170,16 +170,16 @@ export function probabilities(scores: ArrayLike<number>): number[] {
  * which its probabilities are divided. Scores become ln P(label | prompt) - ln mean P(label | prompt without content).
  * @param contentFree scores of the same prompt with such inputs, one or more
  */
-export function calibrated(
+export function calibrateScores(
   scores: ArrayLike<number>,
   contentFree: readonly ArrayLike<number>[],
 ): Float64Array {
   if (contentFree.length === 0) {
     throw new ConfigError(
-      'calibrated: no scores of an input without content; expected one or more',
+      'calibrateScores: no scores of an input without content; expected one or more',
     );
   }
-  const all = contentFree.map(probabilities);
+  const all = contentFree.map(labelProbabilities);
   return Float64Array.from(scores, (score, label) => {
     const mean = all.reduce((sum, p) => sum + p[label]!, 0) / all.length;
     return score - Math.log(mean);
@@ -187,6 +187,6 @@ export function calibrated(
 }
 
 /** The index of the best score, the first of equal ones. */
-export function best(scores: ArrayLike<number>): number {
+export function bestLabel(scores: ArrayLike<number>): number {
   return Array.from(scores).reduce((top, score, i, all) => (score > all[top]! ? i : top), 0);
 }

@@ -221,7 +221,7 @@ function loaded(
   width: number,
   { tensors }: Weights<ClassifyBase>,
 ): Transformer {
-  const model = new Transformer(new Initialiser(device, 0), configOf(settings, width));
+  const model = new Transformer(new Initialiser(device, 0), baseConfig(settings, width));
   model.load(tensors);
   return model;
 }
@@ -234,7 +234,7 @@ export async function trainBase(
   signal: AbortSignal,
 ): Promise<{ module: Transformer; about: ClassifyBase }> {
   const { baseSeed: seed, baseSteps: steps, baseBatch: batch, documents, shots } = settings;
-  const module = new Transformer(new Initialiser(device, seed), configOf(settings, width));
+  const module = new Transformer(new Initialiser(device, seed), baseConfig(settings, width));
   const some = (from: number, count: number) =>
     Array.from({ length: count }, (_, i) => document(seed, from + i, shots + 1));
   const data = { train: some(0, documents), heldOut: some(documents, HELD_OUT_DOCUMENTS) };
@@ -264,7 +264,10 @@ function document(seed: number, index: number, lines: number): Example {
   return { place: `document ${index}`, ids, counted: Array.from(ids, (_, i) => i > 0) };
 }
 
-function configOf({ layers, heads, shots }: ClassifySettings, width: number): TransformerConfig {
+export function baseConfig(
+  { layers, heads, shots }: ClassifySettings,
+  width: number,
+): TransformerConfig {
   return {
     vocabularySize: tokenizer.vocabularySize,
     context: TOKENS_PER_LINE * (shots + 1) - 1,

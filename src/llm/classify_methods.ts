@@ -1,6 +1,7 @@
 // Three ways to make a classifier of a language model and a few labelled examples: in-context learning, which trains nothing;
 // fine-tuning on the examples in the words of a pattern (Schick & Schütze 2021); and fine-tuning with a new head.
 
+import { DataError } from '../errors.ts';
 import { Initialiser } from '../nn/initialiser.ts';
 import { Linear } from '../nn/linear.ts';
 import type { Device } from '../ops/device.ts';
@@ -10,8 +11,8 @@ import { noGrad } from '../tensor/tape.ts';
 import { fewShotPrompt, type Pattern, type Shot } from '../text/patterns.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import {
-  best,
-  calibrated,
+  bestLabel,
+  calibrateScores,
   encodeLabels,
   type Labels,
   promptRows,
@@ -63,14 +64,17 @@ export async function scoreInContext(
   const { tokenizer, pattern, verbaliser, separator } = task;
   const labels = labelsOf(task);
   const asked = [...inputs, ...contentFree];
-  const worded = shots.map(({ input, label }) => ({ input, label: verbaliser[label]! }));
+  const worded = shots.map((shot) => {
+    const name = labels.names[indexOf(labels.names, shot)]!;
+    return { input: shot.input, label: verbaliser[name]! };
+  });
   const kept = fitting(task, worded, asked, model.config.context + 1 - longestOf(labels.ids));
   const prompts = asked.map((input) =>
     tokenizer.encode(fewShotPrompt(pattern, kept, input, separator)),
   );
   const scores = await scoreLabels(device, model, prompts, labels, { batch });
   const [own, free] = [scores.slice(0, inputs.length), scores.slice(inputs.length)];
-  return free.length === 0 ? own : own.map((each) => calibrated(each, free));
+  return free.length === 0 ? own : own.map((each) => calibrateScores(each, free));
 }
 
 /** The most likely label of each input. @throws as `scoreInContext` */
@@ -84,7 +88,15 @@ export async function classify(
 ): Promise<string[]> {
   const names = Object.keys(task.verbaliser);
   const scores = await scoreInContext(device, model, task, shots, inputs, options);
-  return scores.map((each) => names[best(each)]!);
+  return scores.map((each) => names[bestLabel(each)]!);
+}
+
+function indexOf(names: readonly string[], { input, label }: LabelledInput): number {
+  const index = names.indexOf(label);
+  if (index >= 0) return index;
+  throw new DataError(
+    `${JSON.stringify(input)} has the label ${JSON.stringify(label)}; expected one of ${names.join(', ')}`,
+  );
 }
 
 /** The last shots that the longest prompt has room for. */
@@ -126,9 +138,9 @@ export async function tunePattern(
 ): Promise<void> {
   const { tokenizer, pattern } = task;
   const { names, ids } = labelsOf(task);
-  const train = examples.map(({ input, label }, i): Example => {
-    const prompt = tokenizer.encode(pattern.prompt(input));
-    return exampleOf(i, prompt, ids[names.indexOf(label)]!);
+  const train = examples.map((example, i): Example => {
+    const prompt = tokenizer.encode(pattern.prompt(example.input));
+    return exampleOf(i, prompt, ids[indexOf(names, example)]!);
   });
   const data = { train, heldOut: [] };
   await finetune(device, model, data, {
@@ -151,12 +163,12 @@ export async function tuneHead(
 ): Promise<Linear> {
   const names = Object.keys(task.verbaliser);
   const { tokenizer, pattern } = task;
-  const head = new Linear(new Initialiser(device, settings.seed), model.config.width, names.length);
   // The class stands where the label's token would.
-  const train = examples.map(({ input, label }, i): Example => {
-    const prompt = tokenizer.encode(pattern.prompt(input));
-    return exampleOf(i, prompt, [names.indexOf(label)]);
+  const train = examples.map((example, i): Example => {
+    const prompt = tokenizer.encode(pattern.prompt(example.input));
+    return exampleOf(i, prompt, [indexOf(names, example)]);
   });
+  const head = new Linear(new Initialiser(device, settings.seed), model.config.width, names.length);
   const options = { settings: settingsOf(settings), head, ...(signal && { signal }) };
   await finetune(device, model, { train, heldOut: [] }, options);
   return head;
@@ -189,5 +201,5 @@ export async function classifyByHead(
   const values = await logits.data();
   logits.dispose();
   const K = names.length;
-  return inputs.map((_, i) => names[best(values.subarray(i * K, (i + 1) * K))]!);
+  return inputs.map((_, i) => names[bestLabel(values.subarray(i * K, (i + 1) * K))]!);
 }

@@ -74,11 +74,11 @@ export { trainWords, type WordTokenizer, wordTokenizer } from '../text/words.ts'
 export { type Beam, type BeamOptions, generateBeams } from './beam_search.ts';
 export { loadBottlenecks, saveBottlenecks } from './bottleneck_file.ts';
 export {
-  best,
-  calibrated,
+  bestLabel,
+  calibrateScores,
   encodeLabels,
   type Labels,
-  probabilities,
+  labelProbabilities,
   type ScoreOptions,
   scoreLabels,
   type Verbaliser,

@@ -1,7 +1,7 @@
 // How much the order of the examples in a prompt matters, and what calibration does about it (Zhao et al. 2021; Lu et al. 2022).
 
 import type { Device } from '../ops/device.ts';
-import { best, calibrated, probabilities } from './classify.ts';
+import { bestLabel, calibrateScores, labelProbabilities } from './classify.ts';
 import { type LabelledInput, scoreInContext, type TextTask } from './classify_methods.ts';
 import type { Transformer } from './transformer.ts';
 
@@ -32,7 +32,7 @@ export async function orderStudy(
   const own = raw.map((scores) => scores.slice(0, queries.length));
   const better = raw.map((scores) => {
     const free = scores.slice(queries.length);
-    return scores.slice(0, queries.length).map((each) => calibrated(each, free));
+    return scores.slice(0, queries.length).map((each) => calibrateScores(each, free));
   });
   const names = Object.keys(task.verbaliser);
   const right = queries.map(({ label }) => names.indexOf(label));
@@ -51,8 +51,10 @@ function sensitivity(
   scores: readonly (readonly Float64Array[])[],
   right: readonly number[],
 ): OrderSensitivity {
-  const accuracies = scores.map((each) => mean(each.map((x, q) => Number(best(x) === right[q]))));
-  const shares = scores.map((each) => each.map(probabilities));
+  const accuracies = scores.map((each) =>
+    mean(each.map((x, q) => Number(bestLabel(x) === right[q]))),
+  );
+  const shares = scores.map((each) => each.map(labelProbabilities));
   const variances = right.flatMap((_, q) =>
     shares[0]![q]!.map((_, label) => variance(shares.map((each) => each[q]![label]!))),
   );

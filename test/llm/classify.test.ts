@@ -3,13 +3,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ConfigError, DataError } from '../../src/errors.ts';
 import {
-  best,
-  calibrated,
+  bestLabel,
+  calibrateScores,
   encodeLabels,
-  probabilities,
+  labelProbabilities,
   scoreLabels,
 } from '../../src/llm/classify.ts';
-import { classify, scoreInContext, type TextTask } from '../../src/llm/classify_methods.ts';
+import {
+  classify,
+  scoreInContext,
+  type TextTask,
+  tuneHead,
+  tunePattern,
+} from '../../src/llm/classify_methods.ts';
 import type { Transformer } from '../../src/llm/transformer.ts';
 import { Device } from '../../src/ops/device.ts';
 import { logSoftmax } from '../../src/ops/softmax.ts';
@@ -49,7 +55,7 @@ describe('J3: scores of labels', () => {
       const [yes, no] = [all[a!]!, all[c!]!];
       expect(scores[i]![0]).toBeCloseTo(yes, 4);
       expect(scores[i]![1]).toBeCloseTo(no, 4);
-      expect(best(scores[i]!)).toBe(yes >= no ? 0 : 1);
+      expect(bestLabel(scores[i]!)).toBe(yes >= no ? 0 : 1);
     }
   });
 
@@ -140,21 +146,30 @@ describe('J5: examples in the context', () => {
     const ids = prompts.map((prompt) => tokenizer.encode(prompt));
     expect(scores).toEqual(await scoreLabels(device, model, ids, labels));
     const names = await classify(device, model, task, shots, ['d', 'e']);
-    expect(names).toEqual(scores.map((each) => ['first', 'second'][best(each)]));
+    expect(names).toEqual(scores.map((each) => ['first', 'second'][bestLabel(each)]));
   });
+});
+
+test('J3: an example with a label that the verbaliser lacks is refused by all methods', async () => {
+  const some = [{ input: 'a', label: 'third' }];
+  const settings = { seed: 1, learningRate: 1e-3, epochs: 1, batch: 1 };
+  const message = '"a" has the label "third"; expected one of first, second';
+  await expect(classify(device, model, task, some, ['b'])).rejects.toThrow(message);
+  await expect(tunePattern(device, model, task, some, settings)).rejects.toThrow(message);
+  await expect(tuneHead(device, model, task, some, settings)).rejects.toThrow(message);
 });
 
 describe('J2: contextual calibration', () => {
   test('divides by what the model says without content, and so that input comes out even', () => {
     const free = [Math.log(0.6), Math.log(0.2)]; // 0.75 and 0.25 among the labels
-    const [yes, no] = probabilities(calibrated(free, [free]));
+    const [yes, no] = labelProbabilities(calibrateScores(free, [free]));
     expect(yes).toBeCloseTo(0.5, 12);
     expect(no).toBeCloseTo(0.5, 12);
     const scores = [Math.log(0.35), Math.log(0.15)]; // 0.7 and 0.3: less than without content
-    expect(best(scores)).toBe(0);
-    expect(best(calibrated(scores, [free]))).toBe(1);
+    expect(bestLabel(scores)).toBe(0);
+    expect(bestLabel(calibrateScores(scores, [free]))).toBe(1);
     const expected = 0.7 / 0.75 / (0.7 / 0.75 + 0.3 / 0.25);
-    expect(probabilities(calibrated(scores, [free]))[0]).toBeCloseTo(expected, 12);
+    expect(labelProbabilities(calibrateScores(scores, [free]))[0]).toBeCloseTo(expected, 12);
   });
 
   test('takes the mean of several such inputs, and one at least', async () => {
@@ -162,9 +177,9 @@ describe('J2: contextual calibration', () => {
       [Math.log(0.9), Math.log(0.1)],
       [Math.log(0.1), Math.log(0.9)],
     ];
-    const [yes] = probabilities(calibrated([Math.log(0.7), Math.log(0.3)], [a, b]));
+    const [yes] = labelProbabilities(calibrateScores([Math.log(0.7), Math.log(0.3)], [a, b]));
     expect(yes).toBeCloseTo(0.7, 12);
-    expect(() => calibrated([0, 0], [])).toThrow(ConfigError);
+    expect(() => calibrateScores([0, 0], [])).toThrow(ConfigError);
     const [scores] = await scoreInContext(device, model, task, [], ['='], { contentFree: ['='] });
     expect(scores![0]).toBeCloseTo(scores![1]!, 5);
   });
