@@ -1,7 +1,8 @@
 // shadegrad classify-compare: a language model as a classifier, in context or fine-tuned.
 
 import type { Command } from 'commander';
-import { CLASSIFY_METHODS, classifyExperiment } from '../llm/classify_experiment.ts';
+import { classifyExperiment } from '../llm/classify_experiment.ts';
+import { CLASSIFY_METHODS } from '../llm/classify_methods.ts';
 import { crossovers, summariseClassify } from '../llm/classify_report.ts';
 import { addExperiment } from './experiment.ts';
 

@@ -17,6 +17,8 @@ import {
   posterior,
 } from '../text/attributes.ts';
 import {
+  CLASSIFY_METHODS,
+  type ClassifyMethod,
   classify,
   classifyByHead,
   type LabelledInput,
@@ -69,9 +71,6 @@ const CLASSIFY_CHECKS = {
   epochs: positive,
   batch: positiveInteger,
 };
-
-export const CLASSIFY_METHODS = ['icl', 'pattern', 'head'] as const;
-export type ClassifyMethod = (typeof CLASSIFY_METHODS)[number];
 
 /** A base model. */
 export interface ClassifyBase {

@@ -24,6 +24,9 @@ import type { FinetuneSettings } from './finetune_settings.ts';
 import type { Example } from './supervised.ts';
 import type { Transformer } from './transformer.ts';
 
+export const CLASSIFY_METHODS = ['icl', 'pattern', 'head'] as const;
+export type ClassifyMethod = (typeof CLASSIFY_METHODS)[number];
+
 /** A classification in a language model's words. */
 export interface TextTask {
   readonly tokenizer: Tokenizer;

@@ -2,12 +2,8 @@
 // mark per seed, and accuracy against the number of examples for each size.
 
 import type { Report, ReportPlot } from '../io/report.ts';
-import {
-  CLASSIFY_METHODS,
-  type ClassifyMethod,
-  type ClassifyResults,
-  type ClassifySettings,
-} from './classify_experiment.ts';
+import type { ClassifyResults, ClassifySettings } from './classify_experiment.ts';
+import { CLASSIFY_METHODS, type ClassifyMethod } from './classify_methods.ts';
 
 /** One point of the figure. */
 export interface ClassifySummary {

@@ -12,14 +12,13 @@ import { readSafetensors } from '../../src/io/safetensors.ts';
 import {
   baseConfig,
   CLASSIFY_DEFAULTS,
-  type ClassifyMethod,
   type ClassifyResults,
   type ClassifySettings,
   classifyExperiment,
   drawClassification,
   PRODUCT_TASK,
 } from '../../src/llm/classify_experiment.ts';
-import { classify } from '../../src/llm/classify_methods.ts';
+import { type ClassifyMethod, classify } from '../../src/llm/classify_methods.ts';
 import { crossovers, pairedDifference, summariseClassify } from '../../src/llm/classify_report.ts';
 import { orderStudy, permutations } from '../../src/llm/order_study.ts';
 import { Transformer } from '../../src/llm/transformer.ts';
