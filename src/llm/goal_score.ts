@@ -14,7 +14,7 @@ export interface ScoredReply {
   readonly fault: string | null;
 }
 
-export interface ScoreOptions {
+export interface ScoreRepliesOptions {
   readonly goals: readonly GoalName[];
   /** A chat template's name. */
   readonly template: string;
@@ -30,7 +30,7 @@ export async function scoreReplies(
   device: Device,
   opened: Pick<OpenedModel, 'model' | 'tokenizer' | 'ends'>,
   conversations: readonly (readonly Message[])[],
-  { goals, template, onReply, signal }: ScoreOptions,
+  { goals, template, onReply, signal }: ScoreRepliesOptions,
 ): Promise<ScoredReply[]> {
   const { model, tokenizer } = opened;
   const { ends, stopTexts } = replyEnd(tokenizer, template);

@@ -117,7 +117,7 @@ export {
 export { FINETUNE_DEFAULTS, type FinetuneSettings } from './finetune_settings.ts';
 export { type Generated, type GenerateOptions, generate } from './generate.ts';
 export { type GeneratedText, type GenerateTextOptions, generateText } from './generate_text.ts';
-export { type ScoredReply, type ScoreOptions, scoreReplies } from './goal_score.ts';
+export { type ScoredReply, type ScoreRepliesOptions, scoreReplies } from './goal_score.ts';
 export { type HuggingFaceModel, type LoadOptions, loadHuggingFace } from './hugging_face.ts';
 export { type SaveOptions, saveHuggingFace } from './hugging_face_save.ts';
 export { KeyValueCache } from './key_value_cache.ts';
@@ -125,8 +125,6 @@ export { Mixer, type MixerConfig } from './mixer.ts';
 export {
   applyLora,
   type OpenedModel,
-  type OpenedModel,
-  openModel,
   openModel,
 } from './open_model.ts';
 export { type OrderSensitivity, type OrderStudyData, orderStudy } from './order_study.ts';
