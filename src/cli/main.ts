@@ -4,10 +4,12 @@
 import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { ShadegradError } from '../errors.ts';
+import { addAddition } from './addition.ts';
 import { addBench } from './bench.ts';
 import { addChat } from './chat.ts';
 import { addClassifyCompare } from './classify_compare.ts';
 import { addDataset } from './dataset.ts';
+import { addChainOfThought } from './chain_of_thought.ts';
 import { addDemos } from './demos.ts';
 import { addFinetune } from './finetune.ts';
 import { addGenerate } from './generate.ts';
@@ -39,6 +41,8 @@ const adders = [
   addDemos,
   addLoraRank,
   addClassifyCompare,
+  addAddition,
+  addChainOfThought,
   addScaling,
 ];
 for (const add of adders) add(program);

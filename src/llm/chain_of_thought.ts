@@ -1,0 +1,172 @@
+// Chains of thought (lecture row J8): small models learn the same word problems with answers alone, or with the steps that
+// lead to them, and are asked held-out ones of one to five steps. A third model has seen all ways of asking, so that the
+// prompt alone decides what the same weights write.
+
+import { positive, positiveInteger } from '../io/config.ts';
+import type { Cells, Experiment } from '../io/experiment.ts';
+import type { Device } from '../ops/device.ts';
+import { type Problem, textOf } from '../text/problems.ts';
+import {
+  answerSentence,
+  answersWith,
+  fewShot,
+  fewShotChain,
+  reasonedAnswer,
+  type WorkedExample,
+  zeroShot,
+  zeroShotChain,
+} from '../text/prompts.ts';
+import { type WordProblem, wordProblems } from '../text/word_problems.ts';
+import { trainWords } from '../text/words.ts';
+import { chainReport } from './chain_of_thought_report.ts';
+import { contextFor, learnProblems, makeSolver, share, solveProblems } from './problem_solver.ts';
+
+export const CHAIN_DEFAULTS = {
+  examples: 4000,
+  /** Held-out problems of each number of steps. */
+  heldOut: 100,
+  maxSteps: 5,
+  /** The largest number in a problem. */
+  largest: 20,
+  layers: 2,
+  heads: 2,
+  width: 64,
+  steps: 1000,
+  batch: 32,
+  learningRate: 3e-3,
+  seeds: [1, 2, 3, 4, 5],
+};
+
+export type ChainSettings = typeof CHAIN_DEFAULTS;
+
+const CHAIN_CHECKS = {
+  examples: positiveInteger,
+  heldOut: positiveInteger,
+  maxSteps: positiveInteger,
+  largest: positiveInteger,
+  layers: positiveInteger,
+  heads: positiveInteger,
+  width: positiveInteger,
+  steps: positiveInteger,
+  batch: positiveInteger,
+  learningRate: positive,
+};
+
+/** Ways of asking; `shown` is an example to show. */
+const ASKED = {
+  zeroShot: ({ question, answer }: WorkedExample): Problem => ({
+    prompt: zeroShot(question),
+    completion: ` ${answerSentence(answer)}`,
+  }),
+  zeroShotChain: (problem: WorkedExample): Problem => ({
+    prompt: zeroShotChain(problem.question),
+    completion: ` ${reasonedAnswer(problem)}`,
+  }),
+  fewShot: ({ question, answer }: WorkedExample, shown: WorkedExample): Problem => ({
+    prompt: fewShot(question, [shown]),
+    completion: ` ${answerSentence(answer)}`,
+  }),
+  fewShotChain: (problem: WorkedExample, shown: WorkedExample): Problem => ({
+    prompt: fewShotChain(problem.question, [shown]),
+    completion: ` ${reasonedAnswer(problem)}`,
+  }),
+};
+
+export type Asked = keyof typeof ASKED;
+
+/** Models by the ways of asking that they learn, each with an equal part of the examples. */
+export const TAUGHT = {
+  direct: ['zeroShot'],
+  chain: ['zeroShotChain'],
+  all: ['zeroShot', 'zeroShotChain', 'fewShot', 'fewShotChain'],
+} as const satisfies Readonly<Record<string, readonly Asked[]>>;
+
+export type Taught = keyof typeof TAUGHT;
+
+/** What a model, asked one way, makes of the held-out problems. */
+export interface ChainAnswers {
+  readonly asked: Asked;
+  /** The share of right answers by number of steps, from 1. */
+  readonly accuracy: readonly number[];
+  /** The last prompt, and what the model wrote after it. */
+  readonly sample: string;
+}
+
+export interface ChainResult {
+  readonly seed: number;
+  readonly taught: Taught;
+  readonly parameters: number;
+  readonly answers: readonly ChainAnswers[];
+}
+
+export interface ChainResults {
+  readonly results: readonly ChainResult[];
+}
+
+export const chainExperiment: Experiment<ChainSettings, ChainResults> = {
+  defaults: CHAIN_DEFAULTS,
+  checks: CHAIN_CHECKS,
+  count: ({ seeds }) => seeds.length * Object.keys(TAUGHT).length,
+  run,
+  report: chainReport,
+};
+
+async function run(device: Device, settings: ChainSettings, cells: Cells): Promise<ChainResults> {
+  const results: ChainResult[] = [];
+  for (const taught of Object.keys(TAUGHT) as Taught[]) {
+    for (const seed of settings.seeds) {
+      const result = await cells.cell(
+        `${taught}-seed-${seed}`,
+        () => teach(device, settings, { taught, seed, signal: cells.signal }),
+        ({ answers }) =>
+          answers.map(({ asked, accuracy }) => `${asked} ${accuracy.join(' ')}`).join(', '),
+      );
+      results.push(result);
+    }
+  }
+  return { results };
+}
+
+async function teach(
+  device: Device,
+  settings: ChainSettings,
+  { taught, seed, signal }: { taught: Taught; seed: number; signal: AbortSignal },
+): Promise<ChainResult> {
+  const { layers, heads, width, steps, batch, learningRate, maxSteps } = settings;
+  const { train, heldOut } = problemSets(settings, seed);
+  const shown = train.filter((problem) => problem.steps === 1);
+  const ask = (asked: Asked) => (problem: WordProblem, i: number) =>
+    ASKED[asked](problem, shown[i % shown.length]!);
+  const ways = TAUGHT[taught];
+  const learned = train.map((problem, i) => ask(ways[i % ways.length]!)(problem, i + 1));
+  const tests = ways.map((asked) => ({ asked, problems: heldOut.map(ask(asked)) }));
+
+  const all = [learned, ...tests.map(({ problems }) => problems)].flat();
+  const tokenizer = trainWords(textOf(all), 1000);
+  const context = contextFor(tokenizer, all);
+  const size = { layers, heads, width, hidden: 4 * width, context, positions: 'rope' } as const;
+  const model = makeSolver(device, tokenizer, size, seed);
+  const how = { seed, steps, batch, learningRate, signal };
+  await learnProblems(device, model, tokenizer, learned, how);
+
+  const answers: ChainAnswers[] = [];
+  for (const { asked, problems } of tests) {
+    const prompts = problems.map(({ prompt }) => prompt);
+    const written = await solveProblems(device, model, tokenizer, prompts);
+    const right = heldOut.map(({ answer }, i) => answersWith(written[i]!, answer));
+    const accuracy = Array.from({ length: maxSteps }, (_, k) =>
+      share(right.filter((_, i) => heldOut[i]!.steps === k + 1)),
+    );
+    answers.push({ asked, accuracy, sample: prompts.at(-1)! + written.at(-1)! });
+  }
+  const parameters = model.parameterCount;
+  model.dispose();
+  return { seed, taught, parameters, answers };
+}
+
+function problemSets({ examples, heldOut, maxSteps, largest }: ChainSettings, seed: number) {
+  const common = { seed, minSteps: 1, maxSteps, largest };
+  const tests = wordProblems({ ...common, count: heldOut * maxSteps });
+  const without = new Set(tests.map(({ question }) => question));
+  return { heldOut: tests, train: wordProblems({ ...common, set: 1, count: examples, without }) };
+}

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { extractAnswer, reasonedAnswer } from '../../src/text/prompts.ts';
+import { wordProblems } from '../../src/text/word_problems.ts';
+
+const options = { seed: 3, count: 500, minSteps: 1, maxSteps: 5 };
+
+test('J8 word problems: the story, its steps and its answer agree', () => {
+  const problems = wordProblems(options);
+  expect(new Set(problems.map(({ question }) => question)).size).toBe(500);
+  for (const { question, rationale, answer, steps } of problems) {
+    const [start, ...changes] = question.match(/\d+/g)!.map(Number);
+    expect(changes).toHaveLength(steps);
+    const signs = [...question.matchAll(/(bought|found|won|lost|sold|used) \d+( more)?/g)].map(
+      ([, verb]) => (['bought', 'found', 'won'].includes(verb!) ? 1 : -1),
+    );
+    const totals = [start!];
+    for (const [i, change] of changes.entries()) totals.push(totals[i]! + signs[i]! * change);
+    expect(answer).toBe(totals.at(-1));
+    const equations = changes.map((change, i) => {
+      return `${totals[i]} ${signs[i]! > 0 ? '+' : '-'} ${change} = ${totals[i + 1]}.`;
+    });
+    expect(rationale.endsWith(equations.join(' '))).toBe(true);
+    for (const total of totals) expect(total >= 0 && total <= 20).toBe(true);
+    expect(extractAnswer(reasonedAnswer({ question, rationale, answer }))).toEqual({
+      value: answer,
+      stated: true,
+    });
+  }
+});
+
+test('word problems: as many of each number of steps, the same from the same seed, none that is held out', () => {
+  const problems = wordProblems(options);
+  for (let steps = 1; steps <= 5; steps++)
+    expect(problems.filter((problem) => problem.steps === steps)).toHaveLength(100);
+  expect(wordProblems(options)).toEqual(problems);
+  const heldOut = new Set(problems.map(({ question }) => question));
+  const others = wordProblems({ ...options, set: 1, count: 2000, without: heldOut });
+  expect(others.some(({ question }) => heldOut.has(question))).toBe(false);
+});
+
+test('word problems that cannot be are refused', () => {
+  expect(() => wordProblems({ ...options, minSteps: 0 })).toThrow('expected at least 1 step');
+  expect(() => wordProblems({ ...options, maxSteps: 1, largest: 10, count: 9000 })).toThrow(
+    'ask for fewer',
+  );
+});
