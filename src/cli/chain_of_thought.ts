@@ -15,7 +15,7 @@ export function addChainOfThought(program: Command): void {
       ['shadegrad chain-of-thought --set seeds=[1] --set maxSteps=3', 'a part of it'],
       ['shadegrad chain-of-thought --resume', 'goes on with the newest run'],
     ],
-    presets: { small: {}, gpu: { examples: 20000, steps: 5000, width: 128, heads: 4 } },
+    presets: { small: {}, gpu: { examples: 20000, steps: 5000, width: 64, learningRate: 3e-3 } },
     experiment: chainExperiment,
     lines: (result) =>
       summariseChains(result).map(({ taught, asked, mean }) => {

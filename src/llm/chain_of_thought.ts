@@ -1,6 +1,5 @@
 // Chains of thought (lecture row J8): small models learn the same word problems with answers alone, or with the steps that
-// lead to them, and are asked held-out ones of one to five steps. A third model has seen all ways of asking, so that the
-// prompt alone decides what the same weights write.
+// lead to them, and are asked held-out ones of one to five steps. A third model learns both, so that the prompt alone decides what the same weights write.
 
 import { positive, positiveInteger } from '../io/config.ts';
 import type { Cells, Experiment } from '../io/experiment.ts';
@@ -9,14 +8,12 @@ import { type Problem, textOf } from '../text/problems.ts';
 import {
   answerSentence,
   answersWith,
-  fewShot,
-  fewShotChain,
   reasonedAnswer,
   type WorkedExample,
   zeroShot,
   zeroShotChain,
 } from '../text/prompts.ts';
-import { type WordProblem, wordProblems } from '../text/word_problems.ts';
+import { wordProblems } from '../text/word_problems.ts';
 import { trainWords } from '../text/words.ts';
 import { chainReport } from './chain_of_thought_report.ts';
 import { contextFor, learnProblems, makeSolver, share, solveProblems } from './problem_solver.ts';
@@ -27,13 +24,13 @@ export const CHAIN_DEFAULTS = {
   heldOut: 100,
   maxSteps: 5,
   /** The largest number in a problem. */
-  largest: 20,
+  largest: 10,
   layers: 2,
   heads: 2,
-  width: 64,
-  steps: 1000,
-  batch: 32,
-  learningRate: 3e-3,
+  width: 32,
+  steps: 900,
+  batch: 16,
+  learningRate: 8e-3,
   seeds: [1, 2, 3, 4, 5],
 };
 
@@ -52,22 +49,14 @@ const CHAIN_CHECKS = {
   learningRate: positive,
 };
 
-/** Ways of asking; `shown` is an example to show. */
+/** Ways of asking, and what is to be written. */
 const ASKED = {
-  zeroShot: ({ question, answer }: WorkedExample): Problem => ({
+  directly: ({ question, answer }: WorkedExample): Problem => ({
     prompt: zeroShot(question),
     completion: ` ${answerSentence(answer)}`,
   }),
-  zeroShotChain: (problem: WorkedExample): Problem => ({
+  stepByStep: (problem: WorkedExample): Problem => ({
     prompt: zeroShotChain(problem.question),
-    completion: ` ${reasonedAnswer(problem)}`,
-  }),
-  fewShot: ({ question, answer }: WorkedExample, shown: WorkedExample): Problem => ({
-    prompt: fewShot(question, [shown]),
-    completion: ` ${answerSentence(answer)}`,
-  }),
-  fewShotChain: (problem: WorkedExample, shown: WorkedExample): Problem => ({
-    prompt: fewShotChain(problem.question, [shown]),
     completion: ` ${reasonedAnswer(problem)}`,
   }),
 };
@@ -76,9 +65,9 @@ export type Asked = keyof typeof ASKED;
 
 /** Models by the ways of asking that they learn, each with an equal part of the examples. */
 export const TAUGHT = {
-  direct: ['zeroShot'],
-  chain: ['zeroShotChain'],
-  all: ['zeroShot', 'zeroShotChain', 'fewShot', 'fewShotChain'],
+  answers: ['directly'],
+  chains: ['stepByStep'],
+  both: ['directly', 'stepByStep'],
 } as const satisfies Readonly<Record<string, readonly Asked[]>>;
 
 export type Taught = keyof typeof TAUGHT;
@@ -113,10 +102,10 @@ export const chainExperiment: Experiment<ChainSettings, ChainResults> = {
 
 async function run(device: Device, settings: ChainSettings, cells: Cells): Promise<ChainResults> {
   const results: ChainResult[] = [];
-  for (const taught of Object.keys(TAUGHT) as Taught[]) {
-    for (const seed of settings.seeds) {
+  for (const seed of settings.seeds) {
+    for (const taught of Object.keys(TAUGHT) as Taught[]) {
       const result = await cells.cell(
-        `${taught}-seed-${seed}`,
+        `seed-${seed}-${taught}`,
         () => teach(device, settings, { taught, seed, signal: cells.signal }),
         ({ answers }) =>
           answers.map(({ asked, accuracy }) => `${asked} ${accuracy.join(' ')}`).join(', '),
@@ -134,12 +123,12 @@ async function teach(
 ): Promise<ChainResult> {
   const { layers, heads, width, steps, batch, learningRate, maxSteps } = settings;
   const { train, heldOut } = problemSets(settings, seed);
-  const shown = train.filter((problem) => problem.steps === 1);
-  const ask = (asked: Asked) => (problem: WordProblem, i: number) =>
-    ASKED[asked](problem, shown[i % shown.length]!);
   const ways = TAUGHT[taught];
-  const learned = train.map((problem, i) => ask(ways[i % ways.length]!)(problem, i + 1));
-  const tests = ways.map((asked) => ({ asked, problems: heldOut.map(ask(asked)) }));
+  // Problem i has 1 + i mod maxSteps steps: those of each number are shared out evenly.
+  const learned = train.map((problem, i) =>
+    ASKED[ways[Math.floor(i / maxSteps) % ways.length]!](problem),
+  );
+  const tests = ways.map((asked) => ({ asked, problems: heldOut.map(ASKED[asked]) }));
 
   const all = [learned, ...tests.map(({ problems }) => problems)].flat();
   const tokenizer = trainWords(textOf(all), 1000);

@@ -30,10 +30,8 @@ const meanOf = (rows: readonly (readonly number[])[]): number[] =>
   rows[0]!.map((_, i) => rows.reduce((sum, row) => sum + row[i]!, 0) / rows.length);
 
 const ASKED_TEXT: Readonly<Record<Asked, string>> = {
-  zeroShot: 'asked directly',
-  zeroShotChain: '“Let’s think step by step.”',
-  fewShot: 'shown an answer',
-  fewShotChain: 'shown a chain',
+  directly: 'asked directly',
+  stepByStep: '“Let’s think step by step.”',
 };
 
 export function chainReport(
@@ -42,7 +40,7 @@ export function chainReport(
 ): Omit<Report, 'settings'> {
   const { results } = experiment;
   const summaries = summariseChains(experiment);
-  const separate = summaries.filter(({ taught }) => taught !== 'all');
+  const separate = summaries.filter(({ taught }) => taught !== 'both');
   const x = Array.from({ length: maxSteps }, (_, k) => k + 1);
   const axes = { xLabel: 'steps of the problem', yLabel: 'share of right answers', fromZero: true };
   return {
@@ -50,7 +48,7 @@ export function chainReport(
     subtitle: `Word problems of 1 to ${maxSteps} steps; ${examples.toLocaleString('en')} examples, ${steps.toLocaleString('en')} steps of training, ${results[0]!.parameters.toLocaleString('en')} parameters`,
     summary: [
       ...separate.map(({ taught, mean }): [string, string] => [
-        `${taught === 'chain' ? 'taught chains' : 'taught answers'}, ${maxSteps} steps`,
+        `taught ${taught}, ${maxSteps} steps`,
         `${(100 * mean.at(-1)!).toFixed(0)} % right`,
       ]),
       ['seeds', seeds.join(', ')],
@@ -61,12 +59,12 @@ export function chainReport(
         title: 'Two models: taught answers, or chains',
         series: [
           ...separate.map(({ taught, mean }) => ({
-            label: taught === 'chain' ? 'taught chains, mean' : 'taught answers, mean',
+            label: `taught ${taught}, mean`,
             x,
             y: mean,
           })),
           ...separate.flatMap(({ taught, seeds: rows }) => ({
-            label: taught === 'chain' ? 'chains, each seed' : 'answers, each seed',
+            label: `${taught}, each seed`,
             x: rows.flatMap(() => x),
             y: rows.flat(),
             points: true,
@@ -77,7 +75,7 @@ export function chainReport(
         ...axes,
         title: 'One model that has learned both, by its prompt',
         series: summaries
-          .filter(({ taught }) => taught === 'all')
+          .filter(({ taught }) => taught === 'both')
           .map(({ asked, mean }) => ({ label: ASKED_TEXT[asked], x, y: mean })),
       },
     ],
@@ -85,7 +83,7 @@ export function chainReport(
       .filter(({ seed }) => seed === seeds[0])
       .flatMap(({ taught, answers }) =>
         answers.map(({ asked, sample }) => ({
-          title: `${taught === 'all' ? 'Taught both' : `Taught ${taught === 'chain' ? 'chains' : 'answers'}`}, ${ASKED_TEXT[asked]}`,
+          title: `Taught ${taught}, ${ASKED_TEXT[asked]}`,
           text: sample,
         })),
       ),

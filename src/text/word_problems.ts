@@ -1,18 +1,13 @@
 // Word problems of a given number of steps, like the lectures' cafeteria: 23 - 20 + 6 = 9.
 //
-//   Mia had 12 apples. She lost 3. She found 9 more. How many apples does she have now?
-//   Mia had 12 apples. 12 - 3 = 9. 9 + 9 = 18. The answer is 18.
+//   Mia had 8 apples, lost 3, found 4. How many apples does she have now?
+//   8 - 3 = 5. 5 + 4 = 9. The answer is 9.
 
 import { ConfigError } from '../errors.ts';
 import { type RandomStream, randomStream } from '../tensor/philox.ts';
 import type { WorkedExample } from './prompts.ts';
 
-const PEOPLE = [
-  ['Mia', 'she'],
-  ['Anna', 'she'],
-  ['Tom', 'he'],
-  ['Ben', 'he'],
-] as const;
+const PEOPLE = { Mia: 'she', Anna: 'she', Tom: 'he', Ben: 'he' };
 const THINGS = ['apples', 'books', 'cards', 'coins'];
 const GAINS = ['bought', 'found', 'won'];
 const LOSSES = ['lost', 'sold', 'used'];
@@ -29,7 +24,7 @@ export interface WordProblemOptions {
   /** Problem i has minSteps + i mod (maxSteps - minSteps + 1) of them. */
   readonly minSteps: number;
   readonly maxSteps: number;
-  /** The largest number on the way; the smallest is 0, and 1 to 9 come or go in a step. Default 20. */
+  /** The largest number on the way; the smallest is 0, and 1 to 9 come or go in a step. Default 10. */
   readonly largest?: number;
   /** Questions that must not occur, such as those that are held out. */
   readonly without?: ReadonlySet<string>;
@@ -39,7 +34,7 @@ const STREAM = 0x776f7264; // 'word': the draws of a seed that belong to word pr
 
 /** Problems with different questions. @throws ConfigError for steps or numbers that cannot be. */
 export function wordProblems(options: WordProblemOptions): WordProblem[] {
-  const { seed, set = 0, count, minSteps, maxSteps, largest = 20, without } = options;
+  const { seed, set = 0, count, minSteps, maxSteps, largest = 10, without } = options;
   if (!(minSteps >= 1 && maxSteps >= minSteps) || largest < 10) {
     throw new ConfigError(
       `wordProblems: ${minSteps} to ${maxSteps} steps and numbers up to ${largest}; expected at least 1 step, and numbers up to 10 or more`,
@@ -62,21 +57,20 @@ export function wordProblems(options: WordProblemOptions): WordProblem[] {
 
 function drawProblem(random: RandomStream, steps: number, largest: number): WordProblem {
   const pick = <T>(list: readonly T[]): T => list[random.integer(list.length)]!;
-  const [name, pronoun] = pick(PEOPLE);
+  const [name, pronoun] = pick(Object.entries(PEOPLE));
   const thing = pick(THINGS);
-  const who = pronoun === 'she' ? 'She' : 'He';
   let total = 1 + random.integer(largest);
-  const first = `${name} had ${total} ${thing}.`;
-  const [told, computed] = [[first], [first]];
+  const told = [`${name} had ${total} ${thing}`];
+  const computed: string[] = [];
   for (let step = 0; step < steps; step++) {
     // Where both are possible, as often up as down.
     const gains = total === 0 || (total < largest && random.integer(2) === 0);
     const amount = 1 + random.integer(Math.min(9, gains ? largest - total : total));
     const next = gains ? total + amount : total - amount;
-    told.push(`${who} ${pick(gains ? GAINS : LOSSES)} ${amount}${gains ? ' more' : ''}.`);
+    told.push(`${pick(gains ? GAINS : LOSSES)} ${amount}`);
     computed.push(`${total} ${gains ? '+' : '-'} ${amount} = ${next}.`);
     total = next;
   }
-  told.push(`How many ${thing} does ${pronoun} have now?`);
-  return { question: told.join(' '), rationale: computed.join(' '), answer: total, steps };
+  const question = `${told.join(', ')}. How many ${thing} does ${pronoun} have now?`;
+  return { question, rationale: computed.join(' '), answer: total, steps };
 }

@@ -10,7 +10,7 @@ test('J8 word problems: the story, its steps and its answer agree', () => {
   for (const { question, rationale, answer, steps } of problems) {
     const [start, ...changes] = question.match(/\d+/g)!.map(Number);
     expect(changes).toHaveLength(steps);
-    const signs = [...question.matchAll(/(bought|found|won|lost|sold|used) \d+( more)?/g)].map(
+    const signs = [...question.matchAll(/(bought|found|won|lost|sold|used) \d+/g)].map(
       ([, verb]) => (['bought', 'found', 'won'].includes(verb!) ? 1 : -1),
     );
     const totals = [start!];
@@ -19,8 +19,8 @@ test('J8 word problems: the story, its steps and its answer agree', () => {
     const equations = changes.map((change, i) => {
       return `${totals[i]} ${signs[i]! > 0 ? '+' : '-'} ${change} = ${totals[i + 1]}.`;
     });
-    expect(rationale.endsWith(equations.join(' '))).toBe(true);
-    for (const total of totals) expect(total >= 0 && total <= 20).toBe(true);
+    expect(rationale).toBe(equations.join(' '));
+    for (const total of totals) expect(total >= 0 && total <= 10).toBe(true);
     expect(extractAnswer(reasonedAnswer({ question, rationale, answer }))).toEqual({
       value: answer,
       stated: true,
@@ -40,7 +40,5 @@ test('word problems: as many of each number of steps, the same from the same see
 
 test('word problems that cannot be are refused', () => {
   expect(() => wordProblems({ ...options, minSteps: 0 })).toThrow('expected at least 1 step');
-  expect(() => wordProblems({ ...options, maxSteps: 1, largest: 10, count: 9000 })).toThrow(
-    'ask for fewer',
-  );
+  expect(() => wordProblems({ ...options, maxSteps: 1, count: 9000 })).toThrow('ask for fewer');
 });
