@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { ShadegradError } from '../errors.ts';
 import { addAddition } from './addition.ts';
+import { addAutoencoder } from './autoencoder.ts';
 import { addBench } from './bench.ts';
 import { addChat } from './chat.ts';
 import { addClassifyCompare } from './classify_compare.ts';
@@ -43,6 +44,7 @@ const adders = [
   addClassifyCompare,
   addAddition,
   addChainOfThought,
+  addAutoencoder,
   addScaling,
 ];
 for (const add of adders) add(program);

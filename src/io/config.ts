@@ -158,6 +158,14 @@ export function oneOf(...values: readonly (string | number | boolean | null)[]):
   };
 }
 
+/** A list of at least one value, each as `check` takes it. */
+export function listOf(check: Check): Check {
+  return {
+    expected: `a list, each ${check.expected}`,
+    accepts: (v) => Array.isArray(v) && v.length > 0 && v.every(check.accepts),
+  };
+}
+
 /** Null, or what `check` takes. */
 export function nullOr(check: Check): Check {
   return {

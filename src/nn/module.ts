@@ -46,12 +46,8 @@ export abstract class Module {
 
   /** Puts `x` in the place of the named tensor, and frees that. @throws DataError for a name that there is not. */
   replace(name: string, x: Tensor): void {
-    const path = name.split('.');
-    const field = path.pop()!;
-    const holder = path.reduce<unknown>(fieldOf, this) as Record<string, unknown> | undefined;
-    const old = fieldOf(holder, field);
-    if (!holder || !(old instanceof Tensor)) throw new DataError(`replace: no tensor ${name}`);
-    old.dispose();
+    const { holder, field, own } = placeOf('replace', this, name);
+    own.dispose();
     holder[field] = x;
   }
 
@@ -87,6 +83,16 @@ function visit(name: string, value: unknown, found: Map<string, Tensor>): void {
     for (const [key, item] of value) visit(`${name}.${key}`, item, found);
 }
 
+/** Where the named tensor is. @throws DataError for a name that there is not */
+function placeOf(what: string, module: Module, name: string) {
+  const path = name.split('.');
+  const field = path.pop()!;
+  const holder = path.reduce<unknown>(fieldOf, module) as Record<string, unknown> | undefined;
+  const own = fieldOf(holder, field);
+  if (holder && own instanceof Tensor) return { holder, field, own };
+  throw new DataError(`${what}: no tensor ${name}`);
+}
+
 function fieldOf(value: unknown, field: string): unknown {
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, field)) return undefined;
   return (value as Record<string, unknown>)[field];
@@ -96,4 +102,22 @@ function* modulesIn(name: string, value: unknown): Generator<[string, Module]> {
   if (value instanceof Module) yield* value.namedModules(name);
   else if (Array.isArray(value) || value instanceof Map)
     for (const [key, item] of value.entries()) yield* modulesIn(`${name}.${key}`, item);
+}
+
+/**
+ * Runs `fn` with other tensors in the places of the module's named ones, which come back after it.
+ * @throws DataError for a name that there is not
+ */
+export function substituted<T>(
+  module: Module,
+  tensors: ReadonlyMap<string, Tensor>,
+  fn: () => T,
+): T {
+  const places = [...tensors].map(([name, x]) => ({ ...placeOf('substituted', module, name), x }));
+  try {
+    for (const { holder, field, x } of places) holder[field] = x;
+    return fn();
+  } finally {
+    for (const { holder, field, own } of places) holder[field] = own;
+  }
 }
