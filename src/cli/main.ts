@@ -15,6 +15,7 @@ import { addDemos } from './demos.ts';
 import { addFinetune } from './finetune.ts';
 import { addGenerate } from './generate.ts';
 import { addInfo } from './info.ts';
+import { addIntrinsicDimension } from './intrinsic_dimension.ts';
 import { addLoraRank } from './lora_rank.ts';
 import { addScaling } from './scaling.ts';
 import { addTokenizer } from './tokenizer.ts';
@@ -45,6 +46,7 @@ const adders = [
   addAddition,
   addChainOfThought,
   addAutoencoder,
+  addIntrinsicDimension,
   addScaling,
 ];
 for (const add of adders) add(program);

@@ -105,7 +105,8 @@ class Decoder extends Module {
 
   constructor(init: Initialiser, { inputs, outputs }: Linear, tied: boolean) {
     super();
-    this.weight = tied ? null : init.normal([inputs, outputs], Math.sqrt(1 / outputs));
+    // Small: a large one is met by codes that shrink, from which the layers above and the labels teach slowly.
+    this.weight = tied ? null : init.normal([inputs, outputs], Math.sqrt(0.1 / outputs));
     this.bias = init.constant([inputs], 0);
   }
 }
