@@ -21,18 +21,21 @@ const TYPES: Readonly<Record<number, string>> = {
   14: 'float64',
 };
 const UNSIGNED_BYTES = 8;
-/** MNIST's largest file has 47 MB. What gzip unpacks to is not known before. */
-const MAX_BYTES = 1 << 28;
 
 /**
  * Reads a whole file, packed or not.
  * @param what names the file in errors
+ * @param options `maximumBytes` bounds what gzip unpacks to, which nothing tells before; default 2^28, MNIST has 47 MB
  * @throws DataError for a header that is not of the format, another type, and a file that is longer or shorter than its
  *   header says
  */
-export async function readIdx(bytes: Uint8Array, what = 'idx'): Promise<IdxArray> {
+export async function readIdx(
+  bytes: Uint8Array,
+  what = 'idx',
+  { maximumBytes = 1 << 28 }: { readonly maximumBytes?: number } = {},
+): Promise<IdxArray> {
   const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
-  return parse(isPacked ? await unpacked(bytes, what) : bytes, what);
+  return parse(isPacked ? await unpacked(bytes, what, maximumBytes) : bytes, what);
 }
 
 function parse(bytes: Uint8Array, what: string): IdxArray {
@@ -63,7 +66,11 @@ function parse(bytes: Uint8Array, what: string): IdxArray {
   return { shape, data };
 }
 
-async function unpacked(bytes: Uint8Array, what: string): Promise<Uint8Array> {
+async function unpacked(
+  bytes: Uint8Array,
+  what: string,
+  maximumBytes: number,
+): Promise<Uint8Array> {
   const packed = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream();
   const parts: Uint8Array[] = [];
   let length = 0;
@@ -73,9 +80,9 @@ async function unpacked(bytes: Uint8Array, what: string): Promise<Uint8Array> {
       if (done) break;
       parts.push(value);
       length += value.length;
-      if (length <= MAX_BYTES) continue;
+      if (length <= maximumBytes) continue;
       await reader.cancel();
-      throw new DataError(`${what}: unpacks to more than ${MAX_BYTES} bytes`);
+      throw new DataError(`${what}: unpacks to more than ${maximumBytes} bytes`);
     }
   } catch (cause) {
     if (cause instanceof DataError) throw cause;

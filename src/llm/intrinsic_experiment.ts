@@ -25,9 +25,9 @@ export const INTRINSIC_DEFAULTS = {
   validation: 1000,
   test: 2000,
   hidden: [64],
-  dimensions: [10, 25, 50, 100, 200, 400, 800],
+  dimensions: [25, 50, 100, 200, 400, 800],
   steps: 500,
-  rates: [1e-3, 3e-3],
+  rates: [1e-2, 3e-2, 1e-1],
   batch: 64,
   seeds: [1, 2, 3],
 };
