@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ExperimentOptions, runExperiment } from '../../src/io/experiment.ts';
 import { type FittedLaw, type ScalingResult, scalingExperiment } from '../../src/llm/scaling.ts';
 import { analyse, exponentDifferences } from '../../src/llm/scaling_analysis.ts';
-import { excessRatio } from '../../src/llm/scaling_comparison.ts';
+import { excessRatio, overlaps } from '../../src/llm/scaling_comparison.ts';
 import { fitPowerLaw } from '../../src/llm/scaling_fit.ts';
 import { predictLoss, type ScalingLaw } from '../../src/llm/scaling_law.ts';
 import { scalingReport } from '../../src/llm/scaling_report.ts';
@@ -152,5 +152,33 @@ describe.each(['scaling-small', 'scaling-small-seed-2'])('the kept run %s', (nam
     );
     const [low] = analysis.heldOut.interval;
     expect(a * (larger.parameters * larger.tokens) ** k).toBeLessThan(low);
+  });
+});
+
+describe('the kept run scaling-architectures', () => {
+  const { settings, result }: { settings: ScalingSettings; result: ScalingResult } = JSON.parse(
+    readFileSync('bench/results/scaling-architectures.json', 'utf8'),
+  );
+  const { laws, truth } = result;
+  const [transformer, mixer] = laws as [FittedLaw, FittedLaw];
+  const grid = ({ cells }: FittedLaw) => cells.slice(0, -1);
+
+  test('G6: of a transformer and a mixer has exponents whose intervals overlap, and no difference beyond chance', () => {
+    for (const law of laws)
+      expect(analyse(grid(law), law.cells.at(-1)!, settings)).toEqual(law.analysis);
+    for (const key of ['alpha', 'beta'] as const) {
+      expect(overlaps(laws, key)).toBe(true);
+      const [low, high] = exponentDifferences(grid(mixer), grid(transformer), settings)[key];
+      expect(mixer.differences![key]).toEqual([low, high]);
+      expect(low).toBeLessThan(0);
+      expect(high).toBeGreaterThan(0);
+    }
+  });
+
+  test('has E within 3 % of the entropy of the source by either law, and predicts both larger models', () => {
+    for (const { analysis } of laws) {
+      expect(Math.abs(analysis.law.E / truth - 1)).toBeLessThan(0.03);
+      expect(analysis.heldOut.inside).toBe(true);
+    }
   });
 });
