@@ -102,7 +102,7 @@ export async function finetune(
   try {
     if (run?.checkpoint) tuner.restore(run.checkpoint);
     const first = run?.checkpoint?.step ?? 0;
-    const before = run?.checkpoint ? run.evaluations : await tuner.evaluations();
+    const before = run?.checkpoint ? run.evaluations : await tuner.initialEvaluations();
     const [evaluation] = before;
     const start: FinetuneStart = { steps, first, ...counts, ...(evaluation && { evaluation }) };
     onStart?.(start);
@@ -221,7 +221,7 @@ export class Finetuner implements Trained {
   }
 
   /** The evaluations before the first step: one, or none. */
-  async evaluations(): Promise<Evaluation[]> {
+  async initialEvaluations(): Promise<Evaluation[]> {
     const loss = await this.evaluate();
     return loss === null ? [] : [{ step: 0, loss }];
   }
