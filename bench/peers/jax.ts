@@ -2,6 +2,7 @@
 
 import type * as Jax from '@jax-js/jax';
 import type { HostArray, HostArrays, Item, Results } from '../item.ts';
+import { jaxGeneration } from './jax_generation.ts';
 import { jaxAdamW, jaxOps } from './jax_ops.ts';
 import { jaxTraining } from './jax_training.ts';
 import { type Peer, type PeerWork, wantedGradients } from './peer.ts';
@@ -38,6 +39,7 @@ export const jaxJs: Peer = {
 const STEPS: Readonly<Record<string, (jax: JAX, item: Item, inputs: HostArrays) => JaxSteps>> = {
   AdamW: jaxAdamW,
   'Trainer.step': jaxTraining,
+  generate: jaxGeneration,
 };
 
 export function uploadJax({ numpy: np }: JAX, { data, shape }: HostArray): JaxArray {

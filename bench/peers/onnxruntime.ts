@@ -21,6 +21,7 @@ export const onnxruntime: Peer = {
   version: '1.30.0',
 
   cannot({ op, direction }) {
+    if (op === 'generate') return 'the graphs that are written here have no inputs, so no cache';
     if (direction !== 'forward') return 'no gradients';
     return op in compositions ? null : `no composition of ${op}`;
   },

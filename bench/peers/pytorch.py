@@ -165,6 +165,55 @@ def training_call(item, x):
     return call
 
 
+def generation_call(item, x):
+    """Greedy, with the keys and values so far; the transformer of src/llm/transformer.ts."""
+    (H, C, L), (B, P, N) = (item["options"][k] for k in ("heads", "width", "layers")), (item["shape"][k] for k in "BPN")
+    prompts = x.pop("prompts")
+    cos, sin = rope_tables(P + N, C // H)
+
+    def linear(h, name):
+        return F.linear(h, x[name + ".weight"])
+
+    def norm(h, name):
+        return F.layer_norm(h, (C,), x[name + ".weight"])
+
+    def next_tokens(ids, cache):
+        T = ids.shape[1]
+        begin = cache[0][0].shape[2] if cache[0] else 0
+        c, s = cos[begin : begin + T], sin[begin : begin + T]
+
+        def rotated(h):
+            a, b = h.chunk(2, -1)
+            return torch.cat([a * c - b * s, b * c + a * s], -1)
+
+        h = F.embedding(ids, x["tokens.weight"])
+        for i in range(L):
+            block = f"blocks.{i}"
+            packed = linear(norm(h, block + ".attentionNorm"), block + ".attention.qkv")
+            q, k, v = (part.view(B, T, H, C // H).transpose(1, 2) for part in packed.chunk(3, -1))
+            k = rotated(k)
+            if cache[i]:
+                k, v = (torch.cat([old, new], 2) for old, new in zip(cache[i], (k, v)))
+            cache[i] = (k, v)
+            if begin == 0:
+                mixed = attention(rotated(q), k, v)
+            else:
+                mixed = (rotated(q) @ k.transpose(-2, -1) / math.sqrt(C // H)).softmax(-1) @ v
+            h = h + linear(mixed.transpose(1, 2).reshape(B, T, C), block + ".attention.output")
+            h = h + linear(F.gelu(linear(norm(h, block + ".mlpNorm"), block + ".mlp.up")), block + ".mlp.down")
+        return F.linear(norm(h[:, -1:], "norm"), x["tokens.weight"]).argmax(-1)
+
+    @torch.inference_mode()
+    def call():
+        cache = [None] * L
+        drawn = [next_tokens(prompts, cache)]
+        while len(drawn) < N:
+            drawn.append(next_tokens(drawn[-1], cache))
+        return {"ids": torch.cat(drawn, 1)}
+
+    return call
+
+
 def read(array):
     dtype = torch.int32 if array["dtype"] == "i32" else torch.float32
     with open(array["path"], "rb") as file:
@@ -179,7 +228,7 @@ def write(folder, outputs):
     return list(outputs)
 
 
-CALLS = {"AdamW": adamw_call, "Trainer.step": training_call}
+CALLS = {"AdamW": adamw_call, "Trainer.step": training_call, "generate": generation_call}
 
 call, outputs = None, {}
 for line in sys.stdin:

@@ -13,7 +13,7 @@ import script from './pytorch.py' with { type: 'text' };
 const PYTHONS = ['python3', '/usr/bin/python3', 'python'];
 const OPS = new Set([
   ...['matmul', 'softmax', 'logSoftmax', 'layerNorm', 'rmsNorm', 'crossEntropy', 'attention'],
-  ...['embedding', 'AdamW', 'gae', 'ppoLoss', 'Trainer.step'],
+  ...['embedding', 'AdamW', 'gae', 'ppoLoss', 'Trainer.step', 'generate'],
 ]);
 
 interface Session {

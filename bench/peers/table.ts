@@ -18,6 +18,7 @@ const GOALS: Readonly<Record<string, number>> = {
   gae: 5,
   ppo: 5,
   training: 4,
+  generate: 5,
 };
 const SWIFTSHADER_GOAL = 2;
 

@@ -5,6 +5,7 @@ import type * as TensorFlow from '@tensorflow/tfjs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import type { HostArrays, Item, Results } from '../item.ts';
 import { type Peer, type PeerWork, wantedGradients } from './peer.ts';
+import { tfjsGeneration } from './tfjs_generation.ts';
 import { tfjsAdamW, tfjsOps } from './tfjs_ops.ts';
 import { tfjsTraining } from './tfjs_training.ts';
 
@@ -44,6 +45,7 @@ export const tfjs: Peer = {
 const STEPS: Readonly<Record<string, (tf: TF, item: Item, inputs: HostArrays) => TFSteps>> = {
   AdamW: (tf, item, inputs) => tfjsAdamW(tf, item, upload(inputs)),
   'Trainer.step': tfjsTraining,
+  generate: tfjsGeneration,
 };
 
 function upload(inputs: HostArrays): TFTensors {
