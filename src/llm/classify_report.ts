@@ -146,11 +146,18 @@ function bySize(
     const own = summary.filter((x) => x.method === method && x.examples === count);
     const x = own.map(({ width }) => log2Parameters(bases, width) + (m - 1) * ASIDE);
     const marks = own.flatMap(({ accuracies }, i) =>
-      accuracies.map((accuracy) => ({ x: x[i]!, y: accuracy })),
+      accuracies.map((y, seed) => ({ x: x[i]! + FAN * (seed - (accuracies.length - 1) / 2), y })),
     );
+    // Faint: in the colour of the mean that follows.
     return [
-      { label: `${NAMES[method]}, mean`, x, y: own.map(({ mean }) => mean) },
-      { label: `each seed`, x: marks.map(({ x }) => x), y: marks.map(({ y }) => y), points: true },
+      {
+        label: `${NAMES[method]}, each seed`,
+        x: marks.map(({ x }) => x),
+        y: marks.map(({ y }) => y),
+        points: true,
+        faint: true,
+      },
+      { label: 'mean', x, y: own.map(({ mean }) => mean) },
     ];
   });
   const best = bayes.find(({ examples }) => examples === count)!;
@@ -166,8 +173,9 @@ function bySize(
   };
 }
 
-/** How far the methods stand apart, so that their marks do not cover each other. */
-const ASIDE = 0.06;
+/** How far the methods stand apart at a size, and the seeds at a method: each has an x of its own, and no mark covers another. */
+const ASIDE = 0.25;
+const FAN = 0.016;
 
 const log2Parameters = (bases: ClassifyResults['bases'], width: number): number =>
   Math.log2(bases.find((base) => base.width === width)!.parameters);

@@ -49,7 +49,7 @@ beforeAll(async () => {
     folder: await openFolder(folder),
     onProgress: ({ name, line }) => lines.push(`${name}: ${line}`),
   });
-});
+}, 300_000);
 afterAll(async () => {
   device.destroy();
   await rm(folder, { recursive: true });
