@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { classifyExperiment } from '../llm/classify_experiment.ts';
 import { CLASSIFY_METHODS } from '../llm/classify_methods.ts';
-import { crossovers, summariseClassify } from '../llm/classify_report.ts';
+import { crossovers, summariseClassify, summariseOrders } from '../llm/classify_report.ts';
 import { addExperiment } from './experiment.ts';
 
 export function addClassifyCompare(program: Command): void {
@@ -45,6 +45,14 @@ the same pattern, and by fine-tuning with a new head. An hour or two on two core
           }),
         ),
         ['best possible', ...result.bayes.map(({ accuracy }) => percent(accuracy))].join('\t'),
+        ...summariseOrders(result, settings).map(
+          ({ width, which, accuracy, probabilityVariance }) =>
+            [
+              `width ${width}, 4 examples in 24 orders, ${which}`,
+              percent(accuracy),
+              `variance of P(label) ${probabilityVariance.toExponential(1)}`,
+            ].join('\t'),
+        ),
         ...crossovers(summary, settings).map(
           ({ width, examples }) =>
             `width ${width}: fine-tuning wins ${examples === null ? 'nowhere' : `from ${examples} examples on`}`,

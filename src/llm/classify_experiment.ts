@@ -3,34 +3,28 @@
 // examples; each is learned by each method from more and more of the examples.
 
 import { positive, positiveInteger } from '../io/config.ts';
-import type { Cells, Experiment, Weights } from '../io/experiment.ts';
-import { Initialiser } from '../nn/initialiser.ts';
+import type { Cells, Experiment } from '../io/experiment.ts';
 import type { Device } from '../ops/device.ts';
 import {
-  ANSWERS,
-  attributeDocument,
-  attributeTokenizer,
   describe,
   drawTask,
   type LabelledProduct,
-  LINE,
+  NO_PRODUCT,
   posterior,
 } from '../text/attributes.ts';
+import { loadBase, PRODUCT_TASK, trainBase } from './classify_base.ts';
 import {
   CLASSIFY_METHODS,
   type ClassifyMethod,
   classify,
   classifyByHead,
   type LabelledInput,
-  type TextTask,
   tuneHead,
   tunePattern,
 } from './classify_methods.ts';
 import { classifyReport } from './classify_report.ts';
-import { finetune } from './finetune.ts';
-import type { Example } from './supervised.ts';
-import { Transformer } from './transformer.ts';
-import type { TransformerConfig } from './transformer_config.ts';
+import { type OrderSensitivity, orderStudy } from './order_study.ts';
+import type { Transformer } from './transformer.ts';
 
 export const CLASSIFY_DEFAULTS = {
   /** Of the base models. */
@@ -89,9 +83,18 @@ export interface ClassifyResult {
   readonly accuracy: number;
 }
 
+/** Four examples in the context, in all their orders (J2). */
+export interface ClassifyOrders {
+  readonly width: number;
+  readonly seed: number;
+  readonly raw: OrderSensitivity;
+  readonly calibrated: OrderSensitivity;
+}
+
 export interface ClassifyResults {
   readonly bases: readonly ClassifyBase[];
   readonly results: readonly ClassifyResult[];
+  readonly orders: readonly ClassifyOrders[];
   /** What the prior of the rules and all the examples allow, by number of examples: the mean over the seeds. */
   readonly bayes: readonly { readonly examples: number; readonly accuracy: number }[];
 }
@@ -100,19 +103,10 @@ export const classifyExperiment: Experiment<ClassifySettings, ClassifyResults> =
   defaults: CLASSIFY_DEFAULTS,
   checks: CLASSIFY_CHECKS,
   count: ({ widths, examples, seeds }) =>
-    widths.length * (1 + CLASSIFY_METHODS.length * examples.length * seeds.length),
+    widths.length * (1 + (CLASSIFY_METHODS.length * examples.length + 1) * seeds.length),
   run,
   report: classifyReport,
 };
-
-const tokenizer = attributeTokenizer();
-export const PRODUCT_TASK: TextTask = {
-  tokenizer,
-  pattern: LINE,
-  verbaliser: ANSWERS,
-  separator: '',
-};
-const TOKENS_PER_LINE = 3;
 
 async function run(
   device: Device,
@@ -122,6 +116,7 @@ async function run(
   const { widths, examples, seeds } = settings;
   const bases: ClassifyBase[] = [];
   const results: ClassifyResult[] = [];
+  const orders: ClassifyOrders[] = [];
   for (const width of widths) {
     const base = await cells.weights(
       `base-width-${width}`,
@@ -129,6 +124,21 @@ async function run(
       ({ parameters, loss }) => `${parameters} values, ${loss.toFixed(4)} nats`,
     );
     bases.push(base.about);
+    for (const seed of seeds) {
+      const sensitivity = await cells.cell(
+        `width-${width}-orders-seed-${seed}`,
+        async () => {
+          const model = loadBase(device, settings, width, base.tensors);
+          const data = { ...drawClassification(seed, ORDERED), contentFree: [NO_PRODUCT] };
+          const study = await orderStudy(device, model, PRODUCT_TASK, data);
+          model.dispose();
+          return { width, seed, ...study };
+        },
+        ({ raw, calibrated }) =>
+          `variance ${raw.probabilityVariance.toExponential(1)}, calibrated ${calibrated.probabilityVariance.toExponential(1)}`,
+      );
+      orders.push(sensitivity);
+    }
     for (const method of CLASSIFY_METHODS) {
       for (const count of examples) {
         for (const seed of seeds) {
@@ -136,7 +146,7 @@ async function run(
             `width-${width}-${method}-${count}-seed-${seed}`,
             async () => {
               const { shots, queries } = drawClassification(seed, count);
-              const model = loaded(device, settings, width, base);
+              const model = loadBase(device, settings, width, base.tensors);
               const accuracy = await learnAndTest(device, model, method, settings, {
                 seed,
                 shots,
@@ -158,7 +168,7 @@ async function run(
     examples: count,
     accuracy: mean(seeds.map((seed) => bayesAccuracy(seed, count))),
   }));
-  return { bases, results, bayes };
+  return { bases, results, orders, bayes };
 }
 
 /** A rule that no document has: examples, the same for all methods and more of them as `count` grows, and other products. */
@@ -172,6 +182,9 @@ export function drawClassification(seed: number, count: number) {
     queries: labelled(products.slice(half)),
   };
 }
+
+/** Examples whose orders are compared: 24 of them. */
+const ORDERED = 4;
 
 /** The number of the tasks that are to be learned; documents count from 0. */
 const HELD_OUT = 0xffffffff;
@@ -212,76 +225,6 @@ function bayesAccuracy(seed: number, count: number): number {
   const shots = products.slice(0, count);
   const queries = products.slice(products.length / 2);
   return mean(queries.map((x) => Number(posterior(shots, x) > 0.5 === x.good)));
-}
-
-function loaded(
-  device: Device,
-  settings: ClassifySettings,
-  width: number,
-  { tensors }: Weights<ClassifyBase>,
-): Transformer {
-  const model = new Transformer(new Initialiser(device, 0), baseConfig(settings, width));
-  model.load(tensors);
-  return model;
-}
-
-/** A model of the documents, of every token of them, from the first line on. */
-export async function trainBase(
-  device: Device,
-  settings: ClassifySettings,
-  width: number,
-  signal: AbortSignal,
-): Promise<{ module: Transformer; about: ClassifyBase }> {
-  const { baseSeed: seed, baseSteps: steps, baseBatch: batch, documents, shots } = settings;
-  const module = new Transformer(new Initialiser(device, seed), baseConfig(settings, width));
-  const some = (from: number, count: number) =>
-    Array.from({ length: count }, (_, i) => document(seed, from + i, shots + 1));
-  const data = { train: some(0, documents), heldOut: some(documents, HELD_OUT_DOCUMENTS) };
-  const { evaluations } = await finetune(device, module, data, {
-    settings: {
-      method: 'full',
-      seed,
-      steps,
-      batch,
-      learningRate: settings.baseLearningRate / width,
-      warmup: 0.05,
-      beta2: 0.98,
-      evaluateEvery: steps,
-    },
-    signal,
-  });
-  signal.throwIfAborted();
-  const { parameterCount: parameters } = module;
-  return { module, about: { width, parameters, loss: evaluations.at(-1)!.loss } };
-}
-
-const HELD_OUT_DOCUMENTS = 128;
-
-/** All tokens count but the first, which nothing precedes. */
-function document(seed: number, index: number, lines: number): Example {
-  const ids = tokenizer.encode(attributeDocument(seed, index, lines));
-  return { place: `document ${index}`, ids, counted: Array.from(ids, (_, i) => i > 0) };
-}
-
-export function baseConfig(
-  { layers, heads, shots }: ClassifySettings,
-  width: number,
-): TransformerConfig {
-  return {
-    vocabularySize: tokenizer.vocabularySize,
-    context: TOKENS_PER_LINE * (shots + 1) - 1,
-    layers,
-    heads,
-    keyValueHeads: heads,
-    width,
-    hidden: 4 * width,
-    positions: 'rope',
-    norm: 'rmsNorm',
-    activation: 'gelu',
-    bias: false,
-    tiedEmbeddings: true,
-    dropout: 0,
-  };
 }
 
 const mean = (values: readonly number[]): number =>

@@ -1,7 +1,7 @@
 // report.html of the comparison of in-context learning and fine-tuning: accuracy over the sizes at one number of examples, one
 // mark per seed, and accuracy against the number of examples for each size.
 
-import type { Report, ReportPlot } from '../io/report.ts';
+import type { Report, ReportPlot, ReportTable } from '../io/report.ts';
 import type { ClassifyResults, ClassifySettings } from './classify_experiment.ts';
 import { CLASSIFY_METHODS, type ClassifyMethod } from './classify_methods.ts';
 
@@ -131,8 +131,53 @@ export function classifyReport(
           ['', 'best possible', ...bayes.map(({ accuracy }) => (100 * accuracy).toFixed(1))],
         ],
       },
+      ordersTable(summariseOrders(experiment, settings)),
     ],
     samples: [],
+  };
+}
+
+/** Means over the seeds. */
+export interface OrderSummary {
+  readonly width: number;
+  readonly which: 'raw' | 'calibrated';
+  readonly accuracy: number;
+  /** Over the 24 orders of four examples. */
+  readonly accuracyVariance: number;
+  readonly probabilityVariance: number;
+}
+
+export function summariseOrders(
+  { orders }: ClassifyResults,
+  { widths }: ClassifySettings,
+): OrderSummary[] {
+  return widths.flatMap((width) =>
+    (['raw', 'calibrated'] as const).map((which) => {
+      const own = orders.filter((x) => x.width === width).map((x) => x[which]);
+      const of = (key: 'meanAccuracy' | 'accuracyVariance' | 'probabilityVariance') =>
+        own.reduce((sum, x) => sum + x[key], 0) / own.length;
+      return {
+        width,
+        which,
+        accuracy: of('meanAccuracy'),
+        accuracyVariance: of('accuracyVariance'),
+        probabilityVariance: of('probabilityVariance'),
+      };
+    }),
+  );
+}
+
+function ordersTable(orders: readonly OrderSummary[]): ReportTable {
+  return {
+    title: 'Four examples in context in all 24 orders: means over the seeds',
+    columns: ['width', '', 'accuracy', 'variance of the accuracy', 'variance of P(label)'],
+    rows: orders.map(({ width, which, ...x }) => [
+      width,
+      which === 'raw' ? 'as it is' : 'calibrated with "N/A"',
+      percent(x.accuracy),
+      x.accuracyVariance.toExponential(2),
+      x.probabilityVariance.toExponential(2),
+    ]),
   };
 }
 
