@@ -3,7 +3,8 @@
 import type { Weights } from '../io/experiment.ts';
 import { Initialiser } from '../nn/initialiser.ts';
 import type { Device } from '../ops/device.ts';
-import { ANSWERS, attributeDocument, attributeTokenizer, LINE } from '../text/attributes.ts';
+import { attributeDocument, attributeTokenizer, LINE } from '../text/attributes.ts';
+import { YES_NO } from '../text/patterns.ts';
 import type { ClassifyBase, ClassifySettings } from './classify_experiment.ts';
 import type { TextTask } from './classify_methods.ts';
 import { finetune } from './finetune.ts';
@@ -15,7 +16,7 @@ const tokenizer = attributeTokenizer();
 export const PRODUCT_TASK: TextTask = {
   tokenizer,
   pattern: LINE,
-  verbaliser: ANSWERS,
+  verbaliser: YES_NO,
   separator: '',
 };
 const TOKENS_PER_LINE = 3;

@@ -9,6 +9,7 @@ import {
   describe,
   drawTask,
   type LabelledProduct,
+  labelOf,
   NO_PRODUCT,
   posterior,
 } from '../text/attributes.ts';
@@ -176,7 +177,7 @@ export function drawClassification(seed: number, count: number) {
   const { products } = drawTask(seed, HELD_OUT, { heldOut: true });
   const half = products.length / 2;
   const labelled = (some: readonly LabelledProduct[]): LabelledInput[] =>
-    some.map((product) => ({ input: describe(product), label: product.good ? 'yes' : 'no' }));
+    some.map((product) => ({ input: describe(product), label: labelOf(product) }));
   return {
     shots: labelled(products.slice(0, count)),
     queries: labelled(products.slice(half)),

@@ -8,7 +8,7 @@
 // examples; a few examples tell the shift; a colour's own part takes examples of that colour.
 
 import { type RandomStream, randomStream } from '../tensor/philox.ts';
-import { pattern } from './patterns.ts';
+import { pattern, YES_NO } from './patterns.ts';
 import { phraseTokenizer } from './phrases.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -34,9 +34,8 @@ const USUAL = [20, 14, 18, 16, 13, 19, 15, 17];
 const SHIFT = 10;
 const OWN = 4;
 
-/** A line of a document, with the label's word. */
+/** A line of a document. */
 export const LINE = pattern('\n[input]? [label]');
-export const ANSWERS = { yes: 'Yes', no: 'No' };
 const UNKNOWN = 'N/A';
 /** An input without content. */
 export const NO_PRODUCT = describe({ colour: null, height: null });
@@ -104,19 +103,22 @@ export function attributeDocument(seed: number, index: number, lines: number): s
   const told = <T>(value: T) => (random.uniform() < UNTOLD ? null : value);
   return products
     .slice(0, lines)
-    .map(({ colour, height, good }) =>
-      LINE.filled(describe({ colour: told(colour), height: told(height) }), answer(good)),
-    )
+    .map((product) => {
+      const { colour, height } = product;
+      const input = describe({ colour: told(colour), height: told(height) });
+      return LINE.filled(input, YES_NO[labelOf(product)]);
+    })
     .join('');
 }
 
-export const answer = (good: boolean): string => (good ? ANSWERS.yes : ANSWERS.no);
+/** A label of `YES_NO`. */
+export const labelOf = ({ good }: LabelledProduct): 'yes' | 'no' => (good ? 'yes' : 'no');
 
 /** Three tokens a line: the colour, the height with the question, the answer. */
 export function attributeTokenizer(): Tokenizer {
   const colours = [...COLOURS, UNKNOWN].map((name) => `\n${name}`);
   const heights = Array.from({ length: HEIGHTS }, (_, i) => `, ${i + 1} cm tall?`);
-  const answers = [answer(true), answer(false)].map((word) => `${LINE.gap}${word}`);
+  const answers = Object.values(YES_NO).map((word) => `${LINE.gap}${word}`);
   return phraseTokenizer([...colours, ...heights, `, ${UNKNOWN}?`, ...answers]);
 }
 

@@ -11,6 +11,7 @@ import {
 } from '../../src/llm/classify.ts';
 import {
   classify,
+  classifyByHead,
   scoreInContext,
   type TextTask,
   tuneHead,
@@ -157,6 +158,23 @@ test('J3: an example with a label that the verbaliser lacks is refused by all me
   await expect(classify(device, model, task, some, ['b'])).rejects.toThrow(message);
   await expect(tunePattern(device, model, task, some, settings)).rejects.toThrow(message);
   await expect(tuneHead(device, model, task, some, settings)).rejects.toThrow(message);
+});
+
+test('J4: both ways of fine-tuning learn their examples', async () => {
+  const examples = [...'abcdefgh'].map((input, i) => {
+    return { input, label: i % 3 === 0 ? 'first' : 'second' };
+  });
+  const inputs = examples.map(({ input }) => input);
+  const expected = examples.map(({ label }) => label);
+  const settings = { seed: 1, learningRate: 1e-2, epochs: 40, batch: 8 };
+  const byPattern = makeModel(device);
+  await tunePattern(device, byPattern, task, examples, settings);
+  expect(await classify(device, byPattern, task, [], inputs)).toEqual(expected);
+  const withHead = makeModel(device);
+  const head = await tuneHead(device, withHead, task, examples, settings);
+  expect(head.weight.shape).toEqual([2, withHead.config.width]);
+  expect(await classifyByHead(device, withHead, head, task, inputs)).toEqual(expected);
+  for (const module of [byPattern, withHead, head]) module.dispose();
 });
 
 describe('J2: contextual calibration', () => {
