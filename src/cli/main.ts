@@ -14,10 +14,12 @@ import { addDataset } from './dataset.ts';
 import { addDemos } from './demos.ts';
 import { addFinetune } from './finetune.ts';
 import { addGenerate } from './generate.ts';
+import { addImitation } from './imitation.ts';
 import { addInfo } from './info.ts';
 import { addIntrinsicDimension } from './intrinsic_dimension.ts';
 import { addLoraRank } from './lora_rank.ts';
 import { addScaling } from './scaling.ts';
+import { addSelfInstruct } from './self_instruct.ts';
 import { addTokenizer } from './tokenizer.ts';
 import { addTrain } from './train.ts';
 import { addTune } from './tune.ts';
@@ -47,6 +49,8 @@ const adders = [
   addChainOfThought,
   addAutoencoder,
   addIntrinsicDimension,
+  addImitation,
+  addSelfInstruct,
   addScaling,
 ];
 for (const add of adders) add(program);

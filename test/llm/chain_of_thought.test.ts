@@ -1,0 +1,29 @@
+// Chains of thought at a size of seconds; the full experiment is in bench/results/chain-of-thought.json.
+
+import { expect, test } from 'vitest';
+import { runExperiment } from '../../src/io/experiment.ts';
+import { chainExperiment } from '../../src/llm/chain_of_thought.ts';
+import { summariseChains } from '../../src/llm/chain_of_thought_report.ts';
+import { Device } from '../../src/ops/device.ts';
+
+test('J8 a model writes the steps when it is asked to, and its answers are read from what it wrote', async () => {
+  const device = await Device.open({ announce: null });
+  const { result } = await runExperiment(device, chainExperiment, {
+    settings: {
+      ...{ examples: 400, heldOut: 10, maxSteps: 2, layers: 1, width: 16, steps: 60, batch: 16 },
+      seeds: [1],
+    },
+  });
+  device.destroy();
+  const asked = summariseChains(result!).map(({ taught, asked }) => `${taught} ${asked}`);
+  expect(asked).toEqual([
+    'answers directly',
+    'chains stepByStep',
+    'both directly',
+    'both stepByStep',
+  ]);
+  const [answers, chains, both] = result!.results;
+  expect(answers!.answers[0]!.sample).toMatch(/now\?\nA: The answer is \d+\.$/);
+  expect(chains!.answers[0]!.sample).toMatch(/A: Let's think step by step\. \d+ [+-] \d+ = \d+\./);
+  expect(both!.answers.map(({ accuracy }) => accuracy.length)).toEqual([2, 2]);
+});
