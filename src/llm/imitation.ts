@@ -27,7 +27,7 @@ export const IMITATION_DEFAULTS = {
   heads: 2,
   /** Of the bases. */
   widths: [16, 32],
-  baseSteps: 250,
+  baseSteps: 300,
   teacherWidth: 48,
   teacherSteps: 800,
   batch: 32,
@@ -37,7 +37,7 @@ export const IMITATION_DEFAULTS = {
   /** Outputs of the teacher to learn from. */
   amounts: [16, 64, 256, 1024],
   tuningSteps: 150,
-  tuningRate: 3e-3,
+  tuningRate: 1.5e-3,
   seeds: [1, 2, 3],
 };
 

@@ -188,7 +188,8 @@ class Bootstrap {
     for (const line of lines) {
       const judged = judgeLine(line);
       const passes = judged === 'right' || (judged === 'wrong' && filter === 'new');
-      if (!passes || known.has(promptOf(line))) continue;
+      const ended = line.length + BEGIN.length < model.config.context + 1;
+      if (!passes || !ended || known.has(promptOf(line))) continue;
       known.add(promptOf(line));
       pool.add(line);
     }
@@ -196,7 +197,7 @@ class Bootstrap {
 
   private make(): Transformer {
     const { layers, heads, width } = this.settings;
-    const context = contextFor(this.tokenizer, [...this.examples, ...this.heldOut]);
+    const context = contextFor(this.tokenizer, this.examples);
     const size = {
       layers,
       heads,
