@@ -246,6 +246,19 @@ const rowPartsOf = (x: Tensor) => Math.ceil(x.shape.at(-1)! / 2 / pairsOf(x));
 
 const rankOf = ({ shape }: Geometry) => Math.max(1, shape.length);
 
+/** θ_i = base^(-2i / D). */
+const frequency = (base: number, half: number, i: number) => base ** (-i / half);
+
+/**
+ * (2 / D) Σ_i cos(Δ θ_i): what is left of ⟨q, k⟩ at distance Δ where all pairs of q and k contribute alike, as for q = k of
+ * ones. It is largest at 0 and falls with the distance, but not at every step: pairs come round again.
+ */
+export function ropeSimilarity(distance: number, D: number, { base = 10000 } = {}): number {
+  let total = 0;
+  for (let i = 0; i < D / 2; i++) total += Math.cos(distance * frequency(base, D / 2, i));
+  return total / (D / 2);
+}
+
 const tables = new WeakMap<Runtime, Map<string, Tensor>>();
 
 /** (cos, sin) of digit * 256^k * θ_i, [4, 256, half, 2]; made once per device, base and D. */
@@ -258,7 +271,7 @@ function tableFor(runtime: Runtime, base: number, half: number): Tensor {
   const values = new Float32Array(DIGITS * DIGIT_BASE * half * 2);
   for (let row = 0; row < DIGITS * DIGIT_BASE; row++) {
     for (let i = 0; i < half; i++) {
-      const angle = digitValue(row) * base ** (-i / half);
+      const angle = digitValue(row) * frequency(base, half, i);
       values[2 * (row * half + i)] = Math.cos(angle);
       values[2 * (row * half + i) + 1] = Math.sin(angle);
     }

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mul } from '../../src/ops/binary.ts';
 import { Device } from '../../src/ops/device.ts';
-import { type RopeOptions, rope } from '../../src/ops/rope.ts';
+import { type RopeOptions, rope, ropeSimilarity } from '../../src/ops/rope.ts';
 import { permute } from '../../src/ops/view.ts';
 import { grad } from '../../src/tensor/tape.ts';
 
@@ -76,6 +76,40 @@ it('E9 frequencies are 1, 0.1, 0.01, 0.001 for d = 8, not those of a closed inte
   for (const [i, frequency] of [1, 0.1, 0.01, 0.001].entries()) {
     expect(y[4 + i]).toBeCloseTo(Math.sin(frequency), 6);
   }
+});
+
+describe('E10 nearer positions have the larger product, but not always', () => {
+  // The lecture's claim in numbers: mean_i cos(Δ θ_i) for d = 64.
+  const LECTURE: readonly (readonly [number, number])[] = [
+    [0, 1],
+    [1, 0.966],
+    [2, 0.884],
+    [4, 0.748],
+    [8, 0.7],
+    [16, 0.605],
+    [32, 0.611],
+    [64, 0.435],
+    [128, 0.284],
+  ];
+
+  it.each(LECTURE)('distance %i: %f', async (distance, want) => {
+    expect(ropeSimilarity(distance, 64)).toBeCloseTo(want, 3);
+    const ones = new Array(64).fill(1);
+    const product = dot(await turned(ones, 40), await turned(ones, 40 + distance));
+    expect(product / 64).toBeCloseTo(ropeSimilarity(distance, 64), 5);
+  });
+
+  it('decays from 1, and rises again between', () => {
+    const curve = Array.from({ length: 1025 }, (_, distance) => ropeSimilarity(distance, 64));
+    expect(curve[0]).toBe(1);
+    expect(Math.max(...curve.slice(1))).toBe(curve[1]);
+    const meanOf = (from: number, to: number) =>
+      curve.slice(from, to).reduce((a, b) => a + b) / (to - from);
+    const octaves = [1, 4, 16, 64, 256].map((from) => meanOf(from, 4 * from));
+    for (let i = 1; i < octaves.length; i++) expect(octaves[i]).toBeLessThan(octaves[i - 1]!);
+    expect(ropeSimilarity(32, 64)).toBeGreaterThan(ropeSimilarity(16, 64));
+    expect(curve.slice(1).some((value, i) => value > curve[i]!)).toBe(true);
+  });
 });
 
 it('positions on the device give the bits of offsets', async () => {
