@@ -68,7 +68,7 @@ export function autoencoderReport(
   const x = summary.map(({ labels }) => labels);
   const curves = (label: string, of: (each: LabelSummary) => StartSummary) => [
     ...[-1, 1].map((side) => ({
-      label: `${label}, ${side < 0 ? 'lower' : 'upper'} end of 95 %`,
+      label: `${label}, ${side < 0 ? 'from' : 'to'}`,
       x,
       y: summary.map((each) => 100 * (of(each).mean + side * of(each).margin)),
       faint: true,
@@ -142,7 +142,7 @@ export function intervalOf({ mean, margin }: MeanInterval): [mean: string, margi
 
 const percent = (share: number) => (100 * share).toFixed(2);
 
-const SHADES = ' ░▒▓█';
+const SHADES = ' .:*#';
 
 /** Images in a row, and under them what was restored, in characters. */
 function drawn({ shown, side }: Stack): string {

@@ -16,10 +16,16 @@ export {
   type ExperimentOutcome,
   runExperiment,
 } from '../io/experiment.ts';
+// Files
+export { type IdxArray, readIdx } from '../io/idx.ts';
 // Adapters
 export { Bottleneck } from '../nn/bottleneck.ts';
 export { mergeAdapter, setAdapter, unmergeAdapter } from '../nn/linear.ts';
 export { Lora, type LoraOptions } from '../nn/lora.ts';
+// Subspaces, noise, positions
+export { Subspace, type SubspaceOptions } from '../nn/subspace.ts';
+export { gaussianNoise } from '../ops/noise.ts';
+export { ropeSimilarity } from '../ops/rope.ts';
 // Drawing tokens
 export {
   type SamplingOptions,
@@ -71,6 +77,23 @@ export {
 export { parseTokenizerJson } from '../text/tokenizer_json.ts';
 export { trainWords, type WordTokenizer, wordTokenizer } from '../text/words.ts';
 // Models
+export {
+  Autoencoder,
+  Classifier,
+  classify,
+  Encoder,
+  errorRate,
+  fitRows,
+  type PretrainOptions,
+  pretrain,
+  type Recipe,
+  reconstruct,
+} from './autoencoder.ts';
+export {
+  type AutoencoderResults,
+  type AutoencoderSettings,
+  autoencoderExperiment,
+} from './autoencoder_experiment.ts';
 export { type Beam, type BeamOptions, generateBeams } from './beam_search.ts';
 export { loadBottlenecks, saveBottlenecks } from './bottleneck_file.ts';
 export {
@@ -106,6 +129,7 @@ export {
   type Reply,
   type ReplyOptions,
 } from './conversation.ts';
+export { type DigitOptions, type Digits, type Images, imagesOn, readDigits } from './digits.ts';
 export { bitsPerByte, evaluateLoss, perplexity } from './evaluate.ts';
 export { exposureBias } from './exposure_bias.ts';
 export {
@@ -120,6 +144,11 @@ export { type GeneratedText, type GenerateTextOptions, generateText } from './ge
 export { type ScoredReply, type ScoreRepliesOptions, scoreReplies } from './goal_score.ts';
 export { type HuggingFaceModel, type LoadOptions, loadHuggingFace } from './hugging_face.ts';
 export { type SaveOptions, saveHuggingFace } from './hugging_face_save.ts';
+export {
+  type IntrinsicResults,
+  type IntrinsicSettings,
+  intrinsicExperiment,
+} from './intrinsic_experiment.ts';
 export { KeyValueCache } from './key_value_cache.ts';
 export { Mixer, type MixerConfig } from './mixer.ts';
 export {
@@ -128,6 +157,8 @@ export {
   openModel,
 } from './open_model.ts';
 export { type OrderSensitivity, type OrderStudyData, orderStudy } from './order_study.ts';
+export { type MeanInterval, meanInterval } from './mean_interval.ts';
+export { type OpenedModel, openModel } from './open_model.ts';
 export { loadPeft, type PeftOptions, savePeft } from './peft.ts';
 export { huggingFaceNames } from './peft_names.ts';
 export { PrefixCache } from './prefix_cache.ts';

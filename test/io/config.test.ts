@@ -5,6 +5,7 @@ import {
   between,
   checkSettings,
   differences,
+  listOf,
   nearest,
   nonNegative,
   nonNegativeInteger,
@@ -128,6 +129,16 @@ describe('checkSettings', () => {
     clipNorm: nullOr(positive),
     optimizer: { beta1: between(0, 1) },
   };
+
+  it('takes each element of a list', () => {
+    const each = { seeds: listOf(positiveInteger) };
+    expect(checkSettings({ seeds: [1, 2] }, each)).toEqual({ seeds: [1, 2] });
+    for (const seeds of [[], [1, 0], 3]) {
+      expect(() => checkSettings({ seeds }, each)).toThrow(
+        'expected a list, each a whole number of at least 1',
+      );
+    }
+  });
 
   it('returns settings that pass', () => {
     expect(checkSettings(defaults, checks)).toBe(defaults);

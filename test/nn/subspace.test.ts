@@ -97,12 +97,14 @@ describe('H8 training', () => {
     const around = <T>(fn: () => T) => (subspace ? subspace.run(fn) : fn());
     const loss = () => around(() => mean(square(sub(model.forward(x), y))));
     const optimizer = new AdamW((subspace ?? model).parameters(), { lr: LR, weightDecay: 0 });
+    const update = device.capture(() => {
+      backward(loss());
+      optimizer.apply({ zeroGrad: true });
+    });
     for (let step = 0; step < STEPS; step++) {
       optimizer.lr = LR * (1 - step / STEPS);
-      device.scope(() => {
-        backward(loss());
-        optimizer.step({ zeroGrad: true });
-      });
+      optimizer.advance();
+      update();
     }
     const after = await values(model.weight);
     return { loss: await noGrad(loss).item(), before, after, subspace, model };
