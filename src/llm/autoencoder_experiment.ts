@@ -45,7 +45,7 @@ export const AUTOENCODER_DEFAULTS = {
   pretrainRate: 2e-3,
   labels: [100, 300, 1000],
   steps: 150,
-  learningRates: [1e-3, 3e-3, 1e-2],
+  learningRates: [3e-3, 1e-2, 2e-2, 4e-2],
   batch: 32,
   weightDecay: 0,
   seeds: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
