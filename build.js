@@ -22,9 +22,9 @@ const wgsl = {
 /** Without comments, and without spaces beside brackets, commas and between operands; every line stays where it was. */
 function minify(text) {
   const lines = text.split('\n').map((line) => line.replace(/\/\/.*$/, '').trim());
-  const joined = lines.map((line) => line.replace(/ *([(){}[\],;:]) */g, '$1'));
+  const joined = lines.map((line) => line.replace(/ *([(){}[\],;:<>]) */g, '$1'));
   return joined
-    .map((line) => line.replace(/(?<=[\w)\]]) ([-+*/]=?|={1,2}) (?=[\w(])/g, '$1'))
+    .map((line) => line.replace(/(?<=[\w)\]]) ([-+*/%^!=]?=|[-+*/%^]|[&|]{1,2}) (?=[\w(!])/g, '$1'))
     .join('\n');
 }
 

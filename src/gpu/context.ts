@@ -60,15 +60,6 @@ const LIMIT_NAMES = [
   'maxComputeWorkgroupSizeX',
 ] as const satisfies readonly (keyof Limits)[];
 
-export type AdapterKind = 'cpu' | 'nvidia' | 'amd' | 'intel' | 'apple' | 'other';
-
-const HARDWARE_KINDS = ['nvidia', 'amd', 'intel', 'apple'] as const;
-
-function kindOf({ software, vendor }: AdapterSummary): AdapterKind {
-  if (software) return 'cpu';
-  return HARDWARE_KINDS.find((kind) => vendor.toLowerCase().includes(kind)) ?? 'other';
-}
-
 const FEATURES: readonly GPUFeatureName[] = ['shader-f16', 'timestamp-query', 'subgroups'];
 
 // About 100 ms of work per submit: watchdogs wait 2 to 10 s, and a page wants the GPU back.
@@ -103,8 +94,6 @@ export class Context {
   private noted: [KernelChoice, number, number][] | null = null;
   /** While a function is captured. */
   private recorder: Recorder | null = null;
-  /** What adapters have in common that decides between kernels before anything is measured. */
-  readonly adapterKind: AdapterKind;
   /** The fewest threads that a subgroup has; 0: there are none. */
   readonly subgroupMinSize: number;
 
@@ -116,7 +105,6 @@ export class Context {
     readonly features: ReadonlySet<string>,
     readonly limits: Limits,
   ) {
-    this.adapterKind = kindOf(adapter);
     this.subgroupMinSize = features.has('subgroups')
       ? (device.adapterInfo.subgroupMinSize ?? 4)
       : 0;

@@ -215,7 +215,7 @@ export function reconstruct(pairs: readonly Autoencoder[], x: Tensor): Tensor {
 }
 
 /** Trains a classifier on rows x [count, width] and their labels; the losses of its steps. */
-export function classify(
+export function trainClassifier(
   device: Device,
   model: Classifier,
   x: Tensor,

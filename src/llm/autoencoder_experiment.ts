@@ -21,12 +21,12 @@ import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import {
   Classifier,
-  classify,
   type Encoder,
   errorRate,
   pretrain,
   type Recipe,
   reconstruct,
+  trainClassifier,
 } from './autoencoder.ts';
 import { autoencoderReport } from './autoencoder_report.ts';
 import { CLASSES, type Digits, type Images, imagesOn, readDigits, someOf } from './digits.ts';
@@ -219,7 +219,7 @@ class Task {
       for (const start of STARTS) {
         const model = this.classifier(seed);
         if (start === 'pretrained') model.encoder.load(stack.tensors);
-        await classify(
+        await trainClassifier(
           device,
           model,
           x,

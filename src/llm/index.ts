@@ -80,7 +80,6 @@ export { trainWords, type WordTokenizer, wordTokenizer } from '../text/words.ts'
 export {
   Autoencoder,
   Classifier,
-  classify,
   Encoder,
   errorRate,
   fitRows,
@@ -88,6 +87,7 @@ export {
   pretrain,
   type Recipe,
   reconstruct,
+  trainClassifier,
 } from './autoencoder.ts';
 export {
   type AutoencoderResults,
@@ -150,6 +150,7 @@ export {
   intrinsicExperiment,
 } from './intrinsic_experiment.ts';
 export { KeyValueCache } from './key_value_cache.ts';
+export { type MeanInterval, meanInterval } from './mean_interval.ts';
 export { Mixer, type MixerConfig } from './mixer.ts';
 export {
   applyLora,
@@ -157,8 +158,6 @@ export {
   openModel,
 } from './open_model.ts';
 export { type OrderSensitivity, type OrderStudyData, orderStudy } from './order_study.ts';
-export { type MeanInterval, meanInterval } from './mean_interval.ts';
-export { type OpenedModel, openModel } from './open_model.ts';
 export { loadPeft, type PeftOptions, savePeft } from './peft.ts';
 export { huggingFaceNames } from './peft_names.ts';
 export { PrefixCache } from './prefix_cache.ts';

@@ -1,6 +1,7 @@
 // Scaled dot-product attention with grouped-query heads, causal and key masks, and dropout.
 
 import source from '../../kernels/attention.wgsl' with { type: 'text' };
+import rowsSource from '../../kernels/attention_rows.wgsl' with { type: 'text' };
 import singleSource from '../../kernels/attention_single.wgsl' with { type: 'text' };
 import subgroupsSource from '../../kernels/attention_subgroups.wgsl' with { type: 'text' };
 import tilesSource from '../../kernels/attention_tiles.wgsl' with { type: 'text' };
@@ -23,7 +24,7 @@ import {
 import { allocateLike, withDenseRows } from './layout.ts';
 import { randomState } from './random.ts';
 import { concat, pad } from './shape_ops.ts';
-import { type Family, sizeClass, variantFor } from './variants.ts';
+import { type Family, sizeClass, sizesOf, variantFor } from './variants.ts';
 import { reshape, slice } from './view.ts';
 
 const kernel = kernelFile('attention', source);
@@ -31,19 +32,28 @@ const single = kernelFile('attention_single', singleSource);
 const kernels = {
   subgroups: kernelFile('attention_subgroups', subgroupsSource),
   tiles: kernelFile('attention_tiles', tilesSource),
+  rows: kernelFile('attention_rows', rowsSource),
   registers: kernel,
 };
 
 type Variant = keyof typeof kernels;
 
+/** T D up to which `rows` takes no longer than `subgroups` (SwiftShader, T = 16 and 32), and a tenth to compile. */
+const SMALL = 256;
+
 /**
  * Where loads are shared: in a subgroup, whose threads each load some of the keys (or queries) that all of them need; in
- * workgroup memory; or not at all. On a CPU, where a load costs as much as 30 products, the first halves the time.
+ * workgroup memory; or not at all, by few threads in registers or by many in rows, which is the least code. On a CPU,
+ * where a load costs as much as 30 products, the first halves the time.
  */
 export const attentionFamily: Family<Variant> = {
   name: 'attention',
-  variants: ['subgroups', 'tiles', 'registers'],
-  shipped: (kind) => (kind === 'cpu' ? 'subgroups' : 'tiles'),
+  variants: ['subgroups', 'tiles', 'rows', 'registers'],
+  shipped: ({ software, architecture }, shapeClass) => {
+    if (!software) return 'tiles';
+    const [, T, D] = sizesOf(shapeClass) as [number, number, number];
+    return architecture === 'swiftshader' && T * D <= SMALL ? 'rows' : 'subgroups';
+  },
 };
 
 // The kernels' constants: a thread owns four rows and 32 columns.
@@ -293,6 +303,7 @@ function geometryOf(variant: Variant, { shape, runtime: { gpu } }: Tensor): Geom
     return { threads, rowsPerGroup: threads / 2, columns: D, sizes: { PIECES: pieces } };
   }
   const threads = gpu.adapter.software ? THREADS.software : THREADS.hardware;
+  if (variant === 'rows') return { threads, rowsPerGroup: threads, columns: 8, sizes: {} };
   const sizes: Constants =
     variant === 'subgroups' ? { WIDTH: gpu.subgroupMinSize < 8 ? FEWEST_SHARING : 8 } : {};
   return { threads, rowsPerGroup: ROWS_PER_THREAD * threads, columns: COLUMNS, sizes };

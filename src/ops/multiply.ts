@@ -14,7 +14,7 @@ import { untaped } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { denseCopy, fill } from './copy.ts';
 import { allocate, bindingStart, groupsFor, kernelFile, launch } from './launch.ts';
-import { type Family, sizeClass, variantFor } from './variants.ts';
+import { type Family, sizeClass, sizesOf, variantFor } from './variants.ts';
 import { transpose } from './view.ts';
 
 const kernels = {
@@ -57,10 +57,10 @@ export const MATMUL: Family<Variant> = {
   name: 'matmul',
   // Without subgroups the second stands in.
   variants: ['broadcast', 'tiles', 'tiles128x64', 'tiles128', 'vectors', 'rows'],
-  shipped: (kind, shapeClass, usable) => {
-    const [M, N] = sizesOf(shapeClass);
-    if (M <= (kind === 'cpu' ? FEW_ON_CPU : FEW) && usable('vectors')) return 'vectors';
-    if (kind === 'cpu') return N <= 2 ? 'rows' : 'broadcast';
+  shipped: ({ software }, shapeClass, usable) => {
+    const [M, N] = sizesOf(shapeClass) as [number, number];
+    if (M <= (software ? FEW_ON_CPU : FEW) && usable('vectors')) return 'vectors';
+    if (software) return N <= 2 ? 'rows' : 'broadcast';
     if (M <= FEW) return 'rows';
     return M >= 1024 && N >= 1024 ? 'tiles128' : 'tiles';
   },
@@ -70,11 +70,11 @@ export const MATMUL: Family<Variant> = {
 export const MATMUL_SPLIT: Family<'split' | 'whole'> = {
   name: 'matmulSplit',
   variants: ['split', 'whole'],
-  shipped: (kind, shapeClass) => {
-    const [M, N, K] = sizesOf(shapeClass);
-    if (kind === 'cpu' && M <= FEW_ON_CPU && N >= 64) return 'whole';
-    const tiles = (M * N) / (kind === 'cpu' ? 16 * 64 : 64 * 64);
-    return tiles <= (kind === 'cpu' ? 1 : 32) && K >= 2048 ? 'split' : 'whole';
+  shipped: ({ software }, shapeClass) => {
+    const [M, N, K] = sizesOf(shapeClass) as [number, number, number];
+    if (software && M <= FEW_ON_CPU && N >= 64) return 'whole';
+    const tiles = (M * N) / (software ? 16 * 64 : 64 * 64);
+    return tiles <= (software ? 1 : 32) && K >= 2048 ? 'split' : 'whole';
   },
 };
 
@@ -84,10 +84,6 @@ const MAX_PARTS = 32;
 
 /** Shapes share what is measured within a factor of two per size: classes of M, N, K, and the batch. */
 const shapeClassOf = (...sizes: number[]) => sizes.map(sizeClass).join(' ');
-
-/** The largest sizes of the class. */
-const sizesOf = (shapeClass: string) =>
-  shapeClass.split(' ').map((each) => 2 ** (Number(each) - 1)) as [number, number, number, number];
 
 /**
  * Writes activation(a b + bias) + residual into y, whose columns are adjacent, or adds it; an inner axis of 0 takes no
@@ -282,7 +278,7 @@ function kernelFor(variant: Variant, y: Tensor, a: Tensor, b: Tensor, aligned: b
     }
     case 'rows': {
       // Neighbours read what is adjacent in b. On a CPU a workgroup is one SIMD group, in which barriers are cheap.
-      const threads = y.runtime.gpu.adapterKind === 'cpu' ? 8 : 64;
+      const threads = y.runtime.gpu.adapter.software ? 8 : 64;
       const SHARERS = bk < bn ? Math.min(threads, 16) : 1;
       const COLUMNS = threads / SHARERS;
       return {
@@ -293,7 +289,7 @@ function kernelFor(variant: Variant, y: Tensor, a: Tensor, b: Tensor, aligned: b
       };
     }
     case 'vectors': {
-      const [THREADS, SHARERS] = y.runtime.gpu.adapterKind === 'cpu' ? [8, 1] : [64, 16];
+      const [THREADS, SHARERS] = y.runtime.gpu.adapter.software ? [8, 1] : [64, 16];
       const COLUMNS = THREADS / SHARERS;
       const ROWS = y.shape.at(-2) === 1 ? 1 : 4;
       const WEIGHT = b.dtype === 'f16' ? 'WEIGHT_F16' : 'WEIGHT_F32';
@@ -313,7 +309,7 @@ function kernelFor(variant: Variant, y: Tensor, a: Tensor, b: Tensor, aligned: b
         TILE_K: BLOCKS_N === 2 ? 8 : 16, // each then fits 16 KiB of workgroup memory
         A_ALONG_K: String(ak < am),
         B_ALONG_K: String(bk < bn),
-        UNROLLED: String(y.runtime.gpu.adapterKind !== 'cpu'),
+        UNROLLED: String(!y.runtime.gpu.adapter.software),
       };
       const tile = [64 * BLOCKS_M, 64 * BLOCKS_N] as const;
       return { file: kernels.tiles, entry: 'tiles', constants, tile };

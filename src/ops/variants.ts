@@ -1,7 +1,7 @@
 // Families of kernels that compute the same in several ways. Which way is fastest depends on the adapter and the shape:
 // the tuner measures it; before that, a table by kind of adapter picks a sensible one.
 
-import type { AdapterKind } from '../gpu/context.ts';
+import type { AdapterSummary } from '../gpu/context.ts';
 import type { Runtime } from '../tensor/tensor.ts';
 
 export interface Family<Variant extends string> {
@@ -10,7 +10,7 @@ export interface Family<Variant extends string> {
   readonly variants: readonly Variant[];
   /** The choice before anything is measured. */
   readonly shipped: (
-    kind: AdapterKind,
+    adapter: AdapterSummary,
     shapeClass: string,
     usable: (variant: Variant) => boolean,
   ) => Variant;
@@ -28,7 +28,7 @@ export function variantFor<Variant extends string>(
 ): Variant {
   const chosen = gpu.choices.get(family.name, shapeClass) as Variant | undefined;
   const known = chosen !== undefined && family.variants.includes(chosen);
-  const wanted = known ? chosen : family.shipped(gpu.adapterKind, shapeClass, usable);
+  const wanted = known ? chosen : family.shipped(gpu.adapter, shapeClass, usable);
   const variant = usable(wanted) ? wanted : family.variants.find(usable)!;
   gpu.choices.note(family.name, shapeClass, variant);
   return variant;
@@ -37,4 +37,9 @@ export function variantFor<Variant extends string>(
 /** A size's class: sizes within a factor of two share what is measured. 0 is a class of its own. */
 export function sizeClass(n: number): number {
   return n === 0 ? 0 : 1 + Math.ceil(Math.log2(n));
+}
+
+/** The largest sizes of a class that names several, with spaces between them. */
+export function sizesOf(shapeClass: string): number[] {
+  return shapeClass.split(' ').map((each) => 2 ** (Number(each) - 1));
 }

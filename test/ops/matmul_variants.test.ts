@@ -40,7 +40,7 @@ async function check(label: string, each: OpCase, layout: 'dense' | 'view') {
 const cases = families.matmul!.cases.map((each) => [`${each.op}: ${each.name}`, each] as const);
 
 // What the adapter takes anyway has had the cases in ops.test.ts; tiles128x64 lies between its neighbours.
-const left = [MATMUL.shipped(device.gpu.adapterKind, '10 10 10 1', () => true), 'tiles128x64'];
+const left = [MATMUL.shipped(device.adapter, '10 10 10 1', () => true), 'tiles128x64'];
 const untried = VARIANTS.filter((variant) => !left.includes(variant));
 
 describe.each(untried)('%s', (variant) => {
