@@ -155,9 +155,12 @@ describe.each(['scaling-small', 'scaling-small-seed-2'])('the kept run %s', (nam
   });
 });
 
-describe('the kept run scaling-architectures', () => {
+describe.each([
+  ['scaling-architectures', 0.03],
+  ['scaling-architectures-far', 0.04], // where the character before the last counts too, the form fits less well
+])('the kept run %s', (name, within) => {
   const { settings, result }: { settings: ScalingSettings; result: ScalingResult } = JSON.parse(
-    readFileSync('bench/results/scaling-architectures.json', 'utf8'),
+    readFileSync(`bench/results/${name}.json`, 'utf8'),
   );
   const { laws, truth } = result;
   const [transformer, mixer] = laws as [FittedLaw, FittedLaw];
@@ -175,9 +178,9 @@ describe('the kept run scaling-architectures', () => {
     }
   });
 
-  test('has E within 3 % of the entropy of the source by either law, and predicts both larger models', () => {
+  test('has E near the entropy of the source by either law, and predicts both larger models', () => {
     for (const { analysis } of laws) {
-      expect(Math.abs(analysis.law.E / truth - 1)).toBeLessThan(0.03);
+      expect(Math.abs(analysis.law.E / truth - 1)).toBeLessThan(within);
       expect(analysis.heldOut.inside).toBe(true);
     }
   });
