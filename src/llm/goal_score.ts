@@ -33,17 +33,19 @@ export async function scoreReplies(
   { goals, template, onReply, signal }: ScoreRepliesOptions,
 ): Promise<ScoredReply[]> {
   const { model, tokenizer } = opened;
-  const { ends, stopTexts } = replyEnd(tokenizer, template);
+  const end = replyEnd(tokenizer, template);
+  const ends = [...new Set([...end.ends, ...opened.ends])];
+  const drawing = { ...end, ends, temperature: 0, ...(signal && { signal }) };
   const scored: ScoredReply[] = [];
   for (const messages of conversations) {
     for (const [i, { role }] of messages.entries()) {
-      if (role !== 'assistant' || signal?.aborted) continue;
+      if (role !== 'assistant') continue;
       const before = messages.slice(0, i);
       const prompt = promptIds(tokenizer, before, template);
       const room = Math.max(0, model.config.context + 1 - prompt.length);
-      const options = { maxNewTokens: room, temperature: 0, stopTexts, ...(signal && { signal }) };
-      const all = { ...options, ends: [...new Set([...ends, ...opened.ends])] };
-      const [row] = room > 0 ? await generateText(device, opened, [prompt], all) : [];
+      const options = { ...drawing, maxNewTokens: room };
+      const [row] = room > 0 ? await generateText(device, opened, [prompt], options) : [];
+      if (signal?.aborted) return scored; // the last reply is half of one
       const reply = row?.text ?? '';
       const one = { before, reply, fault: faultOf(goals, before, reply) };
       scored.push(one);

@@ -1,6 +1,5 @@
 // The goals of fine-tuning (lecture row H9), and data sets of them.
 
-import { DataError } from '../../errors.ts';
 import { randomStream } from '../../tensor/philox.ts';
 import type { Message } from '../chat_template.ts';
 import { chat } from './chat.ts';
@@ -44,9 +43,9 @@ export function conversationLines(conversations: readonly (readonly Message[])[]
   return conversations.map((messages) => `${JSON.stringify({ messages })}\n`).join('');
 }
 
-/** What is wrong with the assistant's replies of a conversation. @throws DataError where it says nothing. */
+/** What is wrong with the assistant's replies of a conversation. */
 export function faultsOf(goals: readonly GoalName[], messages: readonly Message[]): string[] {
   const replies = [...messages.entries()].filter(([, { role }]) => role === 'assistant');
-  if (replies.length === 0) throw new DataError('the conversation has no reply of the assistant');
+  if (replies.length === 0) return ['there is no reply of the assistant'];
   return replies.flatMap(([i, { content }]) => faultOf(goals, messages.slice(0, i), content) ?? []);
 }
