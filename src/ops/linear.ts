@@ -9,7 +9,7 @@ import { add } from './binary.ts';
 import { pairsIn, unpackHalf } from './half_pairs.ts';
 import { allocate, expectDType, expectShape } from './launch.ts';
 import { matmul } from './matmul.ts';
-import { type Activation, multiplyInto } from './multiply.ts';
+import { type Activation, multiplyInto, multiplyPairs, readsPairs } from './multiply.ts';
 import { sumTo } from './reduce.ts';
 import { concat } from './shape_ops.ts';
 import { gelu, relu, silu } from './unary.ts';
@@ -37,7 +37,8 @@ export function activated(x: Tensor, activation?: Activation): Tensor {
 /**
  * y = activation(x weightᵀ + bias) + residual: x [..., in], weight [out, in], bias [out] -> [..., out]; one kernel where
  * all of it fits the adapter's bindings.
- * A frozen weight may be half precision in pairs, u32 [out, in / 2] (`packHalf`). What exceeds the adapter's binding
+ * A frozen weight may be half precision in pairs, u32 [out, in / 2] (`packHalf`): for few rows of x it is read as it is, for
+ * more it is unpacked first. What exceeds the adapter's binding
  * limit, of the weight or of y, is multiplied in blocks.
  * @throws ShapeError or DTypeError when the arguments do not fit.
  */
@@ -48,7 +49,7 @@ export function linear(
   { activation, residual }: LinearOptions = {},
 ): Tensor {
   checkArguments(x, weight, bias, residual);
-  const fits = weight.dtype !== 'u32' && fitsAtOnce(x, weight);
+  const fits = weight.dtype === 'u32' ? readsPairs(x, weight) : fitsAtOnce(x, weight);
   // The activation's gradient needs what went into it: then it is an op of its own.
   const inKernel = activation && !needsGrad([x, weight, ...(bias ? [bias] : [])]);
   if (fits && (inKernel || !activation)) return fused(x, weight, bias, { activation, residual });
@@ -92,15 +93,18 @@ function fused(
   bias: Tensor | undefined,
   { activation, residual }: LinearOptions,
 ): Tensor {
-  const [N, K] = weight.shape as [number, number];
+  const [N, K] = [weight.shape[0]!, x.shape.at(-1)!];
   const M = sizeOf(x.shape.slice(0, -1));
+  const packed = weight.dtype === 'u32';
   const y = untaped(() => {
     const y = allocate(x.runtime, [M, N], x.dtype);
-    multiplyInto(y, reshape(x, [M, K]), transpose(weight), {
+    const epilogue = {
       bias: bias && x.runtime.dense(bias),
       activation,
       residual: residual && reshape(x.runtime.dense(residual), [M, N]),
-    });
+    };
+    if (packed) multiplyPairs(y, reshape(x, [M, K]), weight, epilogue);
+    else multiplyInto(y, reshape(x, [M, K]), transpose(weight), epilogue);
     return reshape(y, [...x.shape.slice(0, -1), N]);
   });
   const given = [x, weight, bias, residual].filter((each) => each !== undefined);
@@ -110,8 +114,10 @@ function fused(
   // dx = dy W     dW = dyᵀ x     dbias = Σ_rows dy     dresidual = dy
   const gradients = (dy: Tensor, [x, weight]: readonly [Tensor, Tensor], take?: Take) => {
     const g = reshape(dy, [M, N]);
+    const dx = () =>
+      packed ? reshape(timesWeight(g, weight), x.shape) : inputGradient(g, weight, x, take?.(0));
     return [
-      wanted[0] ? inputGradient(g, weight, x, take?.(0)) : null,
+      wanted[0] ? dx() : null,
       wanted[1] ? matmul(g, reshape(x, [M, K]), { transposeA: true }) : null,
       ...(bias ? [wanted[2] ? sumTo(dy, bias.shape) : null] : []),
       ...(residual ? [wanted[3] ? dy : null] : []),

@@ -13,6 +13,7 @@ import { broadcastStrides, collapse, format, type Shape, sizeOf } from '../tenso
 import { untaped } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { denseCopy, fill } from './copy.ts';
+import type { HalfType } from './half_pairs.ts';
 import { allocate, bindingStart, groupsFor, kernelFile, launch } from './launch.ts';
 import { type Family, sizeClass, sizesOf, variantFor } from './variants.ts';
 import { transpose } from './view.ts';
@@ -288,18 +289,8 @@ function kernelFor(variant: Variant, y: Tensor, a: Tensor, b: Tensor, aligned: b
         tile: [4, COLUMNS],
       };
     }
-    case 'vectors': {
-      const [THREADS, SHARERS] = y.runtime.gpu.adapter.software ? [8, 1] : [64, 16];
-      const COLUMNS = THREADS / SHARERS;
-      const ROWS = y.shape.at(-2) === 1 ? 1 : 4;
-      const WEIGHT = b.dtype === 'f16' ? 'WEIGHT_F16' : 'WEIGHT_F32';
-      return {
-        file: kernels.rows,
-        entry: 'vectorised',
-        constants: { SHARERS, COLUMNS, ROWS, WEIGHT },
-        tile: [ROWS, 4 * COLUMNS],
-      };
-    }
+    case 'vectors':
+      return vectorsKernel(y, b.dtype === 'f16' ? 'f16' : 'f32');
     default: {
       const BLOCKS_M = variant === 'tiles' ? 1 : 2;
       const BLOCKS_N = variant === 'tiles128' ? 2 : 1;
@@ -315,6 +306,57 @@ function kernelFor(variant: Variant, y: Tensor, a: Tensor, b: Tensor, aligned: b
       return { file: kernels.tiles, entry: 'tiles', constants, tile };
     }
   }
+}
+
+function vectorsKernel(y: Tensor, weight: 'f32' | HalfType): Kernel {
+  const [threads, SHARERS] = y.runtime.gpu.adapter.software ? [8, 1] : [64, 16];
+  const COLUMNS = threads / SHARERS;
+  const ROWS = y.shape.at(-2) === 1 ? 1 : 4;
+  return {
+    file: kernels.rows,
+    entry: 'vectorised',
+    constants: { SHARERS, COLUMNS, ROWS, WEIGHT: `WEIGHT_${weight.toUpperCase()}` },
+    tile: [ROWS, 4 * COLUMNS],
+  };
+}
+
+/** Whether `multiplyPairs` takes them, and is faster than to unpack the weight first: few rows. */
+export function readsPairs(x: Tensor, weight: Tensor): boolean {
+  const limit = x.runtime.gpu.limits.maxStorageBufferBindingSize - 256; // a binding starts on 256 bytes
+  const K = x.shape.at(-1)!;
+  const few = K > 0 && x.size <= FEW * K && x.dtype === 'f32';
+  const inFours = x.isDense && bindingStart(x) % 4 === 0 && bindingStart(weight) % 4 === 0;
+  return few && inFours && weight.isDense && K % 8 === 0 && BYTES.u32 * weight.size <= limit;
+}
+
+/** y [M, N] = activation(x weightᵀ + bias) + residual: x [M, K] f32, weight halves in pairs, u32 [N, K / 2], read as they are. */
+export function multiplyPairs(y: Tensor, x: Tensor, weight: Tensor, epilogue: Epilogue): void {
+  const [M, N] = y.shape as [number, number];
+  const K = x.shape[1]!;
+  const { file, entry, constants, tile } = vectorsKernel(y, weight.storage.pairs!);
+  const [tilesM, tilesN] = [Math.ceil(M / tile[0]), Math.ceil(N / tile[1])];
+  const { bias, residual } = epilogue;
+  const none = [0, 0, 0, 0];
+  launch(file, entry, {
+    inputs: [x, weight, bias ?? x, residual ?? x],
+    outputs: [y],
+    params: {
+      ...{ M, N, K, tilesM, tilesN, batches: 1 },
+      biasStart: bias ? bindingStart(bias) : 0,
+      yStride: N,
+      starts: [x, weight, y, residual ?? x]
+        .map((each) => bindingStart(each))
+        .map((n, i) => (i === 1 ? 2 * n : n)),
+      aStrides: [K, 1],
+      bStrides: [1, K],
+      batchShape: [1, 1, 1, 1],
+      ...{ aBatch: none, bBatch: none, yBatch: none },
+    },
+    constants: { ...constants, ...switches(epilogue) },
+    workgroups: tilesM * tilesN,
+    flops: 2 * M * N * K,
+    strided: true,
+  });
 }
 
 /** Whether a and b, a transposed weight, can be read along k by loads of 16 bytes of b. */

@@ -1,13 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { add } from '../../src/ops/binary.ts';
 import { Device } from '../../src/ops/device.ts';
 import { embedding } from '../../src/ops/embedding.ts';
 import { packHalf, unpackHalf } from '../../src/ops/half_pairs.ts';
 import { linear } from '../../src/ops/linear.ts';
 import { linearCrossEntropy } from '../../src/ops/linear_cross_entropy.ts';
 import { loraLinear } from '../../src/ops/lora.ts';
+import { gelu } from '../../src/ops/unary.ts';
 import { bfloatToFloat, floatToBfloat, floatToHalf, halfToFloat } from '../../src/tensor/half.ts';
-import { grad } from '../../src/tensor/tape.ts';
+import { grad, noGrad } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { expectClose } from '../reference/close.ts';
 
 let device: Device;
 // The second table does not fit one binding.
@@ -67,6 +70,33 @@ describe.each(['f16', 'bf16'] as const)('pairs of %s', (type) => {
     expect([...(await unpacked.data())]).toEqual(values.map(rounded[type]));
     const few = unpackHalf(packHalf(device, values.slice(0, 6), [3, 2], type));
     expect([...(await few.data())]).toEqual(values.slice(0, 6).map(rounded[type]));
+  });
+
+  const SHAPES = [1, 3, 8].flatMap((M) => [[M, 1, 8] as const, [M, 37, 72] as const]);
+  test.each(SHAPES)('%i rows times a weight [%i, %i], read as it is', async (M, N, K) => {
+    const draw = (shape: number[], seed: number) => device.randn(shape, { seed });
+    const values = (await draw([N, K], 1).data()) as Float32Array;
+    const packed = packHalf(device, values, [N, K], type);
+    const weight = device.tensor(values.map(rounded[type]), { shape: [N, K] });
+    const [x, bias, residual] = [draw([M, K], 2).requireGrad(), draw([N], 3), draw([M, N], 4)];
+    const dispatched: string[] = [];
+    const dispatch = device.gpu.dispatch.bind(device.gpu);
+    device.gpu.dispatch = (each) => {
+      dispatched.push(each.kernel.entry);
+      dispatch(each);
+    };
+    const got = linear(x, packed, bias, { residual });
+    const active = noGrad(() => linear(x, packed, bias, { activation: 'gelu', residual }));
+    device.gpu.dispatch = dispatch;
+    expect(dispatched).toEqual(['vectorised', 'vectorised']);
+    const dy = draw([M, N], 5);
+    const tolerance = { rtol: 1e-5, atol: 1e-5 };
+    const expectSame = async (y: Tensor, wanted: Tensor, label: string) =>
+      expectClose(await y.data(), Float64Array.from(await wanted.data()), tolerance, label);
+    const want = linear(x, weight, bias, { residual });
+    await expectSame(got, want, 'y');
+    await expectSame(active, add(gelu(linear(x, weight, bias)), residual), 'with an activation');
+    await expectSame(grad(got, [x], { dy })[0]!, grad(want, [x], { dy })[0]!, 'dx');
   });
 
   // 1200 bytes as pairs, 2400 unpacked; [6, 4] fits.
