@@ -49,7 +49,7 @@ export interface Epilogue {
 type Variant = 'broadcast' | 'rows' | 'vectors' | 'tiles128' | 'tiles128x64' | 'tiles';
 
 /** The most rows that are few; on a CPU of a weight [out, in], where 8 are no faster than as part of 16. */
-const FEW = 8;
+export const FEW = 8;
 const FEW_ON_CPU = 4;
 
 // On CPUs 16 x 64 per SIMD group without workgroup memory, on GPUs tiles in it; the larger ones need a large y to keep
@@ -308,7 +308,8 @@ function kernelFor(variant: Variant, y: Tensor, a: Tensor, b: Tensor, aligned: b
   }
 }
 
-function vectorsKernel(y: Tensor, weight: 'f32' | HalfType): Kernel {
+/** Of few rows and a weight [out, in] that is read by loads of 16 bytes. */
+export function vectorsKernel(y: Tensor, weight: 'f32' | HalfType): Kernel {
   const [threads, SHARERS] = y.runtime.gpu.adapter.software ? [8, 1] : [64, 16];
   const COLUMNS = threads / SHARERS;
   const ROWS = y.shape.at(-2) === 1 ? 1 : 4;
@@ -318,45 +319,6 @@ function vectorsKernel(y: Tensor, weight: 'f32' | HalfType): Kernel {
     constants: { SHARERS, COLUMNS, ROWS, WEIGHT: `WEIGHT_${weight.toUpperCase()}` },
     tile: [ROWS, 4 * COLUMNS],
   };
-}
-
-/** Whether `multiplyPairs` takes them, and is faster than to unpack the weight first: few rows. */
-export function readsPairs(x: Tensor, weight: Tensor): boolean {
-  const limit = x.runtime.gpu.limits.maxStorageBufferBindingSize - 256; // a binding starts on 256 bytes
-  const K = x.shape.at(-1)!;
-  const few = K > 0 && x.size <= FEW * K && x.dtype === 'f32';
-  const inFours = x.isDense && bindingStart(x) % 4 === 0 && bindingStart(weight) % 4 === 0;
-  return few && inFours && weight.isDense && K % 8 === 0 && BYTES.u32 * weight.size <= limit;
-}
-
-/** y [M, N] = activation(x weightᵀ + bias) + residual: x [M, K] f32, weight halves in pairs, u32 [N, K / 2], read as they are. */
-export function multiplyPairs(y: Tensor, x: Tensor, weight: Tensor, epilogue: Epilogue): void {
-  const [M, N] = y.shape as [number, number];
-  const K = x.shape[1]!;
-  const { file, entry, constants, tile } = vectorsKernel(y, weight.storage.pairs!);
-  const [tilesM, tilesN] = [Math.ceil(M / tile[0]), Math.ceil(N / tile[1])];
-  const { bias, residual } = epilogue;
-  const none = [0, 0, 0, 0];
-  launch(file, entry, {
-    inputs: [x, weight, bias ?? x, residual ?? x],
-    outputs: [y],
-    params: {
-      ...{ M, N, K, tilesM, tilesN, batches: 1 },
-      biasStart: bias ? bindingStart(bias) : 0,
-      yStride: N,
-      starts: [x, weight, y, residual ?? x]
-        .map((each) => bindingStart(each))
-        .map((n, i) => (i === 1 ? 2 * n : n)),
-      aStrides: [K, 1],
-      bStrides: [1, K],
-      batchShape: [1, 1, 1, 1],
-      ...{ aBatch: none, bBatch: none, yBatch: none },
-    },
-    constants: { ...constants, ...switches(epilogue) },
-    workgroups: tilesM * tilesN,
-    flops: 2 * M * N * K,
-    strided: true,
-  });
 }
 
 /** Whether a and b, a transposed weight, can be read along k by loads of 16 bytes of b. */
@@ -381,7 +343,7 @@ function isAligned(
   return fours && b.strides.at(-1) === 1;
 }
 
-const switches = ({ bias, activation, residual, accumulate }: Epilogue): Constants => ({
+export const switches = ({ bias, activation, residual, accumulate }: Epilogue): Constants => ({
   ...(bias && { BIAS: 'true' }),
   ...(activation && { ACTIVATION: ACTIVATIONS[activation] }),
   ...(residual && { RESIDUAL: 'true' }),
