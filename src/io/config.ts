@@ -151,6 +151,18 @@ export function between(low: number, high: number): Check {
   };
 }
 
+/** A list of numbers that rise, none above `most`. */
+export function increasing(most = Number.MAX_SAFE_INTEGER): Check {
+  const limit = most < Number.MAX_SAFE_INTEGER ? ` and none above ${most}` : '';
+  return {
+    expected: `whole numbers above 0, each larger than the one before${limit}`,
+    accepts: (values) =>
+      Array.isArray(values) &&
+      values.length > 0 &&
+      values.every((v, i) => Number.isSafeInteger(v) && v > (values[i - 1] ?? 0) && v <= most),
+  };
+}
+
 export function oneOf(...values: readonly (string | number | boolean | null)[]): Check {
   return {
     expected: `one of ${values.map(show).join(', ')}`,

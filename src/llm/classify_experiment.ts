@@ -2,7 +2,7 @@
 // several sizes, trained on the same attribute documents in the same way; a seed is a rule that no document has, with its
 // examples; each is learned by each method from more and more of the examples.
 
-import { positive, positiveInteger } from '../io/config.ts';
+import { type Checks, increasing, positive, positiveInteger } from '../io/config.ts';
 import type { Cells, Experiment } from '../io/experiment.ts';
 import type { Device } from '../ops/device.ts';
 import {
@@ -11,6 +11,7 @@ import {
   type LabelledProduct,
   labelOf,
   NO_PRODUCT,
+  PRODUCTS,
   posterior,
 } from '../text/attributes.ts';
 import { loadBase, PRODUCT_TASK, trainBase } from './classify_base.ts';
@@ -53,7 +54,13 @@ export const CLASSIFY_DEFAULTS = {
 
 export type ClassifySettings = typeof CLASSIFY_DEFAULTS;
 
-const CLASSIFY_CHECKS = {
+/** Half of the products can be examples; the others are asked. */
+const MOST_EXAMPLES = PRODUCTS / 2;
+
+const CLASSIFY_CHECKS: Checks<ClassifySettings> = {
+  widths: increasing() as never,
+  examples: increasing(MOST_EXAMPLES) as never,
+  seeds: increasing() as never,
   layers: positiveInteger,
   heads: positiveInteger,
   shots: positiveInteger,
@@ -175,12 +182,11 @@ async function run(
 /** A rule that no document has: examples, the same for all methods and more of them as `count` grows, and other products. */
 export function drawClassification(seed: number, count: number) {
   const { products } = drawTask(seed, HELD_OUT, { heldOut: true });
-  const half = products.length / 2;
   const labelled = (some: readonly LabelledProduct[]): LabelledInput[] =>
     some.map((product) => ({ input: describe(product), label: labelOf(product) }));
   return {
     shots: labelled(products.slice(0, count)),
-    queries: labelled(products.slice(half)),
+    queries: labelled(products.slice(MOST_EXAMPLES)),
   };
 }
 
@@ -224,7 +230,7 @@ async function learnAndTest(
 function bayesAccuracy(seed: number, count: number): number {
   const { products } = drawTask(seed, HELD_OUT, { heldOut: true });
   const shots = products.slice(0, count);
-  const queries = products.slice(products.length / 2);
+  const queries = products.slice(MOST_EXAMPLES);
   return mean(queries.map((x) => Number(posterior(shots, x) > 0.5 === x.good)));
 }
 

@@ -1,8 +1,8 @@
 // Settings of the scaling experiment: defaults, presets, and what each value may be.
 
 import {
-  type Check,
   type Checks,
+  increasing,
   nonNegative,
   nonNegativeInteger,
   positive,
@@ -52,14 +52,6 @@ export const SCALING_DEFAULTS = {
 
 export type ScalingSettings = typeof SCALING_DEFAULTS;
 
-const increasing: Check = {
-  expected: 'whole numbers above 0, each larger than the one before',
-  accepts: (values) =>
-    Array.isArray(values) &&
-    values.length > 0 &&
-    values.every((v, i) => Number.isSafeInteger(v) && v > (values[i - 1] ?? 0)),
-};
-
 const architectureList: Check = {
   expected: "'transformer', 'mixer', or both, each once",
   accepts: (values) =>
@@ -77,8 +69,8 @@ export const SCALING_CHECKS: Checks<ScalingSettings> = {
   zipf: nonNegative,
   characters: positiveInteger,
   heldOutCharacters: positiveInteger,
-  widths: increasing as never,
-  steps: increasing as never,
+  widths: increasing() as never,
+  steps: increasing() as never,
   heldOutWidth: positiveInteger,
   architectures: architectureList as never,
   layers: positiveInteger,

@@ -28,6 +28,8 @@ export type Rule = readonly number[];
 
 export const COLOURS = ['red', 'orange', 'yellow', 'green', 'blue', 'violet', 'brown', 'white'];
 export const HEIGHTS = 32;
+/** How many there are. */
+export const PRODUCTS = COLOURS.length * HEIGHTS;
 /** Of each colour the limit in the middle of all rules. */
 const USUAL = [20, 14, 18, 16, 13, 19, 15, 17];
 /** Most of `shift` and of `own`, up and down. */

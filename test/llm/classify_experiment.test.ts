@@ -148,6 +148,13 @@ describe('J6: the comparison in miniature', () => {
     expect(JSON.parse(read).result).toEqual(outcome.result);
   });
 
+  test('refuses more examples than there are products for, before anything is computed', async () => {
+    const settings = { ...SETTINGS, examples: [2, 200] };
+    await expect(runExperiment(device, classifyExperiment, { settings })).rejects.toThrow(
+      'examples is [2,200]; expected whole numbers above 0, each larger than the one before and none above 128',
+    );
+  });
+
   test('goes on cell by cell, and gives the same numbers', async () => {
     await rm(join(folder, 'cells/width-16-pattern-2-seed-1.json'));
     const computed: string[] = [];
