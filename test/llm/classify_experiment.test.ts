@@ -51,7 +51,7 @@ beforeAll(async () => {
     folder: await openFolder(folder),
     onProgress: ({ name, line }) => lines.push(`${name}: ${line}`),
   });
-}, 300_000);
+}, 600_000);
 afterAll(async () => {
   device.destroy();
   await rm(folder, { recursive: true });
