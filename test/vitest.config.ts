@@ -21,6 +21,7 @@ const LONGEST = [
   'ops_large',
   'ops/attention_variants',
   'llm/trainer',
+  'llm/classify_experiment',
   'test/ops.test',
   'cli/train.test',
   'memory',
