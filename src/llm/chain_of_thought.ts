@@ -102,16 +102,17 @@ export const chainExperiment: Experiment<ChainSettings, ChainResults> = {
 
 async function run(device: Device, settings: ChainSettings, cells: Cells): Promise<ChainResults> {
   const results: ChainResult[] = [];
-  for (const seed of settings.seeds) {
-    for (const taught of Object.keys(TAUGHT) as Taught[]) {
-      const result = await cells.cell(
-        `seed-${seed}-${taught}`,
-        () => teach(device, settings, { taught, seed, signal: cells.signal }),
-        ({ answers }) =>
-          answers.map(({ asked, accuracy }) => `${asked} ${accuracy.join(' ')}`).join(', '),
-      );
-      results.push(result);
-    }
+  const pairs = (some: readonly Taught[]) =>
+    settings.seeds.flatMap((seed) => some.map((taught) => ({ seed, taught })));
+  // What is compared first: a run that is stopped early has it for some seeds.
+  for (const { seed, taught } of [...pairs(['answers', 'chains']), ...pairs(['both'])]) {
+    const result = await cells.cell(
+      `seed-${seed}-${taught}`,
+      () => teach(device, settings, { taught, seed, signal: cells.signal }),
+      ({ answers }) =>
+        answers.map(({ asked, accuracy }) => `${asked} ${accuracy.join(' ')}`).join(', '),
+    );
+    results.push(result);
   }
   return { results };
 }

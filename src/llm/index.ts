@@ -34,6 +34,8 @@ export {
   samplingState,
 } from '../ops/sample.ts';
 export * as attributes from '../text/attributes.ts';
+// Prompts and problems
+export { type AdditionData, type AdditionOptions, additionData } from '../text/addition.ts';
 // Tokenizers
 export type { BpeEncodeOptions, BpeModel, BpeTokenizer } from '../text/bpe.ts';
 export { type TrainBpeOptions, trainBpe } from '../text/bpe_train.ts';
@@ -65,8 +67,22 @@ export { type NGramModel, type NGramOptions, nGramModel } from '../text/ngrams.t
 export { documentBounds, packDocuments } from '../text/packing.ts';
 export * as patterns from '../text/patterns.ts';
 export { phraseTokenizer } from '../text/phrases.ts';
+export type { Problem } from '../text/problems.ts';
+export {
+  answersWith,
+  type ExtractedAnswer,
+  extractAnswer,
+  fewShot,
+  fewShotChain,
+  reasonedAnswer,
+  STEP_BY_STEP,
+  type WorkedExample,
+  zeroShot,
+  zeroShotChain,
+} from '../text/prompts.ts';
 export { readTokenizer } from '../text/read_tokenizer.ts';
 export { SPLIT_PATTERNS, type SplitPattern } from '../text/split_patterns.ts';
+export { judgeLine, stringTasks } from '../text/string_tasks.ts';
 export { parseTiktokenRanks, type TiktokenOptions } from '../text/tiktoken_ranks.ts';
 export {
   type DecodeStream,
@@ -75,6 +91,7 @@ export {
   type Tokenizer,
 } from '../text/tokenizer.ts';
 export { parseTokenizerJson } from '../text/tokenizer_json.ts';
+export { type WordProblem, wordProblems } from '../text/word_problems.ts';
 export { trainWords, type WordTokenizer, wordTokenizer } from '../text/words.ts';
 // Models
 export {
@@ -122,6 +139,10 @@ export {
   tuneHead,
   tunePattern,
 } from './classify_methods.ts';
+export { additionExperiment } from './addition_experiment.ts';
+export { type Beam, type BeamOptions, generateBeams } from './beam_search.ts';
+export { loadBottlenecks, saveBottlenecks } from './bottleneck_file.ts';
+export { chainExperiment } from './chain_of_thought.ts';
 export { type Completion, completeExamples } from './completions.ts';
 export {
   Conversation,
@@ -149,6 +170,7 @@ export {
   type IntrinsicSettings,
   intrinsicExperiment,
 } from './intrinsic_experiment.ts';
+export { imitationExperiment } from './imitation.ts';
 export { KeyValueCache } from './key_value_cache.ts';
 export { type MeanInterval, meanInterval } from './mean_interval.ts';
 export { Mixer, type MixerConfig } from './mixer.ts';
@@ -161,6 +183,14 @@ export { type OrderSensitivity, type OrderStudyData, orderStudy } from './order_
 export { loadPeft, type PeftOptions, savePeft } from './peft.ts';
 export { huggingFaceNames } from './peft_names.ts';
 export { PrefixCache } from './prefix_cache.ts';
+export {
+  type LearnOptions,
+  learnProblems,
+  makeSolver,
+  type SolveOptions,
+  type SolverSize,
+  solveProblems,
+} from './problem_solver.ts';
 export { type RankResults, type RankSettings, rankExperiment } from './rank_experiment.ts';
 export type { RunLog } from './run_log.ts';
 export { sampleText } from './sample.ts';
@@ -181,6 +211,8 @@ export {
   SCALING_PRESETS,
   type ScalingSettings,
 } from './scaling_settings.ts';
+export { SCALING_DEFAULTS, SCALING_PRESETS, type ScalingSettings } from './scaling_settings.ts';
+export { selfInstructExperiment } from './self_instruct.ts';
 export { PRESETS, TRAIN_DEFAULTS, type TrainSettings } from './settings.ts';
 export { type Example, encodeExample, holdOut, readExamples } from './supervised.ts';
 export { chooseTemplate, type TemplateChoice } from './template_choice.ts';

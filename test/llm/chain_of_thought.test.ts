@@ -24,6 +24,8 @@ test('J8 a model writes the steps when it is asked to, and its answers are read 
   ]);
   const [answers, chains, both] = result!.results;
   expect(answers!.answers[0]!.sample).toMatch(/now\?\nA: The answer is \d+\.$/);
-  expect(chains!.answers[0]!.sample).toMatch(/A: Let's think step by step\. \d+ [+-] \d+ = \d+\./);
+  expect(chains!.answers[0]!.sample).toMatch(
+    /A: Let's think step by step\. .*=.* The answer is \d+\.$/,
+  );
   expect(both!.answers.map(({ accuracy }) => accuracy.length)).toEqual([2, 2]);
 });
