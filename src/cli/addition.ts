@@ -13,7 +13,7 @@ export function addAddition(program: Command): void {
     examples: [
       ['shadegrad addition --set seeds=[1]', 'one seed'],
       [
-        'shadegrad addition --set digits=2 --set examples=2000',
+        'shadegrad addition --set digits=2 --set examples=1000',
         'shorter sums, of which there are fewer',
       ],
     ],

@@ -22,7 +22,8 @@ export type SolverSize = Pick<
 
 /**
  * The models' own 0.02 is 1/√width of 2500 channels; of some 100 it is about 0.1, and attention that begins nearly even is
- * slow to find what to look at.
+ * slow to find what to look at: 3-digit sums in reverse, 96 channels, are 5 % exact after 72,000 examples with 0.02, and 98 %
+ * after 29,000 with four times that.
  */
 class SmallModelInitialiser extends Initialiser {
   override normal(shape: Shape, std: number): Tensor {

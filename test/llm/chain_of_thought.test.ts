@@ -1,8 +1,9 @@
 // Chains of thought at a size of seconds; the full experiment is in bench/results/chain-of-thought.json.
 
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
-import { chainExperiment } from '../../src/llm/chain_of_thought.ts';
+import { type ChainResult, chainExperiment } from '../../src/llm/chain_of_thought.ts';
 import { summariseChains } from '../../src/llm/chain_of_thought_report.ts';
 import { Device } from '../../src/ops/device.ts';
 
@@ -28,4 +29,17 @@ test('J8 a model writes the steps when it is asked to, and its answers are read 
     /A: Let's think step by step\. .*=.* The answer is \d+\.$/,
   );
   expect(both!.answers.map(({ accuracy }) => accuracy.length)).toEqual([2, 2]);
+});
+
+test('J8 the kept run: of three and more steps, chains solve more than answers alone, with every seed', () => {
+  const kept = JSON.parse(readFileSync('bench/results/chain-of-thought.json', 'utf8'));
+  const results: readonly ChainResult[] = kept.results;
+  const accuracies = (taught: string) =>
+    results.filter((each) => each.taught === taught).map(({ answers }) => answers[0]!.accuracy);
+  const [answers, chains] = [accuracies('answers'), accuracies('chains')];
+  expect(chains.length).toBe(kept.settings.seeds.length);
+  for (const [seed, accuracy] of chains.entries()) {
+    for (let steps = 3; steps <= 5; steps++)
+      expect(accuracy[steps - 1]).toBeGreaterThan(answers[seed]![steps - 1]!);
+  }
 });

@@ -1,5 +1,6 @@
 // The experiments on synthetic data, at a size of seconds; the full ones are in bench/results.
 
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
 import { imitationExperiment } from '../../src/llm/imitation.ts';
@@ -49,4 +50,25 @@ test('H4 imitation of a teacher: the imitated family gains', async () => {
   expect(teacher!.imitated).toBeGreaterThan(base!.imitated);
   expect(tuned!.imitated).toBeGreaterThan(base!.imitated);
   expect(tuned!.others).toBeLessThan(0.2);
+});
+
+test('H4 the kept run: with its answers checked, what the model makes up helps; without, it does not', () => {
+  const kept = JSON.parse(readFileSync('bench/results/self-instruct.json', 'utf8'));
+  const [seedsOnly, fresh, right] = summariseSelfInstruct(kept).map(({ rounds }) => rounds);
+  expect(right!.at(-1)!.solved).toBeGreaterThan(seedsOnly!.at(-1)!.solved);
+  expect(fresh!.at(-1)!.solved).toBeLessThan(seedsOnly!.at(-1)!.solved);
+});
+
+test('H4 the kept run: more imitation helps where it imitates and nowhere else, and a larger base comes further', () => {
+  const kept = JSON.parse(readFileSync('bench/results/imitation.json', 'utf8'));
+  const summaries = summariseImitation(kept, kept.settings);
+  const most = [16, 32].map((width) => {
+    const own = summaries.filter((each) => each.width === width && each.examples !== null);
+    const [base, last] = [own[0]!, own.at(-1)!];
+    expect(last.imitated).toBeGreaterThan(base.imitated);
+    expect(last.others).toBeLessThan(base.others);
+    return last;
+  });
+  expect(most[1]!.imitated).toBeGreaterThan(most[0]!.imitated);
+  expect(most[1]!.others).toBeGreaterThanOrEqual(most[0]!.others);
 });
