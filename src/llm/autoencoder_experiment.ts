@@ -20,6 +20,7 @@ import { randomStream } from '../tensor/philox.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import {
+  type Autoencoder,
   Classifier,
   type Encoder,
   errorRate,
@@ -186,26 +187,29 @@ class Task {
     const init = new Initialiser(device, seed + DECODERS);
     const recipe = this.recipe(seed, { steps, learningRate: pretrainRate, weightDecay: 0 });
     const layers = await pretrain(device, module, this.train, init, settings, recipe);
-    const pairs = layers.map(({ pair }) => pair);
-    const some = { end: [SHOWN] };
-    using restored = device.scope(() =>
-      noGrad(() => reconstruct(pairs, slice(this.validation, some))),
-    );
-    const values = Array.from(await restored.data(), (value) => Number(value.toFixed(2)));
-    for (const { decoder } of pairs) decoder.dispose();
-    const { side } = digits.validation;
-    const shown = Array.from({ length: SHOWN }, (_, i) => {
-      const [from, to] = [i * side * side, (i + 1) * side * side];
-      const image = Array.from(digits.validation.values.slice(from, to), (value) =>
-        Number(value.toFixed(2)),
-      );
-      return { image, restored: values.slice(from, to) };
-    });
+    const shown = await this.shown(layers.map(({ pair }) => pair));
+    for (const { pair } of layers) pair.decoder.dispose();
     const losses = layers.map(({ losses }) => ({
       first: losses[0]!,
       last: meanOf(losses.slice(-Math.ceil(steps / 10))),
     }));
-    return { module, about: { seed, side, losses, shown } };
+    return { module, about: { seed, side: digits.train.side, losses, shown } };
+  }
+
+  /** The first validation images, through the stack and back. */
+  private async shown(pairs: readonly Autoencoder[]): Promise<Stack['shown']> {
+    const { count, side, values } = this.digits.validation;
+    const rows = Math.min(SHOWN, count);
+    using restored = this.device.scope(() =>
+      noGrad(() => reconstruct(pairs, slice(this.validation, { end: [rows] }))),
+    );
+    const restoredValues = await restored.data();
+    const row = (values: Float32Array, i: number) =>
+      Array.from(values.subarray(i * side * side, (i + 1) * side * side), twoDigits);
+    return Array.from({ length: rows }, (_, i) => ({
+      image: row(values, i),
+      restored: row(restoredValues as Float32Array, i),
+    }));
   }
 
   /** Both starts, with each learning rate, on the same few labels. */
@@ -260,5 +264,6 @@ class Task {
   }
 }
 
+const twoDigits = (value: number) => Number(value.toFixed(2));
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 const meanOf = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
