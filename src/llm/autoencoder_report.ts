@@ -6,7 +6,6 @@ import type {
   AutoencoderSettings,
   LabelRun,
   LabelRuns,
-  Stack,
   Start,
 } from './autoencoder_experiment.ts';
 import { type MeanInterval, meanInterval } from './mean_interval.ts';
@@ -66,7 +65,7 @@ export function autoencoderReport(
 ): Omit<Report, 'settings'> {
   const summary = summarise(results, settings);
   const x = summary.map(({ labels }) => labels);
-  const curves = (label: string, of: (each: LabelSummary) => StartSummary) => [
+  const curves = (label: string, of: (each: LabelSummary) => MeanInterval) => [
     ...[-1, 1].map((side) => ({
       label: `${label}, ${side < 0 ? 'from' : 'to'}`,
       x,
@@ -95,6 +94,15 @@ export function autoencoderReport(
           ...curves('from scratch', ({ scratch }) => scratch),
           ...curves('pre-trained', ({ pretrained }) => pretrained),
         ],
+      },
+      {
+        title: 'Gain',
+        xLabel: 'labels',
+        yLabel:
+          '% of test images, from scratch less pre-trained of the same seed; mean and its 95 % interval',
+        logX: true,
+        fromZero: true,
+        series: curves('gain', ({ gain }) => gain),
       },
     ],
     tables: [
@@ -125,10 +133,12 @@ export function autoencoderReport(
         ]),
       },
     ],
-    samples: results.stacks.slice(0, 1).map((stack) => ({
-      title: `Validation images, and what the stack of seed ${stack.seed} makes of their codes`,
-      text: drawn(stack),
-    })),
+    samples: results.stacks.slice(0, 1).flatMap(({ seed, shown, side }) =>
+      shown.map(({ image, restored }, i) => ({
+        title: `Validation image ${i + 1}, and what the stack of seed ${seed} makes of its code`,
+        text: drawn([image, restored], side),
+      })),
+    ),
     notes: [
       'The learning rate of each row is the one with the lowest mean error on validation images, among those in the settings.',
     ],
@@ -144,9 +154,9 @@ const percent = (share: number) => (100 * share).toFixed(2);
 
 const SHADES = ' .:*#';
 
-/** Images in a row, and under them what was restored, in characters. */
-function drawn({ shown, side }: Stack): string {
-  const line = (images: readonly (readonly number[])[], y: number) =>
+/** Images beside each other, in characters. */
+function drawn(images: readonly (readonly number[])[], side: number): string {
+  const line = (y: number) =>
     images
       .map((image) =>
         image
@@ -155,9 +165,7 @@ function drawn({ shown, side }: Stack): string {
           .join(''),
       )
       .join('  ');
-  const block = (images: readonly (readonly number[])[]) =>
-    Array.from({ length: side }, (_, y) => line(images, y)).join('\n');
-  return `${block(shown.map(({ image }) => image))}\n\n${block(shown.map(({ restored }) => restored))}`;
+  return Array.from({ length: side }, (_, y) => line(y)).join('\n');
 }
 
 /** Twice, as characters are half as wide as high. */

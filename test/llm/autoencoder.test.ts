@@ -1,6 +1,7 @@
 // Stacked autoencoders: one linear layer finds PCA's space, layers are trained one at a time, and the experiment on tiny
 // images is whole. What MNIST itself gave is in bench/results, and is checked here too.
 
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openFolder } from '#folder';
 import { runExperiment } from '../../src/io/experiment.ts';
@@ -196,6 +197,17 @@ describe('K1 the experiment', () => {
     await expect(running({ labels: [0] })).rejects.toThrow('labels is [0]; expected a list, each');
     await expect(running({ seeds: [] })).rejects.toThrow('seeds is []; expected a list, each');
   });
+});
+
+test('K1 what MNIST gave: fewer errors after pre-training, for each number of labels', () => {
+  const file = readFileSync('bench/results/autoencoder.json', 'utf8');
+  const { settings, cells, summary } = JSON.parse(file);
+  expect(settings).toEqual({ ...autoencoderExperiment.defaults, data: settings.data });
+  expect(settings.seeds).toHaveLength(10);
+  const again = summarise({ cells, stacks: [] }, settings);
+  expect(again).toEqual(summary);
+  expect(again.map(({ labels }) => labels)).toEqual([100, 300, 1000]);
+  for (const { gain } of again) expect(gain.mean).toBeGreaterThan(gain.margin);
 });
 
 test('the mean of a few runs has Student-t margins', () => {

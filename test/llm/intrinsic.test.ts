@@ -1,5 +1,6 @@
-// The experiment on the intrinsic dimension, on tiny images.
+// The experiment on the intrinsic dimension, on tiny images, and what it gave on MNIST.
 
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
 import {
@@ -78,4 +79,15 @@ test('the crossing is that of the means, each with the rate that validation chos
   expect(crossing(summary)).toBe('50 dimensions; 10 are too few');
   expect(crossing(of([10]))).toBe('more than 10 dimensions');
   expect(crossing(of([50]))).toBe('50 dimensions or fewer');
+});
+
+test('H8 MNIST: 400 of 13,258 dimensions give 90 % of the whole network', () => {
+  const file = readFileSync('bench/results/intrinsic-dimension.json', 'utf8');
+  const { settings, parameters, cells, summary } = JSON.parse(file);
+  expect(settings).toEqual({ ...intrinsicExperiment.defaults, data: settings.data });
+  const again = summariseIntrinsic({ parameters, cells }, settings);
+  expect(again.dimensions).toEqual(summary);
+  expect([again.below, again.reached, parameters]).toEqual([200, 400, 13_258]);
+  const means = again.dimensions.map(({ mean }) => mean);
+  expect([...means].sort((a, b) => a - b)).toEqual(means);
 });
