@@ -13,7 +13,7 @@ const wgsl = {
   name: 'wgsl',
   setup({ onLoad }) {
     onLoad({ filter: /\.wgsl$/ }, ({ path }) => ({
-      contents: minify(readFileSync(path, 'utf8')),
+      contents: minify(readFileSync(path, 'utf8').trimEnd()),
       loader: 'text',
     }));
   },

@@ -340,6 +340,7 @@ export class Context {
   }
 
   private async settle<T>(work: Promise<T>): Promise<T> {
+    if (this.adapter.software) platform.idle?.(work);
     const result = await this.failures.settle(work);
     this.pool.settled();
     return result;

@@ -40,6 +40,8 @@ export interface Platform {
   readonly store: Store;
   /** Throws `DeviceError` if no adapter fits `choice`, with what to install or which names there are. */
   findAdapter(choice: AdapterChoice, options: AdapterOptions): Promise<FoundAdapter>;
+  /** Told of what is awaited from an adapter that computes on the CPU. */
+  idle?(work: Promise<unknown>): void;
   /** What is missing for a hardware adapter, one line each with how to get it; empty if nothing seems to be. */
   diagnose(): Promise<string[]>;
 }

@@ -4,11 +4,12 @@
 // The environment variable SHADEGRAD_ADAPTER stands in for 'auto', so that tests and CI can name an adapter.
 
 import { DeviceError } from '../errors.ts';
+import { idle } from './idle_node.ts';
 import type { AdapterChoice, AdapterOptions, FoundAdapter, Platform } from './platform.ts';
 import { adapterLabel, isNamed, isSoftware } from './platform.ts';
 import { store } from './store_node.ts';
 
-export const platform: Platform = { name: 'node', store, findAdapter, diagnose };
+export const platform: Platform = { name: 'node', store, findAdapter, idle, diagnose };
 
 // Dawn's instances by their flags and drivers. When one is collected while a device lives, the process crashes
 // (SIGSEGV, seen on two drivers and two versions), so each is kept for good and used again: five times as fast, too.

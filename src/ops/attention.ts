@@ -132,20 +132,14 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
   const { keys, starts } = keyFilterOf(options, state.tensor);
   const stream = p > 0 ? state.nextStream() : 0;
   const setting = { causal, scale, p, stream, ...starts };
-  return attend(q, k, v, keys, state.tensor, setting);
+  return attend([q, k, v], keys, state.tensor, setting);
 }
 
 /** The op on rows whose length is a multiple of 4. */
-function attend(
-  q: Tensor,
-  k: Tensor,
-  v: Tensor,
-  keys: Tensor,
-  state: Tensor,
-  setting: Setting,
-): Tensor {
-  const operands = [q, k, v].map((x) => withDenseRows(x, 4)) as Operands;
-  const output = allocateLike(operands[0]);
+function attend(given: Tensor[], keys: Tensor, state: Tensor, setting: Setting): Tensor {
+  const operands = given.map((x) => withDenseRows(x, 4)) as Operands;
+  const [q] = operands;
+  const output = allocateLike(q);
   const lse = allocate(q.runtime, q.shape.slice(0, 3), 'f32');
   const { p, documentsAt } = setting;
   const small = q.shape[2]! <= FEW_QUERIES && q.shape[3]! <= SINGLE_MAX_D;
@@ -160,16 +154,16 @@ function attend(
       setting,
     );
   }
-  const wanted = [q, k, v].map((x) => x.edge !== null);
+  const wanted = given.map((x) => x.edge !== null);
   const result = record({
     name: 'attention',
-    inputs: [q, k, v],
+    inputs: given,
     output,
     saved: [...operands, keys, state, output, lse],
     backward: null,
     fused: (dy, saved) => gradients(dy, saved, wanted, setting),
   });
-  for (const [n, x] of [q, k, v].entries()) if (operands[n] !== x) operands[n]!.dispose();
+  for (const [n, x] of given.entries()) if (operands[n] !== x) operands[n]!.dispose();
   lse.dispose();
   return result;
 }
