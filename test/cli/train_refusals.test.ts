@@ -11,11 +11,10 @@ import { metricsOf, settings } from './tiny_run.ts';
 
 /** A run of 20 steps, with checkpoints after 18 and 20. */
 let finished: string;
-let _printed: { stdout: string; stderr: string };
 
 beforeAll(async () => {
   finished = mkdtempSync(join(tmpdir(), 'shadegrad-'));
-  _printed = await shadegrad(['train', '--json', '--out', finished, ...settings()]);
+  await shadegrad(['train', '--json', '--out', finished, ...settings()]);
 });
 
 afterAll(() => rmSync(finished, { recursive: true }));
