@@ -33,9 +33,9 @@ export {
   sampleInto,
   samplingState,
 } from '../ops/sample.ts';
-export * as attributes from '../text/attributes.ts';
 // Prompts and problems
 export { type AdditionData, type AdditionOptions, additionData } from '../text/addition.ts';
+export * as attributes from '../text/attributes.ts';
 // Tokenizers
 export type { BpeEncodeOptions, BpeModel, BpeTokenizer } from '../text/bpe.ts';
 export { type TrainBpeOptions, trainBpe } from '../text/bpe_train.ts';
@@ -93,6 +93,7 @@ export {
 export { parseTokenizerJson } from '../text/tokenizer_json.ts';
 export { type WordProblem, wordProblems } from '../text/word_problems.ts';
 export { trainWords, type WordTokenizer, wordTokenizer } from '../text/words.ts';
+export { additionExperiment } from './addition_experiment.ts';
 // Models
 export {
   Autoencoder,
@@ -111,8 +112,21 @@ export {
   type AutoencoderSettings,
   autoencoderExperiment,
 } from './autoencoder_experiment.ts';
-export { type Beam, type BeamOptions, generateBeams } from './beam_search.ts';
-export { loadBottlenecks, saveBottlenecks } from './bottleneck_file.ts';
+export {
+  type Beam,
+  type Beam,
+  type BeamOptions,
+  type BeamOptions,
+  generateBeams,
+  generateBeams,
+} from './beam_search.ts';
+export {
+  loadBottlenecks,
+  loadBottlenecks,
+  saveBottlenecks,
+  saveBottlenecks,
+} from './bottleneck_file.ts';
+export { chainExperiment } from './chain_of_thought.ts';
 export {
   bestLabel,
   calibrateScores,
@@ -139,10 +153,6 @@ export {
   tuneHead,
   tunePattern,
 } from './classify_methods.ts';
-export { additionExperiment } from './addition_experiment.ts';
-export { type Beam, type BeamOptions, generateBeams } from './beam_search.ts';
-export { loadBottlenecks, saveBottlenecks } from './bottleneck_file.ts';
-export { chainExperiment } from './chain_of_thought.ts';
 export { type Completion, completeExamples } from './completions.ts';
 export {
   Conversation,
@@ -165,12 +175,12 @@ export { type GeneratedText, type GenerateTextOptions, generateText } from './ge
 export { type ScoredReply, type ScoreRepliesOptions, scoreReplies } from './goal_score.ts';
 export { type HuggingFaceModel, type LoadOptions, loadHuggingFace } from './hugging_face.ts';
 export { type SaveOptions, saveHuggingFace } from './hugging_face_save.ts';
+export { imitationExperiment } from './imitation.ts';
 export {
   type IntrinsicResults,
   type IntrinsicSettings,
   intrinsicExperiment,
 } from './intrinsic_experiment.ts';
-export { imitationExperiment } from './imitation.ts';
 export { KeyValueCache } from './key_value_cache.ts';
 export { type MeanInterval, meanInterval } from './mean_interval.ts';
 export { Mixer, type MixerConfig } from './mixer.ts';
@@ -208,10 +218,12 @@ export { computeOptimal, type Observation, predictLoss, type ScalingLaw } from '
 export {
   type Architecture,
   SCALING_DEFAULTS,
+  SCALING_DEFAULTS,
+  SCALING_PRESETS,
   SCALING_PRESETS,
   type ScalingSettings,
+  type ScalingSettings,
 } from './scaling_settings.ts';
-export { SCALING_DEFAULTS, SCALING_PRESETS, type ScalingSettings } from './scaling_settings.ts';
 export { selfInstructExperiment } from './self_instruct.ts';
 export { PRESETS, TRAIN_DEFAULTS, type TrainSettings } from './settings.ts';
 export { type Example, encodeExample, holdOut, readExamples } from './supervised.ts';
