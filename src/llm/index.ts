@@ -112,20 +112,8 @@ export {
   type AutoencoderSettings,
   autoencoderExperiment,
 } from './autoencoder_experiment.ts';
-export {
-  type Beam,
-  type Beam,
-  type BeamOptions,
-  type BeamOptions,
-  generateBeams,
-  generateBeams,
-} from './beam_search.ts';
-export {
-  loadBottlenecks,
-  loadBottlenecks,
-  saveBottlenecks,
-  saveBottlenecks,
-} from './bottleneck_file.ts';
+export { type Beam, type BeamOptions, generateBeams } from './beam_search.ts';
+export { loadBottlenecks, saveBottlenecks } from './bottleneck_file.ts';
 export { chainExperiment } from './chain_of_thought.ts';
 export {
   bestLabel,
@@ -184,11 +172,7 @@ export {
 export { KeyValueCache } from './key_value_cache.ts';
 export { type MeanInterval, meanInterval } from './mean_interval.ts';
 export { Mixer, type MixerConfig } from './mixer.ts';
-export {
-  applyLora,
-  type OpenedModel,
-  openModel,
-} from './open_model.ts';
+export { applyLora, type OpenedModel, openModel } from './open_model.ts';
 export { type OrderSensitivity, type OrderStudyData, orderStudy } from './order_study.ts';
 export { loadPeft, type PeftOptions, savePeft } from './peft.ts';
 export { huggingFaceNames } from './peft_names.ts';
@@ -218,10 +202,7 @@ export { computeOptimal, type Observation, predictLoss, type ScalingLaw } from '
 export {
   type Architecture,
   SCALING_DEFAULTS,
-  SCALING_DEFAULTS,
   SCALING_PRESETS,
-  SCALING_PRESETS,
-  type ScalingSettings,
   type ScalingSettings,
 } from './scaling_settings.ts';
 export { selfInstructExperiment } from './self_instruct.ts';
