@@ -1,6 +1,7 @@
 // Settings of the scaling experiment: defaults, presets, and what each value may be.
 
 import {
+  type Check,
   type Checks,
   increasing,
   nonNegative,
