@@ -13,7 +13,7 @@ export function additionReport(
   const shares = (reversed: boolean) =>
     sums(reversed).map(({ exact }) => `${(100 * exact).toFixed(1)}`);
   return {
-    title: 'Sums are learned from their lowest digit up',
+    title: 'Sums, their digits in reverse and as usual',
     subtitle: `${digits}-digit addition by ${results[0]!.parameters.toLocaleString('en')} parameters, ${examples.toLocaleString('en')} examples, ${steps.toLocaleString('en')} steps`,
     summary: [
       ['reversed digits, exact', `${shares(true).join(', ')} %`],
