@@ -58,17 +58,10 @@ export function chainReport(
         ...axes,
         title: 'Two models: taught answers, or chains',
         series: [
-          ...separate.map(({ taught, mean }) => ({
-            label: `taught ${taught}, mean`,
-            x,
-            y: mean,
-          })),
-          ...separate.flatMap(({ taught, seeds: rows }) => ({
-            label: `${taught}, each seed`,
-            x: rows.flatMap(() => x),
-            y: rows.flat(),
-            points: true,
-          })),
+          ...separate.flatMap(({ taught, mean, seeds: rows }) => [
+            ...rows.map((y, i) => ({ label: `${taught}, seed ${seeds[i]}`, x, y, faint: true })),
+            { label: `taught ${taught}, mean`, x, y: mean },
+          ]),
         ],
       },
       {

@@ -66,17 +66,14 @@ export function imitationReport(
       const own = summaries.filter((each) => each.width === width && each.examples !== null);
       const x = own.map(({ examples }) => Math.log2(1 + examples!));
       const mean = own.map((each) => each[of]);
-      const points = own.flatMap((each, i) =>
-        each.seeds.map((seed) => ({ x: x[i]!, y: seed[of] })),
-      );
       return [
+        ...seeds.map((seed, i) => ({
+          label: `width ${width}, seed ${seed}`,
+          x,
+          y: own.map((each) => each.seeds[i]![of]),
+          faint: true,
+        })),
         { label: `base of width ${width}, mean`, x, y: mean },
-        {
-          label: `width ${width}, each seed`,
-          x: points.map(({ x }) => x),
-          y: points.map(({ y }) => y),
-          points: true,
-        },
       ];
     }),
   });

@@ -43,19 +43,18 @@ export function selfInstructReport(
     xLabel: 'round',
     yLabel,
     fromZero: true,
-    series: [
-      ...summaries.map(({ filter, rounds }) => ({
-        label: `${FILTER_TEXT[filter]}, mean`,
-        x: rounds.map((_, round) => round),
-        y: rounds.map(of),
-      })),
-      ...summaries.map(({ filter, seeds }) => ({
-        label: `${FILTER_TEXT[filter]}, each seed`,
-        x: seeds.flatMap((rounds) => rounds.map((_, round) => round)),
-        y: seeds.flatMap((rounds) => rounds.map(of)),
-        points: true,
-      })),
-    ],
+    series: summaries.flatMap(({ filter, rounds, seeds: rows }) => {
+      const x = rounds.map((_, round) => round);
+      return [
+        ...rows.map((own, i) => ({
+          label: `${FILTER_TEXT[filter]}, seed ${seeds[i]}`,
+          x,
+          y: own.map(of),
+          faint: true,
+        })),
+        { label: `${FILTER_TEXT[filter]}, mean`, x, y: rounds.map(of) },
+      ];
+    }),
   });
   return {
     title: 'A model makes up its own training data',
