@@ -287,7 +287,15 @@ describe('a folder', () => {
       model.dispose();
     }
     expect(bytes[1]).toBe(2 * bytes[0]!);
-    expect(steps[0]).toEqual(steps[1]);
+    // Few rows of halves have a kernel of their own, which adds in another order.
+    expect(Math.abs(steps[0]!.loss - steps[1]!.loss)).toBeLessThan(1e-6 * steps[1]!.loss);
+    for (const [i, gradient] of steps[0]!.gradients.entries())
+      expectClose(
+        gradient,
+        Float64Array.from(steps[1]!.gradients[i]!),
+        { rtol: 1e-5, atol: 1e-7 },
+        `gradient ${i}`,
+      );
     expect(Math.max(...Array.from(steps[0]!.gradients[0]!).map(Math.abs))).toBeGreaterThan(1e-4);
   });
 
