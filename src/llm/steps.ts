@@ -225,7 +225,7 @@ export async function* reports(
   let stride = 1;
   while (step < to && !signal?.aborted) {
     take(step++);
-    if (!at(step) && step - reported.step < stride) continue;
+    if (step < to && !at(step) && step - reported.step < stride) continue;
     const losses = await steps.lossesSince(reported.step, step);
     const milliseconds = (clock() - reported.time) / losses.length;
     stride = Math.min(every, Math.max(1, Math.floor(REPORT_MILLISECONDS / milliseconds)));

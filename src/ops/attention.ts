@@ -1,15 +1,12 @@
 // Scaled dot-product attention with grouped-query heads, causal and key masks, and dropout.
 
-import source from '../../kernels/attention.wgsl' with { type: 'text' };
-import rowsSource from '../../kernels/attention_rows.wgsl' with { type: 'text' };
 import singleSource from '../../kernels/attention_single.wgsl' with { type: 'text' };
-import subgroupsSource from '../../kernels/attention_subgroups.wgsl' with { type: 'text' };
-import tilesSource from '../../kernels/attention_tiles.wgsl' with { type: 'text' };
 import { ConfigError, ShapeError } from '../errors.ts';
 import type { Constants, ParamValues } from '../gpu/wgsl.ts';
 import { format, sameShape } from '../tensor/shape.ts';
 import { type Gradients, record } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { type AttentionVariant, attentionFamily, attentionKernels } from './attention_kernels.ts';
 import { cast, denseCopy, full } from './copy.ts';
 import {
   allocate,
@@ -24,37 +21,10 @@ import {
 import { allocateLike, withDenseRows } from './layout.ts';
 import { randomState } from './random.ts';
 import { concat, pad } from './shape_ops.ts';
-import { type Family, sizeClass, sizesOf, variantFor } from './variants.ts';
+import { sizeClass, variantFor } from './variants.ts';
 import { reshape, slice } from './view.ts';
 
-const kernel = kernelFile('attention', source);
 const single = kernelFile('attention_single', singleSource);
-const kernels = {
-  subgroups: kernelFile('attention_subgroups', subgroupsSource),
-  tiles: kernelFile('attention_tiles', tilesSource),
-  rows: kernelFile('attention_rows', rowsSource),
-  registers: kernel,
-};
-
-type Variant = keyof typeof kernels;
-
-/** T D up to which `rows` takes no longer than `subgroups` (SwiftShader, T = 16 and 32), and a tenth to compile. */
-const SMALL = 256;
-
-/**
- * Where loads are shared: in a subgroup, whose threads each load some of the keys (or queries) that all of them need; in
- * workgroup memory; or not at all, by few threads in registers or by many in rows, which is the least code. On a CPU,
- * where a load costs as much as 30 products, the first halves the time.
- */
-export const attentionFamily: Family<Variant> = {
-  name: 'attention',
-  variants: ['subgroups', 'tiles', 'rows', 'registers'],
-  shipped: ({ software, architecture }, shapeClass) => {
-    if (!software) return 'tiles';
-    const [, T, D] = sizesOf(shapeClass) as [number, number, number];
-    return architecture === 'swiftshader' && T * D <= SMALL ? 'rows' : 'subgroups';
-  },
-};
 
 // The kernels' constants: a thread owns four rows and 32 columns.
 const ROWS_PER_THREAD = 4;
@@ -204,7 +174,7 @@ function gradients(
   const params = { ...paramsOf([q, k, v], setting), oAt: layoutOf(output), dOAt: layoutOf(dO) };
   const stats = allocate(q.runtime, [B, H, Tq, 2], 'f32');
   const jobs = B * H * Tq;
-  launch(kernel, 'delta', {
+  launch(attentionKernels.registers, 'delta', {
     inputs: [output, dO, lse],
     outputs: [stats],
     params: { ...params, jobs },
@@ -253,7 +223,7 @@ function launchTiles(entry: string, tiles: Tiles, setting: Setting): void {
   const jobs = B * heads * perHead * chunks;
   // In the tiles' file dO has a binding in forward, too, so that all entry points share what loads; q stands in.
   const all = variant === 'tiles' && entry === 'forward' ? [...inputs, inputs[0]!] : inputs;
-  launch(kernels[variant], entry, {
+  launch(attentionKernels[variant], entry, {
     inputs: all,
     outputs,
     params: { ...params, heads, tiles: perHead, chunks, jobs },
@@ -271,7 +241,7 @@ function launchTiles(entry: string, tiles: Tiles, setting: Setting): void {
   });
 }
 
-function variantOf(rows: Tensor): Variant {
+function variantOf(rows: Tensor): AttentionVariant {
   const [B, heads, T, D] = rows.shape as Shape4;
   const { gpu } = rows.runtime;
   const shapeClass = [B * heads, T, D].map(sizeClass).join(' ');
@@ -289,7 +259,7 @@ interface Geometry {
   readonly sizes: Constants;
 }
 
-function geometryOf(variant: Variant, { shape, runtime: { gpu } }: Tensor): Geometry {
+function geometryOf(variant: AttentionVariant, { shape, runtime: { gpu } }: Tensor): Geometry {
   const D = shape[3]!;
   if (variant === 'tiles') {
     const threads = TILE_THREADS;
