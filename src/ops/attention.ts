@@ -1,30 +1,56 @@
 // Scaled dot-product attention with grouped-query heads, causal and key masks, and dropout.
 
+import source from '../../kernels/attention.wgsl' with { type: 'text' };
+import rowsSource from '../../kernels/attention_rows.wgsl' with { type: 'text' };
 import singleSource from '../../kernels/attention_single.wgsl' with { type: 'text' };
-import { ConfigError, ShapeError } from '../errors.ts';
+import subgroupsSource from '../../kernels/attention_subgroups.wgsl' with { type: 'text' };
+import tilesSource from '../../kernels/attention_tiles.wgsl' with { type: 'text' };
+import { ConfigError } from '../errors.ts';
 import type { Constants, ParamValues } from '../gpu/wgsl.ts';
-import { format, sameShape } from '../tensor/shape.ts';
 import { type Gradients, record } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { type AttentionVariant, attentionFamily, attentionKernels } from './attention_kernels.ts';
-import { cast, denseCopy, full } from './copy.ts';
 import {
-  allocate,
-  bindingStart,
-  expectDType,
-  expectShape,
-  groupsFor,
-  kernelFile,
-  lanesFor,
-  launch,
-} from './launch.ts';
+  type AttentionOptions,
+  checkInputs,
+  keyFilterOf,
+  type Shape4,
+} from './attention_inputs.ts';
+import { full } from './copy.ts';
+import { allocate, bindingStart, groupsFor, kernelFile, lanesFor, launch } from './launch.ts';
 import { allocateLike, withDenseRows } from './layout.ts';
 import { randomState } from './random.ts';
-import { concat, pad } from './shape_ops.ts';
-import { sizeClass, variantFor } from './variants.ts';
-import { reshape, slice } from './view.ts';
+import { pad } from './shape_ops.ts';
+import { type Family, sizeClass, sizesOf, variantFor } from './variants.ts';
+import { slice } from './view.ts';
 
+const kernel = kernelFile('attention', source);
 const single = kernelFile('attention_single', singleSource);
+const kernels = {
+  subgroups: kernelFile('attention_subgroups', subgroupsSource),
+  tiles: kernelFile('attention_tiles', tilesSource),
+  rows: kernelFile('attention_rows', rowsSource),
+  registers: kernel,
+};
+
+type Variant = keyof typeof kernels;
+
+/** T D up to which `rows` takes no longer than `subgroups` (SwiftShader, T = 16 and 32), and a tenth to compile. */
+const SMALL = 256;
+
+/**
+ * Where loads are shared: in a subgroup, whose threads each load some of the keys (or queries) that all of them need; in
+ * workgroup memory; or not at all, by few threads in registers or by many in rows, which is the least code. On a CPU,
+ * where a load costs as much as 30 products, the first halves the time.
+ */
+export const attentionFamily: Family<Variant> = {
+  name: 'attention',
+  variants: ['subgroups', 'tiles', 'rows', 'registers'],
+  shipped: ({ software, architecture }, shapeClass) => {
+    if (!software) return 'tiles';
+    const [, T, D] = sizesOf(shapeClass) as [number, number, number];
+    return architecture === 'swiftshader' && T * D <= SMALL ? 'rows' : 'subgroups';
+  },
+};
 
 // The kernels' constants: a thread owns four rows and 32 columns.
 const ROWS_PER_THREAD = 4;
@@ -41,26 +67,6 @@ const TILES_MAX_D = 4 * PIECE;
 const FEW_QUERIES = 4;
 const SINGLE_MAX_D = 256;
 
-export interface AttentionOptions {
-  /** Query i sees the keys up to i + Tk - Tq: the last query sees all. Default false. */
-  readonly causal?: boolean;
-  /** [B, Tk] i32 or u32; 0 hides a key from all queries. */
-  readonly keyMask?: Tensor;
-  /** [B] i32; keys from that index on are hidden. `causal` stays aligned to Tk. */
-  readonly keyLengths?: Tensor;
-  /**
-   * [B, T, 2] i32, where Tq = Tk = T: position t sees only positions from documents[b, t, 0] up to but without
-   * documents[b, t, 1], and only these see it, so that several documents lie in one row unseen by each other. Both
-   * bounds may only rise along T; where they are equal the position sees nothing. See text/packing.ts.
-   */
-  readonly documents?: Tensor;
-  /** Probability with which a weight is set to 0, the others being scaled by 1 / (1 - p). Default 0. */
-  readonly dropout?: number;
-  /** Factor of q kᵀ. Default 1 / √D (Vaswani et al. 2017). */
-  readonly scale?: number;
-}
-
-type Shape4 = [number, number, number, number];
 /** q, k, v with rows that start at multiples of 4 elements. */
 type Operands = [q: Tensor, k: Tensor, v: Tensor];
 
@@ -174,7 +180,7 @@ function gradients(
   const params = { ...paramsOf([q, k, v], setting), oAt: layoutOf(output), dOAt: layoutOf(dO) };
   const stats = allocate(q.runtime, [B, H, Tq, 2], 'f32');
   const jobs = B * H * Tq;
-  launch(attentionKernels.registers, 'delta', {
+  launch(kernel, 'delta', {
     inputs: [output, dO, lse],
     outputs: [stats],
     params: { ...params, jobs },
@@ -223,7 +229,7 @@ function launchTiles(entry: string, tiles: Tiles, setting: Setting): void {
   const jobs = B * heads * perHead * chunks;
   // In the tiles' file dO has a binding in forward, too, so that all entry points share what loads; q stands in.
   const all = variant === 'tiles' && entry === 'forward' ? [...inputs, inputs[0]!] : inputs;
-  launch(attentionKernels[variant], entry, {
+  launch(kernels[variant], entry, {
     inputs: all,
     outputs,
     params: { ...params, heads, tiles: perHead, chunks, jobs },
@@ -241,7 +247,7 @@ function launchTiles(entry: string, tiles: Tiles, setting: Setting): void {
   });
 }
 
-function variantOf(rows: Tensor): AttentionVariant {
+function variantOf(rows: Tensor): Variant {
   const [B, heads, T, D] = rows.shape as Shape4;
   const { gpu } = rows.runtime;
   const shapeClass = [B * heads, T, D].map(sizeClass).join(' ');
@@ -259,7 +265,7 @@ interface Geometry {
   readonly sizes: Constants;
 }
 
-function geometryOf(variant: AttentionVariant, { shape, runtime: { gpu } }: Tensor): Geometry {
+function geometryOf(variant: Variant, { shape, runtime: { gpu } }: Tensor): Geometry {
   const D = shape[3]!;
   if (variant === 'tiles') {
     const threads = TILE_THREADS;
@@ -308,68 +314,10 @@ function layoutOf(x: Tensor): number[] {
   return [batch, head, time, bindingStart(x)].map((n) => Math.floor(n / 4));
 }
 
-/** One i32 or u32 tensor of all that tells which keys are hidden, and where each part begins in it; -1: not there. */
-function keyFilterOf({ keyMask, keyLengths, documents }: AttentionOptions, none: Tensor) {
-  const parts = { maskAt: keyMask, lengthsAt: keyLengths, documentsAt: documents };
-  const starts = { maskAt: -1, lengthsAt: -1, documentsAt: -1 };
-  const given = Object.entries(parts).filter(
-    (part): part is [keyof typeof parts, Tensor] => part[1] !== undefined,
-  );
-  const [first, ...others] = given;
-  if (!first) return { keys: none, starts };
-  if (others.length === 0) {
-    const keys = first[1].isDense ? first[1] : denseCopy(first[1]);
-    return { keys, starts: { ...starts, [first[0]]: bindingStart(keys) } };
-  }
-  let length = 0;
-  for (const [name, x] of given) {
-    starts[name] = length;
-    length += x.size;
-  }
-  return { keys: concat(given.map(([, x]) => reshape(cast(x, 'i32'), [-1]))), starts };
-}
-
 /** Without queries or without keys: zeros, and no gradient but zeros. */
 function zeroAttention(q: Tensor, k: Tensor, v: Tensor): Tensor {
   const zeros = (x: Tensor) => full(x.runtime, x.shape, 0, 'f32');
   const inputs = [q, k, v];
   const backward = () => inputs.map(zeros);
   return record({ name: 'attention', inputs, output: zeros(q), saved: [], backward });
-}
-
-function checkInputs(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): void {
-  for (const [name, x] of Object.entries({ q, k, v })) {
-    expectDType('attention', name, x, 'f32');
-    if (x.rank === 4) continue;
-    throw new ShapeError(
-      `attention: ${name} is ${format(x.shape)}, expected four axes [batch, heads, time, D]`,
-    );
-  }
-  const [B, H, Tq, D] = q.shape as Shape4;
-  const [, Hkv, Tk] = k.shape as Shape4;
-  if (H % Hkv !== 0) {
-    throw new ShapeError(
-      `attention: the ${H} heads of q ${format(q.shape)} cannot share the ${Hkv} of k ${format(k.shape)} evenly`,
-    );
-  }
-  if (!sameShape(k.shape, [B, Hkv, Tk, D]) || !sameShape(k.shape, v.shape)) {
-    throw new ShapeError(
-      `attention: q is ${format(q.shape)}, k ${format(k.shape)} and v ${format(v.shape)}; expected [B, H, Tq, D] and twice [B, Hkv, Tk, D]`,
-    );
-  }
-  const { keyMask, keyLengths, documents } = options;
-  if (keyMask) {
-    expectDType('attention', 'keyMask', keyMask, 'i32', 'u32');
-    expectShape('attention', 'keyMask', keyMask, [B, Tk]);
-  }
-  if (keyLengths) {
-    expectDType('attention', 'keyLengths', keyLengths, 'i32', 'u32');
-    expectShape('attention', 'keyLengths', keyLengths, [B]);
-  }
-  if (documents) {
-    expectDType('attention', 'documents', documents, 'i32');
-    // Queries and keys are the same positions.
-    expectShape('attention', 'documents', documents, [B, Tq, 2]);
-    expectShape('attention', 'documents', documents, [B, Tk, 2]);
-  }
 }

@@ -1,6 +1,6 @@
 // The families whose variants the tuner chooses from.
 
-import { attentionFamily } from './attention_kernels.ts';
+import { attentionFamily } from './attention.ts';
 import { MATMUL, MATMUL_SPLIT } from './multiply.ts';
 import type { Family } from './variants.ts';
 

@@ -1,7 +1,8 @@
 // Attention: what holds beyond its float64 reference: layouts, heads that share keys, causality to the bit, dropout.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type AttentionOptions, attention } from '../../src/ops/attention.ts';
+import { attention } from '../../src/ops/attention.ts';
+import type { AttentionOptions } from '../../src/ops/attention_inputs.ts';
 import { Device } from '../../src/ops/device.ts';
 import { randomState } from '../../src/ops/random.ts';
 import { sum } from '../../src/ops/reduce.ts';

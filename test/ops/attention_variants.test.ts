@@ -3,8 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as index from '../../src/index.ts';
-import { attention } from '../../src/ops/attention.ts';
-import { attentionFamily } from '../../src/ops/attention_kernels.ts';
+import { attention, attentionFamily } from '../../src/ops/attention.ts';
 import { Device } from '../../src/ops/device.ts';
 import { slice } from '../../src/ops/view.ts';
 import { grad } from '../../src/tensor/tape.ts';

@@ -1,8 +1,7 @@
 // Documents packed into a row are the documents run one by one, in every variant of the kernels, forward and backward.
 
 import { afterAll, afterEach, it } from 'vitest';
-import { attention } from '../../src/ops/attention.ts';
-import { attentionFamily } from '../../src/ops/attention_kernels.ts';
+import { attention, attentionFamily } from '../../src/ops/attention.ts';
 import { Device } from '../../src/ops/device.ts';
 import { concat } from '../../src/ops/shape_ops.ts';
 import { slice } from '../../src/ops/view.ts';
