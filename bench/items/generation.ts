@@ -101,7 +101,7 @@ function checkRow(
     const z = logits[P - 1 + i]!;
     const top = Math.max(...z);
     if (!(z[id]! >= top - CLOSE * Math.max(...z.map(Math.abs)))) {
-      const problem = `token ${i} of row ${row} is ${id} with the logit ${z[id]}; the largest is ${top}`;
+      const problem = `token ${i} of row ${row}: got ${id} with the logit ${z[id]}, the largest is ${top}`;
       return { correct: false, compared: i + 1, problem };
     }
   }

@@ -72,16 +72,20 @@ async function run(flags: ChatFlags): Promise<void> {
     // A reply takes half of the context at most, so that there is something to reply to.
     const room = Math.max(1, opened.model.config.context >> 1);
     const options = { ...samplingOptions(flags, { ends: [], room }), readEvery: 4 };
-    if (!json) console.error(`template ${template} (${why}); --template chooses another`);
-    if (process.stdin.isTTY && !json) console.error('/help lists the commands\n');
+    const start = () => {
+      if (!json) console.error(`template ${template} (${why}); --template chooses another`);
+      if (process.stdin.isTTY && !json) console.error('/help lists the commands\n');
+    };
     const answerTo = (text: string, signal: AbortSignal) =>
       answer(conversation, text, { ...options, signal }, json);
     // A person stops a reply and goes on; of lines from a pipe none is read any more.
     if (process.stdin.isTTY) {
+      start();
       const reply = (text: string) => interruptible(nothing, (signal) => answerTo(text, signal));
       await talk(conversation, inputLines('> '), reply);
     } else {
       await interruptible(nothing, async (signal) => {
+        start(); // Ctrl-C ends it from here on
         await talk(conversation, inputLines('', signal), (text) => answerTo(text, signal));
         if (signal.aborted) process.exitCode = INTERRUPTED;
       });
