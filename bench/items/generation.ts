@@ -85,7 +85,7 @@ function drawnWeights({ layers, width: C, vocabularySize }: TransformerConfig): 
   return Object.assign({}, ends, ...blocks);
 }
 
-/** One row's tokens against the float64 logits of the tokens before them, all in one pass without a cache. */
+/** All must be tokens; one row's are compared with the float64 logits of the tokens before them, all in one pass without a cache. */
 function checkRow(
   config: TransformerConfig,
   { prompts, ...weights }: HostArrays,
@@ -94,6 +94,10 @@ function checkRow(
 ): Verdict {
   if (ids.length < (row + 1) * N)
     return { correct: false, compared: 0, problem: `${ids.length} tokens` };
+  const isToken = (id: number) => Number.isInteger(id) && id >= 0 && id < config.vocabularySize;
+  const stray = Array.from(ids).findIndex((id) => !isToken(id));
+  if (stray >= 0)
+    return { correct: false, compared: 0, problem: `token ${stray}: got ${ids[stray]}` };
   const chosen = rowOf(ids, row, N);
   const context = [...rowOf(prompts!.data, row, P), ...chosen.slice(0, -1)];
   const logits = transformerReference(new Map(Object.entries(weights)), config, { ids: context });
