@@ -49,7 +49,8 @@ describe('shadegrad generate', () => {
     expect(one.newIds).toEqual(greedy.newIds);
     const several = jsonLines((await generate('--json', '--beams', '3')).stdout);
     expect(several).toHaveLength(3);
-    expect(several.at(-1).logProb).toBeGreaterThanOrEqual(one.logProb);
+    // Three rows take other kernels than one, which round differently.
+    expect(several.at(-1).logProb).toBeGreaterThanOrEqual(one.logProb - 1e-5);
   });
 
   test.each([
