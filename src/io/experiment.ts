@@ -158,6 +158,7 @@ export async function runExperiment<Settings extends object, Result extends obje
     return finished;
   } catch (error) {
     if (signal.aborted && error === signal.reason) return outcome(null);
+    if (folder && done === 0) await folder.remove(CONFIG); // it holds nothing: the next try may have it
     throw error;
   }
 }

@@ -127,9 +127,14 @@ test('a cell counts for as many as it costs', async () => {
   expect(done).toEqual([1, 5]);
 });
 
-test('an error in a cell is no stop', async () => {
+test('an error is no stop, and before the first cell it leaves the folder free for the next try', async () => {
   const failing = { ...squares(), run: () => Promise.reject(new RangeError('no such number')) };
   await expect(runExperiment(device, failing)).rejects.toThrow('no such number');
+  const path = await temporaryFolder();
+  const folder = await openFolder(path);
+  await expect(runExperiment(device, failing, { folder })).rejects.toThrow('no such number');
+  expect(await readdir(path)).toEqual([]);
+  await runExperiment(device, squares(), { folder });
 });
 
 test('a folder that does not fit is refused, and stays as it is', async () => {
