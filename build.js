@@ -48,6 +48,7 @@ async function buildLibrary() {
     entryPoints: {
       'node/index': 'src/index.ts',
       'node/llm': 'src/llm/index.ts',
+      'node/rl': 'src/rl/index.ts',
       cli: 'src/cli/main.ts',
     },
     outdir: 'dist',
@@ -59,7 +60,11 @@ async function buildLibrary() {
   });
   const browser = await build({
     ...common,
-    entryPoints: { 'browser/index': 'src/index.ts', 'browser/llm': 'src/llm/index.ts' },
+    entryPoints: {
+      'browser/index': 'src/index.ts',
+      'browser/llm': 'src/llm/index.ts',
+      'browser/rl': 'src/rl/index.ts',
+    },
     outdir: 'dist',
     chunkNames: 'browser/[name]-[hash]',
     splitting: true,

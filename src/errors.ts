@@ -65,3 +65,8 @@ export class CheckpointError extends ShadegradError {
 export class ConfigError extends ShadegradError {
   override name = 'ConfigError';
 }
+
+/** An environment that breaks its contract, or is used against it. */
+export class EnvironmentError extends ShadegradError {
+  override name = 'EnvironmentError';
+}
