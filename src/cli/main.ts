@@ -18,6 +18,7 @@ import { addImitation } from './imitation.ts';
 import { addInfo } from './info.ts';
 import { addIntrinsicDimension } from './intrinsic_dimension.ts';
 import { addLoraRank } from './lora_rank.ts';
+import { addRl } from './rl.ts';
 import { addScaling } from './scaling.ts';
 import { addSelfInstruct } from './self_instruct.ts';
 import { addTokenizer } from './tokenizer.ts';
@@ -37,6 +38,7 @@ const adders = [
   addFinetune,
   addGenerate,
   addChat,
+  addRl,
   addDataset,
   addTokenizer,
   addBench,

@@ -6,6 +6,11 @@ import { MultiBar } from 'cli-progress';
 export interface TrainingStatus {
   readonly loss?: number;
   readonly tokensPerSecond?: number;
+  /** Of an agent: its mean return, the entropy of its policy, the KL from the one that acted, environment steps/s. */
+  readonly return?: number;
+  readonly entropy?: number;
+  readonly kl?: number;
+  readonly stepsPerSecond?: number;
   /** Of this step, where it was evaluated; in the JSON only, a terminal gets a note. */
   readonly validationLoss?: number;
 }
@@ -175,11 +180,16 @@ function logLine(shown: Shown): string {
   return [percent(fraction), ...parts(shown)].join('  ');
 }
 
-function parts({ step, total, loss, tokensPerSecond, secondsLeft }: Shown): string[] {
+function parts({ step, total, secondsLeft, ...figures }: Shown): string[] {
+  const { loss, entropy, kl, tokensPerSecond, stepsPerSecond } = figures;
   const count = total.toLocaleString('en-US');
   const steps = [`${step.toLocaleString('en-US').padStart(count.length)}/${count}`];
   if (loss !== undefined) steps.push(`loss ${formatLoss(loss)}`);
+  if (figures.return !== undefined) steps.push(`return ${figures.return.toFixed(1)}`);
+  if (entropy !== undefined) steps.push(`entropy ${formatLoss(entropy)}`);
+  if (kl !== undefined) steps.push(`KL ${formatLoss(kl)}`);
   if (tokensPerSecond !== undefined) steps.push(`${formatRate(tokensPerSecond)} tok/s`);
+  if (stepsPerSecond !== undefined) steps.push(`${formatRate(stepsPerSecond)} steps/s`);
   if (secondsLeft !== null && step < total) steps.push(`${formatDuration(secondsLeft)} left`);
   return steps;
 }

@@ -1,12 +1,12 @@
 // What a run keeps as it goes: its metrics, and checkpoints. A run that is resumed takes the kernels that it began with.
 
 import { CheckpointError } from '../errors.ts';
-import { isChoiceTable } from '../gpu/choices.ts';
 import { type Checkpoint, loadCheckpoint, saveCheckpoint } from '../io/checkpoint.ts';
 import type { Folder } from '../io/folder.ts';
 import type { HostTensor } from '../io/host_tensor.ts';
 import { findCheckpoints } from '../io/manifest.ts';
 import { MetricsLog, truncateMetrics } from '../io/metrics.ts';
+import { chooseAsBefore, kernelsOf } from '../io/run_kernels.ts';
 import type { Device } from '../ops/device.ts';
 import type { Evaluation, TrainProgress } from './run_steps.ts';
 
@@ -87,17 +87,4 @@ export async function openRunLog(
     },
     flush: () => metrics.flush(),
   };
-}
-
-/** Which variants of the kernels this adapter takes. */
-export function kernelsOf({ adapter, gpu }: Device): object {
-  return { adapter: adapter.name, driver: adapter.driver, choices: gpu.choices.table };
-}
-
-/** Other variants round otherwise: on the same adapter a resumed run takes those that it began with. */
-function chooseAsBefore({ adapter, gpu }: Device, kernels: unknown): void {
-  if (typeof kernels !== 'object' || kernels === null) return;
-  const { adapter: name, driver, choices } = kernels as Record<string, unknown>;
-  const same = name === adapter.name && driver === adapter.driver;
-  if (same && isChoiceTable(choices)) gpu.choices.setMeasured(choices);
 }

@@ -4,7 +4,7 @@
 import { ConfigError, DataError } from '../errors.ts';
 import type { Checkpoint } from '../io/checkpoint.ts';
 import type { HostTensor } from '../io/host_tensor.ts';
-import { loadTensors } from '../nn/module.ts';
+import { restoreTraining, trainingState } from '../io/training_state.ts';
 import { mul } from '../ops/binary.ts';
 import type { CapturedStep } from '../ops/capture.ts';
 import { writeAt } from '../ops/copy.ts';
@@ -146,28 +146,18 @@ export class Steps {
   }
 
   /** What a checkpoint needs besides the step: the given tensors, by default those that are trained, and the optimiser's. */
-  async state(
+  state(
     own: ReadonlyMap<string, Tensor> = this.options.parameters,
   ): Promise<Map<string, HostTensor>> {
-    const moments = this.optimizer.state().tensors;
-    const tensors = new Map<string, HostTensor>();
-    for (const [name, x] of [...own, ...moments])
-      tensors.set(name, { dtype: 'f32', shape: x.shape, data: await x.data() });
-    for (const x of moments.values()) x.dispose();
-    return tensors;
+    return trainingState(own, this.optimizer);
   }
 
   /** Goes on from such a state. @throws DataError or CheckpointError where it is of others. */
   restore(
-    { step, tensors }: Pick<Checkpoint, 'step' | 'tensors'>,
+    checkpoint: Pick<Checkpoint, 'step' | 'tensors'>,
     own: ReadonlyMap<string, Tensor> = this.options.parameters,
   ): void {
-    const values = [...tensors].map(
-      ([name, x]) => [name, { shape: x.shape, data: x.data as Float32Array }] as const,
-    );
-    loadTensors(own, new Map(values));
-    const data = new Map(values.map(([name, { data }]) => [name, data]));
-    this.optimizer.loadState({ step, tensors: data });
+    restoreTraining(own, this.optimizer, checkpoint);
   }
 
   /** Frees what only training needs; the parameters stay. */

@@ -8,11 +8,11 @@ import { placeholder, type Tensor } from '../tensor/tensor.ts';
 
 /** Makes trainable tensors; each takes the next stream of the seed, so a model follows from its seed. */
 export class Initialiser {
-  private stream = 0;
+  protected stream = 0;
 
   constructor(
     readonly device: Device,
-    private readonly seed: number | bigint = 0,
+    protected readonly seed: number | bigint = 0,
   ) {}
 
   /** N(0, std²). */
@@ -39,7 +39,7 @@ export class Initialiser {
     return this.parameter(new Float64Array(sizeOf(shape)).fill(value), shape);
   }
 
-  private parameter(values: Float64Array, shape: Shape): Tensor {
+  protected parameter(values: Float64Array, shape: Shape): Tensor {
     return this.device.tensor(values, { shape }).requireGrad();
   }
 }

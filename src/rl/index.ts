@@ -1,5 +1,13 @@
 // Reinforcement learning: what `shadegrad/rl` exports.
 
+export { ALGORITHMS, type Algorithm, algorithmNamed } from './algorithms.ts';
+export {
+  type Categorical,
+  categorical,
+  type Distribution,
+  type Gaussian,
+  gaussian,
+} from './distributions.ts';
 export { cartPole } from './env/cart_pole.ts';
 export {
   type Box,
@@ -15,8 +23,27 @@ export {
   spaceContains,
   type Value,
 } from './environment.ts';
+export { type EvaluationOptions, type EvaluationResult, evaluatePolicy } from './evaluate.ts';
+export type { Iteration, Learner, LearnerState } from './learner.ts';
+export {
+  type ActorCritic,
+  MlpActorCritic,
+  type MlpActorCriticOptions,
+  OrthogonalInitialiser,
+  TanhMlp,
+} from './networks.ts';
 export type { Picture, Role, Shape } from './picture.ts';
+export { PPO_DEFAULTS, Ppo, type PpoSettings } from './ppo.ts';
 export { type RandomPosition, RandomSequence } from './random.ts';
 export { ENVIRONMENTS, type Entry, environmentEntry, makeEnvironment } from './registry.ts';
+export { Collector, type CollectorOptions, type Rollout } from './rollout.ts';
 export { type Dynamics, type SimulateOptions, simulate, type Transition } from './simulate.ts';
+export {
+  type AgentProgress,
+  type AgentResult,
+  type AgentSettings,
+  agentSettings,
+  type TrainAgentOptions,
+  trainAgent,
+} from './train_agent.ts';
 export { type Episode, VectorEnvironment, type VectorStep } from './vector.ts';

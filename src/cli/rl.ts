@@ -1,0 +1,208 @@
+// shadegrad rl: trains an agent in an environment.
+
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import plotScript from 'uplot/dist/uPlot.iife.min.js' with { type: 'text' };
+import plotStyle from 'uplot/dist/uPlot.min.css' with { type: 'text' };
+import { openFolder } from '#folder';
+import { Device } from '../ops/device.ts';
+import { ALGORITHMS, algorithmNamed } from '../rl/algorithms.ts';
+import { ENVIRONMENTS, environmentEntry } from '../rl/registry.ts';
+import { readAgentRun } from '../rl/run.ts';
+import {
+  type AgentResult,
+  type AgentSettings,
+  agentSettings,
+  RUN_DEFAULTS,
+  trainAgent,
+} from '../rl/train_agent.ts';
+import { commandLine } from './command_line.ts';
+import { INTERRUPTED, interruptible } from './interrupt.ts';
+import { formatDuration, formatRate, type TrainingProgress, trainingProgress } from './progress.ts';
+import { newestRunFolder, nextRunFolder } from './runs.ts';
+import { loadSettings, presetNamed } from './settings.ts';
+
+interface RlFlags {
+  readonly algo?: string;
+  readonly env?: string;
+  readonly preset?: string;
+  readonly steps?: string;
+  readonly seed?: string;
+  readonly evalEpisodes?: string;
+  readonly out?: string;
+  readonly resume?: boolean;
+  readonly config?: string;
+  readonly set?: string[];
+  readonly adapter: string;
+  readonly json?: boolean;
+}
+
+const rows = (table: Readonly<Record<string, { readonly about: string }>>) => {
+  const width = Math.max(...Object.keys(table).map((name) => name.length)) + 2;
+  return Object.entries(table).map(([name, { about }]) => `  ${name.padEnd(width)}${about}`);
+};
+
+const HELP = `
+Algorithms:
+${rows(ALGORITHMS).join('\n')}
+
+Environments:
+${rows(ENVIRONMENTS).join('\n')}
+
+Examples:
+  shadegrad rl --algo ppo --env CartPole-v1                    100,000 steps, then 100 episodes of evaluation
+  shadegrad rl --algo ppo --env CartPole-v1 --preset cleanrl   CleanRL's settings, 500,000 steps
+  shadegrad rl --env CartPole-v1 --set learningRate=0.0003     any setting; --help-settings lists them
+  shadegrad rl --resume                                        continues the newest run in runs/`;
+
+export function addRl(program: Command): void {
+  program
+    .command('rl')
+    .description('train an agent in an environment by reinforcement learning')
+    .option('--algo <name>', 'the algorithm (default: ppo)')
+    .option('--env <id>', 'the environment (default: CartPole-v1)')
+    .option('--preset <name>', 'settings of that name: for PPO fast (default), cleanrl, zoo')
+    .option('--steps <n>', 'environment steps, all copies together')
+    .option('--seed <n>', 'seed of parameters, environments and actions')
+    .option('--eval-episodes <n>', 'episodes of evaluation after training')
+    .option('--out <folder>', 'run folder (default: the next free runs/rl-N)')
+    .option('--resume', 'continue from the newest checkpoint of the run')
+    .option('--config <file>', 'settings from a JSON or YAML file')
+    .option('--set <key=value>', 'one setting; may be repeated', (value, list: string[] = []) => [
+      ...list,
+      value,
+    ])
+    .option('--adapter <name>', "auto, hardware, software, or a part of an adapter's name", 'auto')
+    .option('--json', 'print JSON only, one object a line; the last line is the result')
+    .option('--help-settings', "list the algorithm's settings with their defaults")
+    .addHelpText('after', HELP)
+    .action((flags: RlFlags & { helpSettings?: boolean }) =>
+      flags.helpSettings ? printSettings(flags.algo ?? 'ppo') : train(flags),
+    );
+}
+
+async function train(flags: RlFlags): Promise<void> {
+  const out = flags.out ?? (await (flags.resume ? newestRunFolder : nextRunFolder)('rl'));
+  const folder = await openFolder(out);
+  const saved = flags.resume ? await readAgentRun(folder) : null;
+  const algorithm = flags.algo ?? saved?.algorithm ?? 'ppo';
+  const environment = flags.env ?? saved?.environment ?? 'CartPole-v1';
+  environmentEntry(environment);
+  const settings = await settingsFrom(flags, algorithm, environment, saved?.settings);
+  const device = await Device.open({ adapter: flags.adapter, announce: null });
+  const print = (line: string) => console.error(line);
+  let progress: TrainingProgress | null = null;
+  const note = (line: string) => (progress ? progress.note(line) : print(line));
+  const onStop = () => note('stopping, with a checkpoint (Ctrl-C again: at once, without one)');
+  try {
+    const result = await interruptible(onStop, (signal) =>
+      trainAgent(device, {
+        algorithm,
+        environment,
+        settings,
+        folder,
+        resume: flags.resume === true,
+        plotLibrary: { script: plotScript, style: plotStyle },
+        signal,
+        onNote: note,
+        onStart: ({ learner, step, steps }) => {
+          const { notice, name } = device.adapter;
+          if (!flags.json) {
+            if (notice) print(`${notice}\n`);
+            print(`environment  ${environment}: ${environmentEntry(environment).about}`);
+            print(`algorithm    ${algorithmNamed(algorithm).about}`);
+            print(`model        ${parameterCount(learner.model.parameters())} parameters`);
+            print(`adapter      ${name}`);
+            print(
+              `run          ${out}${step > 0 ? `, resumed after step ${step.toLocaleString('en')}` : ''}\n`,
+            );
+          }
+          progress = trainingProgress({ total: steps, start: step, json: flags.json });
+        },
+        onProgress({ step, steps, return: mean, metrics, stepsPerSecond }) {
+          const { entropy, approxKl } = metrics;
+          progress?.update(step, {
+            ...(mean !== null && { return: mean }),
+            ...(entropy !== undefined && { entropy }),
+            ...(approxKl !== undefined && { kl: approxKl }),
+            stepsPerSecond,
+          });
+          if (!flags.json && step === steps && settings.evaluationEpisodes > 0)
+            note(`evaluating ${settings.evaluationEpisodes} episodes`);
+        },
+      }),
+    ).finally(() => progress?.finish());
+    if (flags.json) console.log(JSON.stringify(summary(result, out)));
+    else printResult(result, flags, out);
+    if (result.stopped) process.exitCode = INTERRUPTED;
+  } finally {
+    device.destroy();
+  }
+}
+
+/** The preset's, for the environment or for any; then the flags'. */
+async function settingsFrom(
+  flags: RlFlags,
+  algorithm: string,
+  environment: string,
+  saved: AgentSettings | undefined,
+): Promise<AgentSettings> {
+  const { presets, checks } = algorithmNamed(algorithm);
+  const name = flags.preset ?? Object.keys(presets)[0];
+  const chosen = name === undefined ? {} : presetNamed(presets, name);
+  const own = chosen as Readonly<Record<string, object>>;
+  const preset = flags.preset || !saved ? (own[environment] ?? own.any ?? {}) : saved;
+  const set = [...(flags.set ?? [])];
+  if (flags.steps !== undefined) set.push(`steps=${flags.steps}`);
+  if (flags.seed !== undefined) set.push(`seed=${flags.seed}`);
+  if (flags.evalEpisodes !== undefined) set.push(`evaluationEpisodes=${flags.evalEpisodes}`);
+  const file = flags.config && { file: flags.config };
+  return loadSettings(agentSettings(algorithm), { preset, set, checks, ...file });
+}
+
+const parameterCount = (parameters: readonly { readonly size: number }[]) =>
+  parameters.reduce((sum, { size }) => sum + size, 0).toLocaleString('en');
+
+function summary(
+  { evaluation, steps, stepsPerSecond, adapter, ...rest }: AgentResult,
+  out: string,
+) {
+  return {
+    evalReturn: evaluation?.mean ?? null,
+    evalStd: evaluation?.std ?? null,
+    steps,
+    stepsPerSecond,
+    adapter,
+    ...rest,
+    returns: evaluation?.returns ?? [],
+    out,
+  };
+}
+
+function printResult(result: AgentResult, { adapter }: RlFlags, out: string): void {
+  const { stopped, steps, seconds, stepsPerSecond, evaluation } = result;
+  if (stopped) {
+    const same = adapter === 'auto' ? [] : ['--adapter', adapter];
+    const command = commandLine(['rl', '--resume', '--out', out, ...same]);
+    console.log(`stopped after step ${steps.toLocaleString('en')}; continue with: ${command}`);
+    return;
+  }
+  if (evaluation) {
+    const { mean, std, returns } = evaluation;
+    const { solved, anchors } = environmentEntry(result.environment);
+    const bar = solved === undefined ? '' : `; solved is ${solved}`;
+    console.log(
+      `\nreturn ${mean.toFixed(2)} ± ${std.toFixed(2)} over ${returns.length} episodes (random ${anchors.random}${bar})`,
+    );
+  }
+  console.log(
+    `${steps.toLocaleString('en')} steps in ${formatDuration(seconds)}, ${formatRate(stepsPerSecond)} steps/s`,
+  );
+  console.log(`report: ${join(out, 'report.html')}`);
+}
+
+function printSettings(algorithm: string): void {
+  const { defaults } = algorithmNamed(algorithm);
+  for (const [name, value] of Object.entries({ ...RUN_DEFAULTS, ...defaults }))
+    console.log(`${name.padEnd(24)}${JSON.stringify(value)}`);
+}

@@ -1,0 +1,85 @@
+// What a policy says of the actions in a state.
+
+import { add, mul, notEqual, sub } from '../ops/binary.ts';
+import { full } from '../ops/copy.ts';
+import { gaussianNoise } from '../ops/noise.ts';
+import { policyHead } from '../ops/policy_head.ts';
+import { sum } from '../ops/reduce.ts';
+import { sampleAction } from '../ops/sample_action.ts';
+import { where } from '../ops/select.ts';
+import { argmax } from '../ops/top_k.ts';
+import { exp, neg, square } from '../ops/unary.ts';
+import { expand } from '../ops/view.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** Of B states. Discrete actions are [B] i32, continuous ones [B, A] f32. */
+export interface Distribution {
+  /** One action each; the draws follow from `Device.beginStep`. No gradient flows through a discrete one. */
+  sample(): Tensor;
+  /** The likeliest action each. */
+  mode(): Tensor;
+  /** log π(action) and the entropy H(π), both [B]; differentiable. */
+  evaluate(actions: Tensor): { readonly logProb: Tensor; readonly entropy: Tensor };
+}
+
+export interface Categorical extends Distribution {
+  readonly kind: 'categorical';
+  readonly logits: Tensor;
+  readonly actionMask: Tensor | undefined;
+}
+
+export interface Gaussian extends Distribution {
+  readonly kind: 'gaussian';
+  readonly mean: Tensor;
+  readonly logStd: Tensor;
+}
+
+const LOWEST = -3.4028234663852886e38;
+
+/**
+ * π = softmax(logits) over the allowed actions.
+ * @param logits [B, A] f32
+ * @param actionMask [B, A], nonzero where the action is allowed; default all are
+ */
+export function categorical(logits: Tensor, actionMask?: Tensor): Categorical {
+  const masked = actionMask && { actionMask };
+  return {
+    kind: 'categorical',
+    logits,
+    actionMask,
+    sample: () => sampleAction(logits, masked),
+    mode: () => argmax(actionMask ? where(notEqual(actionMask, 0), logits, LOWEST) : logits),
+    evaluate: (actions) => policyHead(logits, actions, masked),
+  };
+}
+
+/**
+ * Independent normals: N(mean, e^(2 logStd)).
+ *
+ *   log π(a) = Σ -½ ((a - mean) / σ)² - log σ - ½ log 2π        H = Σ ½ + ½ log 2π + log σ
+ *
+ * @param mean [B, A] f32
+ * @param logStd [A] or [B, A] f32
+ */
+export function gaussian(mean: Tensor, logStd: Tensor): Gaussian {
+  const spread = logStd.rank === mean.rank ? logStd : expand(logStd, mean.shape);
+  const half = 0.5 * Math.log(2 * Math.PI);
+  return {
+    kind: 'gaussian',
+    mean,
+    logStd,
+    sample() {
+      const noise = gaussianNoise(full(mean.runtime, mean.shape, 0, 'f32'), { std: 1 });
+      return add(mean, mul(exp(spread), noise));
+    },
+    mode: () => mean,
+    evaluate(actions) {
+      const z = mul(sub(actions, mean), exp(neg(spread)));
+      const terms = sub(mul(square(z), -0.5), add(spread, half));
+      return {
+        logProb: sum(terms, { axis: 1 }),
+        entropy: sum(add(spread, 0.5 + half), { axis: 1 }),
+      };
+    },
+  };
+}

@@ -1,0 +1,86 @@
+// PPO's settings as others published them, and our own for speed.
+
+import type { PresetsOf } from './algorithms.ts';
+import type { PpoSettings } from './ppo.ts';
+
+/** Stable-Baselines3's value loss has no ½: its coefficient 0.5 is 1 here. */
+const SB3 = {
+  valueClip: null,
+  valueCoef: 1,
+  entropyCoef: 0,
+  schedule: 'constant',
+  learningRate: 3e-4,
+} as const;
+
+/** RL-Zoo's tuned settings for CartPole, but for the clip range, which stays. */
+const CART_POLE = {
+  ...SB3,
+  copies: 8,
+  rolloutSteps: 32,
+  minibatches: 1,
+  epochs: 20,
+  gamma: 0.98,
+  lambda: 0.8,
+  learningRate: 1e-3,
+  schedule: 'linear',
+} as const;
+
+export const PPO_PRESETS: Readonly<Record<'fast' | 'cleanrl' | 'zoo', PresetsOf<PpoSettings>>> = {
+  /** Fewest environment steps. */
+  fast: {
+    any: { ...CART_POLE, steps: 100_000 },
+  },
+  /** ppo.py and ppo_continuous_action.py. */
+  cleanrl: {
+    any: { valueClip: 0.2, steps: 500_000 },
+    continuous: {
+      copies: 1,
+      rolloutSteps: 2048,
+      minibatches: 32,
+      epochs: 10,
+      learningRate: 3e-4,
+      valueClip: 0.2,
+      entropyCoef: 0,
+      normaliseObservations: true,
+      normaliseRewards: true,
+      steps: 1_000_000,
+    },
+  },
+  /** RL-Zoo's hyperparams/ppo.yml. */
+  zoo: {
+    'CartPole-v1': { ...CART_POLE, steps: 100_000 },
+    'Acrobot-v1': {
+      ...SB3,
+      copies: 16,
+      rolloutSteps: 256,
+      minibatches: 64,
+      epochs: 4,
+      lambda: 0.94,
+      normaliseObservations: true,
+      normaliseRewards: true,
+      steps: 1_000_000,
+    },
+    'MountainCar-v0': {
+      ...SB3,
+      copies: 16,
+      rolloutSteps: 16,
+      minibatches: 4,
+      epochs: 4,
+      lambda: 0.98,
+      normaliseObservations: true,
+      normaliseRewards: true,
+      steps: 1_000_000,
+    },
+    'Pendulum-v1': {
+      ...SB3,
+      copies: 4,
+      rolloutSteps: 1024,
+      minibatches: 64,
+      epochs: 10,
+      gamma: 0.9,
+      learningRate: 1e-3,
+      steps: 100_000,
+    },
+    any: { ...SB3, copies: 1, rolloutSteps: 2048, minibatches: 32, epochs: 10, steps: 1_000_000 },
+  },
+};
