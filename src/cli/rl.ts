@@ -6,7 +6,7 @@ import plotScript from 'uplot/dist/uPlot.iife.min.js' with { type: 'text' };
 import plotStyle from 'uplot/dist/uPlot.min.css' with { type: 'text' };
 import { openFolder } from '#folder';
 import { Device } from '../ops/device.ts';
-import { ALGORITHMS, algorithmNamed } from '../rl/algorithms.ts';
+import { ALGORITHMS, algorithmNamed, presetSettings } from '../rl/algorithms.ts';
 import { ENVIRONMENTS, environmentEntry } from '../rl/registry.ts';
 import { readAgentRun } from '../rl/run.ts';
 import {
@@ -20,7 +20,7 @@ import { commandLine } from './command_line.ts';
 import { INTERRUPTED, interruptible } from './interrupt.ts';
 import { formatDuration, formatRate, type TrainingProgress, trainingProgress } from './progress.ts';
 import { newestRunFolder, nextRunFolder } from './runs.ts';
-import { loadSettings, presetNamed } from './settings.ts';
+import { loadSettings } from './settings.ts';
 
 interface RlFlags {
   readonly algo?: string;
@@ -147,11 +147,9 @@ async function settingsFrom(
   environment: string,
   saved: AgentSettings | undefined,
 ): Promise<AgentSettings> {
-  const { presets, checks } = algorithmNamed(algorithm);
-  const name = flags.preset ?? Object.keys(presets)[0];
-  const chosen = name === undefined ? {} : presetNamed(presets, name);
-  const own = chosen as Readonly<Record<string, object>>;
-  const preset = flags.preset || !saved ? (own[environment] ?? own.any ?? {}) : saved;
+  const { checks } = algorithmNamed(algorithm);
+  const preset =
+    flags.preset || !saved ? presetSettings(algorithm, environment, flags.preset) : saved;
   const set = [...(flags.set ?? [])];
   if (flags.steps !== undefined) set.push(`steps=${flags.steps}`);
   if (flags.seed !== undefined) set.push(`seed=${flags.seed}`);

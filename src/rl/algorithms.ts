@@ -3,11 +3,12 @@
 import { ConfigError } from '../errors.ts';
 import { type Checks, nearest } from '../io/config.ts';
 import type { Device } from '../ops/device.ts';
+import { A2C_CHECKS, A2C_DEFAULTS, type A2cSettings, a2c } from './a2c.ts';
 import type { Learner } from './learner.ts';
 import { MlpActorCritic } from './networks.ts';
-import { PPO_CHECKS, PPO_DEFAULTS, Ppo, type PpoSettings } from './ppo.ts';
+import { PPO_CHECKS, PPO_DEFAULTS, type PpoSettings, ppo } from './ppo.ts';
 import { PPO_PRESETS } from './ppo_presets.ts';
-import { makeEnvironment } from './registry.ts';
+import { environmentEntry, makeEnvironment } from './registry.ts';
 import { VectorEnvironment } from './vector.ts';
 
 export interface Algorithm<Settings extends object = object> {
@@ -15,7 +16,7 @@ export interface Algorithm<Settings extends object = object> {
   readonly about: string;
   readonly defaults: Settings;
   readonly checks: Checks<Settings>;
-  /** What differs from the defaults, by preset and environment; `any` where there are none for an environment. */
+  /** What differs from the defaults, by preset and environment; the first preset is the default. */
   readonly presets: Readonly<Record<string, PresetsOf<Settings>>>;
   create(
     device: Device,
@@ -24,6 +25,7 @@ export interface Algorithm<Settings extends object = object> {
   ): Learner;
 }
 
+/** By an environment's id, or for others `continuous` where actions are, else `any`. */
 export type PresetsOf<Settings> = Readonly<
   Record<string, Partial<Settings> & { readonly steps?: number }>
 >;
@@ -32,6 +34,16 @@ export type PresetsOf<Settings> = Readonly<
 const algorithm = <S extends object>(entry: Algorithm<S>) => entry as unknown as Algorithm;
 
 export const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
+  a2c: algorithm<A2cSettings>({
+    about: 'advantage actor-critic (Mnih et al. 2016)',
+    defaults: A2C_DEFAULTS,
+    checks: A2C_CHECKS,
+    presets: { sb3: { any: { steps: 500_000 } } },
+    create(device, environment, settings) {
+      const copies = new VectorEnvironment(() => makeEnvironment(environment), settings.copies);
+      return a2c(device, new MlpActorCritic(device, copies, settings), copies, settings);
+    },
+  }),
   ppo: algorithm<PpoSettings>({
     about: 'proximal policy optimisation (Schulman et al. 2017)',
     defaults: PPO_DEFAULTS,
@@ -39,7 +51,7 @@ export const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
     presets: PPO_PRESETS,
     create(device, environment, settings) {
       const copies = new VectorEnvironment(() => makeEnvironment(environment), settings.copies);
-      return new Ppo(device, new MlpActorCritic(device, copies, settings), copies, settings);
+      return ppo(device, new MlpActorCritic(device, copies, settings), copies, settings);
     },
   }),
 };
@@ -52,4 +64,22 @@ export function algorithmNamed(name: string): Algorithm {
   throw new ConfigError(
     `unknown algorithm "${name}"${guess ? ` (did you mean "${guess}"?)` : ''}; there are ${names.join(', ')}`,
   );
+}
+
+/** The settings of a preset, the first unless named, for an environment. @throws ConfigError for an unknown name */
+export function presetSettings(algorithm: string, environment: string, name?: string): object {
+  const { presets } = algorithmNamed(algorithm);
+  const names = Object.keys(presets);
+  const wanted = name ?? names[0];
+  if (wanted === undefined) return {};
+  if (!Object.hasOwn(presets, wanted)) {
+    const guess = nearest(wanted, names);
+    throw new ConfigError(
+      `${algorithm} has no preset "${wanted}"${guess ? ` (did you mean "${guess}"?)` : ''}; there are ${names.join(', ')}`,
+    );
+  }
+  const preset = presets[wanted]!;
+  const { actionSpace } = environmentEntry(environment).dynamics();
+  const kind = actionSpace.kind === 'box' && preset.continuous ? 'continuous' : 'any';
+  return preset[environment] ?? preset[kind] ?? {};
 }

@@ -2,14 +2,15 @@
 
 import { add, mul, notEqual, sub } from '../ops/binary.ts';
 import { full } from '../ops/copy.ts';
+import { matmul } from '../ops/matmul.ts';
 import { gaussianNoise } from '../ops/noise.ts';
 import { policyHead } from '../ops/policy_head.ts';
 import { sum } from '../ops/reduce.ts';
 import { sampleAction } from '../ops/sample_action.ts';
 import { where } from '../ops/select.ts';
 import { argmax } from '../ops/top_k.ts';
-import { exp, neg, square } from '../ops/unary.ts';
-import { expand } from '../ops/view.ts';
+import { exp, log, neg, square } from '../ops/unary.ts';
+import { expand, reshape } from '../ops/view.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /** Of B states. Discrete actions are [B] i32, continuous ones [B, A] f32. */
@@ -35,6 +36,7 @@ export interface Gaussian extends Distribution {
 }
 
 const LOWEST = -3.4028234663852886e38;
+const LEAST_VARIANCE = 1e-6; // as Stable-Baselines3
 
 /**
  * π = softmax(logits) over the allowed actions.
@@ -80,6 +82,32 @@ export function gaussian(mean: Tensor, logStd: Tensor): Gaussian {
         logProb: sum(terms, { axis: 1 }),
         entropy: sum(add(spread, 0.5 + half), { axis: 1 }),
       };
+    },
+  };
+}
+
+/**
+ * Normals whose noise is a function of the state (Raffin et al. 2021): as long as the draw is the same, like states get like
+ * noise, and an action that goes on is a push and not a tremble.
+ *
+ *   a = mean + φ(s) W        W [F, A] ~ N(0, e^(2 logStd))        so σ²(s) = φ²(s) e^(2 logStd)
+ *
+ * @param mean [B, A] f32
+ * @param features φ, [B, F]; no gradient flows to them
+ * @param logStd [F, A] f32
+ */
+export function exploringGaussian(mean: Tensor, features: Tensor, logStd: Tensor): Gaussian {
+  const phi = features.detach();
+  const variance = matmul(square(phi), exp(mul(logStd, 2)));
+  const normal = gaussian(mean, mul(log(add(variance, LEAST_VARIANCE)), 0.5));
+  return {
+    ...normal,
+    sample() {
+      const [B, F] = phi.shape as [number, number];
+      const weights = [B, ...logStd.shape];
+      const noise = gaussianNoise(full(mean.runtime, weights, 0, 'f32'), { std: 1 });
+      const pushes = mul(reshape(phi, [B, F, 1]), mul(exp(logStd), noise));
+      return add(mean, sum(pushes, { axis: 1 }));
     },
   };
 }

@@ -1,5 +1,6 @@
 // Reinforcement learning: what `shadegrad/rl` exports.
 
+export { A2C_DEFAULTS, type A2cSettings, a2c, a2cLoss, kStepAdvantages } from './a2c.ts';
 export { ALGORITHMS, type Algorithm, algorithmNamed } from './algorithms.ts';
 export {
   type Categorical,
@@ -32,11 +33,19 @@ export {
   OrthogonalInitialiser,
   TanhMlp,
 } from './networks.ts';
+export { type Losses, OnPolicy, type OnPolicySettings } from './on_policy.ts';
 export type { Picture, Role, Shape } from './picture.ts';
-export { PPO_DEFAULTS, Ppo, type PpoSettings } from './ppo.ts';
+export { PPO_DEFAULTS, type PpoSettings, ppo, ppoLossOf } from './ppo.ts';
 export { type RandomPosition, RandomSequence } from './random.ts';
 export { ENVIRONMENTS, type Entry, environmentEntry, makeEnvironment } from './registry.ts';
-export { Collector, type CollectorOptions, type Rollout } from './rollout.ts';
+export {
+  Collector,
+  type CollectorOptions,
+  type Estimator,
+  type Experience,
+  gaeEstimator,
+  type Rollout,
+} from './rollout.ts';
 export { type Dynamics, type SimulateOptions, simulate, type Transition } from './simulate.ts';
 export {
   type AgentProgress,

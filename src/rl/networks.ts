@@ -10,7 +10,7 @@ import { reshape } from '../ops/view.ts';
 import { fillNormal } from '../tensor/philox.ts';
 import type { Shape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { categorical, type Distribution, gaussian } from './distributions.ts';
+import { categorical, type Distribution, exploringGaussian, gaussian } from './distributions.ts';
 import type { Space } from './environment.ts';
 import { ObservationNorm } from './normalise.ts';
 
@@ -50,7 +50,12 @@ export class TanhMlp extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return this.layers.reduce((h, layer, i) => layer.forward(i === 0 ? h : tanh(h)), x);
+    return this.layers.at(-1)!.forward(this.features(x));
+  }
+
+  /** What the last layer sees: [B, inputs] -> [B, last of hidden]. */
+  features(x: Tensor): Tensor {
+    return this.layers.slice(0, -1).reduce((h, layer) => tanh(layer.forward(h)), x);
   }
 }
 
@@ -61,13 +66,15 @@ export interface MlpActorCriticOptions {
   readonly normaliseObservations?: boolean;
   /** Initial ln σ of continuous actions. Default 0. */
   readonly logStd?: number;
+  /** Whether the noise of continuous actions is a function of the state, for so many steps; null, the default: it is not. */
+  readonly noiseSteps?: number | null;
 }
 
-/** Two networks of the same shape. Continuous actions are normal, with one σ for all states. */
+/** Two networks of the same shape. Continuous actions are normal, with one σ for all states or by the state's features. */
 export class MlpActorCritic extends Module implements ActorCritic {
   readonly actor: TanhMlp;
   readonly critic: TanhMlp;
-  /** [A]; null for discrete actions. */
+  /** [A], or by feature [F, A]; null for discrete actions. */
   readonly logStd: Tensor | null;
   readonly norm: ObservationNorm | null;
   readonly #features: number;
@@ -75,7 +82,13 @@ export class MlpActorCritic extends Module implements ActorCritic {
   constructor(
     device: Device,
     { observationSpace, actionSpace }: { observationSpace: Space; actionSpace: Space },
-    { seed, hidden = [64, 64], normaliseObservations = false, logStd = 0 }: MlpActorCriticOptions,
+    {
+      seed,
+      hidden = [64, 64],
+      normaliseObservations = false,
+      logStd = 0,
+      noiseSteps = null,
+    }: MlpActorCriticOptions,
   ) {
     super();
     const init = new OrthogonalInitialiser(device, seed);
@@ -84,12 +97,17 @@ export class MlpActorCritic extends Module implements ActorCritic {
     this.norm = normaliseObservations ? new ObservationNorm(device, this.#features) : null;
     this.actor = new TanhMlp(init, this.#features, outputs, { hidden, gain: 0.01 });
     this.critic = new TanhMlp(init, this.#features, 1, { hidden, gain: 1 });
-    this.logStd = actionSpace.kind === 'box' ? init.constant([outputs], logStd) : null;
+    const spread = noiseSteps === null ? [outputs] : [hidden.at(-1)!, outputs];
+    this.logStd = actionSpace.kind === 'box' ? init.constant(spread, logStd) : null;
   }
 
   policy(observations: Tensor, actionMask?: Tensor): Distribution {
-    const output = this.actor.forward(this.#inputs(observations));
-    return this.logStd ? gaussian(output, this.logStd) : categorical(output, actionMask);
+    const features = this.actor.features(this.#inputs(observations));
+    const output = this.actor.layers.at(-1)!.forward(features);
+    if (!this.logStd) return categorical(output, actionMask);
+    return this.logStd.rank === 1
+      ? gaussian(output, this.logStd)
+      : exploringGaussian(output, features, this.logStd);
   }
 
   value(observations: Tensor): Tensor {

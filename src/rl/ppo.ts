@@ -2,74 +2,22 @@
 //
 //   L = mean[-min(r Â, clip(r, 1 ± ε) Â)] + c_v mean[½ (V - R̂)²] - c_H mean[H(π)]        r = π(a | s) / π_old(a | s)
 
-import { ConfigError } from '../errors.ts';
-import {
-  between,
-  type Checks,
-  listOf,
-  nonNegative,
-  nullOr,
-  oneOf,
-  positive,
-  positiveInteger,
-} from '../io/config.ts';
-import type { Json } from '../io/json.ts';
-import { restoreTraining, trainingState } from '../io/training_state.ts';
-import { add, div, mul, sub } from '../ops/binary.ts';
-import type { CapturedStep } from '../ops/capture.ts';
+import { type Checks, nonNegative, nullOr, positive } from '../io/config.ts';
 import type { Device } from '../ops/device.ts';
 import { type PpoLoss, ppoLoss, ppoLossFromLogProbs } from '../ops/ppo.ts';
-import { mean } from '../ops/reduce.ts';
-import { stack } from '../ops/shape_ops.ts';
-import { sqrt, square } from '../ops/unary.ts';
-import { AdamW } from '../optim/adamw.ts';
-import { clipGradNorm } from '../optim/clip.ts';
-import { backward, noGrad } from '../tensor/tape.ts';
-import type { Tensor } from '../tensor/tensor.ts';
 import type { Categorical } from './distributions.ts';
-import {
-  type Iteration,
-  type Learner,
-  type LearnerState,
-  requireFiniteMetrics,
-} from './learner.ts';
-import { epochOrder, rowsOf } from './minibatches.ts';
 import type { ActorCritic } from './networks.ts';
-import { Collector, type Rollout } from './rollout.ts';
+import { ON_POLICY_CHECKS, OnPolicy, type OnPolicySettings } from './on_policy.ts';
+import type { Rollout } from './rollout.ts';
 import type { VectorEnvironment } from './vector.ts';
 
-export interface PpoSettings {
-  /** Copies of the environment, N. */
-  readonly copies: number;
-  /** Steps of each copy in a rollout, T. */
-  readonly rolloutSteps: number;
-  readonly epochs: number;
-  /** Parts of a rollout that an epoch goes through; T N must be a multiple. */
-  readonly minibatches: number;
-  readonly learningRate: number;
-  /** Whether it falls to 0 over the run, or stays. */
-  readonly schedule: 'linear' | 'constant';
-  readonly gamma: number;
-  readonly lambda: number;
+export interface PpoSettings extends OnPolicySettings {
   /** ε. */
   readonly clip: number;
   /** How far a value moves from its old one; null: as far as it likes. */
   readonly valueClip: number | null;
   readonly valueCoef: number;
   readonly entropyCoef: number;
-  readonly maxGradNorm: number;
-  /** Ends a rollout's epochs once the KL from the policy that acted is over 1.5 times it; null: never. */
-  readonly targetKl: number | null;
-  /** To mean 0 and deviation 1, per minibatch. */
-  readonly normaliseAdvantages: boolean;
-  readonly normaliseObservations: boolean;
-  readonly normaliseRewards: boolean;
-  /** Treats a time limit as an end: what CleanRL does, and wrong. */
-  readonly truncationIsEnd: boolean;
-  /** Widths of the hidden layers of policy and value function. */
-  readonly hidden: readonly number[];
-  /** Initial ln σ of continuous actions. */
-  readonly logStd: number;
 }
 
 /** CleanRL's ppo.py for classic control, except that values are not clipped. */
@@ -94,160 +42,28 @@ export const PPO_DEFAULTS: PpoSettings = {
   truncationIsEnd: false,
   hidden: [64, 64],
   logStd: 0,
+  noiseSteps: null,
 };
 
 export const PPO_CHECKS: Checks<PpoSettings> = {
-  copies: positiveInteger,
-  rolloutSteps: positiveInteger,
-  epochs: positiveInteger,
-  minibatches: positiveInteger,
-  learningRate: positive,
-  schedule: oneOf('linear', 'constant'),
-  gamma: between(0, 1),
-  lambda: between(0, 1),
+  ...ON_POLICY_CHECKS,
   clip: positive,
   valueClip: nullOr(positive),
   valueCoef: nonNegative,
   entropyCoef: nonNegative,
-  maxGradNorm: positive,
-  targetKl: nullOr(positive),
-  hidden: listOf(positiveInteger),
 };
 
-const ADAM_EPS = 1e-5; // as both implementations
-
-export class Ppo implements Learner {
-  readonly stepsPerIteration: number;
-  readonly #collector: Collector;
-  readonly #optimizer: AdamW;
-  /** Of the samples of an update. */
-  readonly #ids: Tensor;
-  /** Loss, its parts, KL, clipped share and gradient norm of an update. */
-  #update: CapturedStep<Tensor> | null = null;
-  #updates = 0;
-  #epochs = 0;
-
-  /** @throws ConfigError where the minibatches do not divide a rollout */
-  constructor(
-    private readonly device: Device,
-    readonly model: ActorCritic,
-    environments: VectorEnvironment,
-    private readonly settings: PpoSettings & { readonly seed: number },
-  ) {
-    const { rolloutSteps, minibatches, learningRate } = settings;
-    const samples = rolloutSteps * environments.count;
-    if (samples % minibatches !== 0)
-      throw new ConfigError(
-        `minibatches is ${minibatches}; a rollout of ${rolloutSteps} steps of ${environments.count} copies has ${samples} samples, which it does not divide`,
-      );
-    this.stepsPerIteration = samples;
-    this.#collector = new Collector(device, model, environments, {
-      ...settings,
-      steps: rolloutSteps,
-    });
-    this.#optimizer = new AdamW(model.namedParameters(), {
-      lr: learningRate,
-      eps: ADAM_EPS,
-      weightDecay: 0,
-    });
-    const ids = device.zeros([samples / minibatches], { dtype: 'i32' });
-    this.#ids = Object.assign(ids, { kept: true });
-  }
-
-  async iterate(index: number, count: number): Promise<Iteration> {
-    const { learningRate, schedule, epochs, targetKl, seed } = this.settings;
-    this.#optimizer.lr = schedule === 'linear' ? learningRate * (1 - index / count) : learningRate;
-    const episodes = await this.#collector.collect();
-    let metrics: Record<string, number> = {};
-    for (let epoch = 0; epoch < epochs; epoch++) {
-      const order = epochOrder(this.stepsPerIteration, seed, this.#epochs++);
-      for (let at = 0; at < order.length; at += this.#ids.size) {
-        this.#ids.write(order.subarray(at, at + this.#ids.size));
-        this.#optimizer.advance();
-        this.#updated();
-        this.#updates++;
-      }
-      if (targetKl === null && epoch < epochs - 1) continue;
-      metrics = await this.#metrics();
-      if (targetKl !== null && metrics.approxKl! > 1.5 * targetKl) break;
-    }
-    this.#collector.updateNorm();
-    await requireFiniteMetrics(metrics, this.model);
-    return { episodes, metrics };
-  }
-
-  #updated(): void {
-    if (this.#update) this.#update();
-    else this.#update = this.device.capture(() => this.#learn());
-  }
-
-  /** One update, on the samples at `ids`. */
-  #learn(): Tensor {
-    const samples = noGrad(() => {
-      const rows = rowsOf(this.#collector.rollout, this.#ids);
-      return this.settings.normaliseAdvantages
-        ? { ...rows, advantages: standardised(rows.advantages) }
-        : rows;
-    });
-    const found = ppoLossOf(this.model, samples, this.settings);
-    backward(found.loss);
-    const gradNorm = clipGradNorm(this.#optimizer, this.settings.maxGradNorm);
-    this.#optimizer.apply({ zeroGrad: true });
-    return noGrad(() =>
-      stack(METRICS.map((name) => (name === 'gradNorm' ? gradNorm : found[name]))),
-    );
-  }
-
-  /** Of the last update. */
-  async #metrics(): Promise<Record<string, number>> {
-    const values = await this.#update!.result.data();
-    return Object.fromEntries(METRICS.map((name, i) => [name, values[i]!]));
-  }
-
-  async save(): Promise<LearnerState> {
-    return {
-      tensors: await trainingState(this.model.namedTensors(), this.#optimizer),
-      state: {
-        updates: this.#updates,
-        epochs: this.#epochs,
-        norm: this.model.norm?.snapshot() ?? null,
-        collector: this.#collector.snapshot(),
-      },
-    };
-  }
-
-  load({ tensors, state }: LearnerState): void {
-    const { updates, epochs, norm, collector } = state as {
-      updates: number;
-      epochs: number;
-      norm: Parameters<NonNullable<ActorCritic['norm']>['restore']>[0] | null;
-      collector: Json;
-    };
-    restoreTraining(this.model.namedTensors(), this.#optimizer, { step: updates, tensors });
-    this.#updates = updates;
-    this.#epochs = epochs;
-    if (norm) this.model.norm?.restore(norm);
-    this.#collector.restore(collector);
-  }
-
-  dispose(): void {
-    this.#update?.dispose();
-    this.#update?.result.dispose();
-    this.#ids.dispose();
-    this.#optimizer.dispose();
-    this.#collector.dispose();
-  }
+/** @throws ConfigError where the minibatches do not divide a rollout */
+export function ppo(
+  device: Device,
+  model: ActorCritic,
+  environments: VectorEnvironment,
+  settings: PpoSettings & { readonly seed: number },
+): OnPolicy {
+  return new OnPolicy(device, model, environments, settings, (samples) => ({
+    ...ppoLossOf(model, samples, settings),
+  }));
 }
-
-const METRICS = [
-  'loss',
-  'policyLoss',
-  'valueLoss',
-  'entropy',
-  'approxKl',
-  'clipFraction',
-  'gradNorm',
-] as const;
 
 /** PPO's loss of a model on samples, in the fused form where the actions are discrete. */
 export function ppoLossOf(
@@ -271,11 +87,4 @@ export function ppoLossOf(
   }
   const { logProb, entropy } = policy.evaluate(actions);
   return ppoLossFromLogProbs(logProb, entropy, newValues, targets, options);
-}
-
-/** (x - mean) / deviation, of n - 1 as PyTorch. */
-export function standardised(x: Tensor): Tensor {
-  const centred = sub(x, mean(x));
-  const variance = mul(mean(square(centred)), x.size / Math.max(1, x.size - 1));
-  return div(centred, add(sqrt(variance), 1e-8));
 }

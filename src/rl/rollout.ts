@@ -8,7 +8,7 @@ import type { Json } from '../io/json.ts';
 import type { CapturedStep } from '../ops/capture.ts';
 import { copyInto } from '../ops/copy.ts';
 import type { Device } from '../ops/device.ts';
-import { gae } from '../ops/gae.ts';
+import { type Advantages, gae } from '../ops/gae.ts';
 import { reshape } from '../ops/view.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -33,15 +33,37 @@ export interface Rollout {
   readonly returns: Tensor;
 }
 
+/** What a rollout tells of how good its actions were; all [T, N] f32. */
+export interface Experience {
+  readonly rewards: Tensor;
+  readonly values: Tensor;
+  /** V of the state that each step led to. */
+  readonly nextValues: Tensor;
+  readonly terminated: Tensor;
+  readonly truncated: Tensor;
+}
+
+/** Advantages, and what the values are fitted to. */
+export type Estimator = (experience: Experience) => Advantages;
+
+export const gaeEstimator =
+  (options: { readonly gamma: number; readonly lambda: number }): Estimator =>
+  ({ rewards, values, nextValues, terminated, truncated }) =>
+    gae(rewards, values, nextValues, terminated, truncated, options);
+
 export interface CollectorOptions {
   /** T. */
   readonly steps: number;
   readonly seed: number;
+  /** Of the rewards' scale. */
   readonly gamma: number;
-  readonly lambda: number;
+  /** How advantages are estimated. */
+  readonly estimate: Estimator;
   readonly normaliseRewards?: boolean;
   /** A truncated episode has no value after its end: what CleanRL does, and wrong (Pardo et al. 2018). Default false. */
   readonly truncationIsEnd?: boolean;
+  /** Steps that take their noise from one draw: see `OnPolicySettings.noiseSteps`. Default null: one. */
+  readonly noiseSteps?: number | null;
 }
 
 /** Holds the environments, and where they are. */
@@ -159,7 +181,8 @@ export class Collector {
     const { observations, actionMask } = this.#now;
     observations.write(this.#observations);
     if (this.#masks) actionMask!.write(this.#masks);
-    this.#device.beginStep(this.#options.seed, this.#steps++);
+    const { seed, noiseSteps } = this.#options;
+    this.#device.beginStep(seed, Math.floor(this.#steps++ / (noiseSteps ?? 1)));
     if (this.#act) this.#act();
     else {
       const act = () => this.#model.policy(observations, actionMask ?? undefined).sample();
@@ -175,21 +198,18 @@ export class Collector {
   }
 
   #estimate(): void {
-    const { gamma, lambda } = this.#options;
     const { observations, actions, actionMask, ...estimates } = this.rollout;
     const { shape } = this.#rewards;
     const flat = estimates.values.shape;
     const policy = this.#model.policy(observations, actionMask ?? undefined);
     const values = this.#model.value(observations);
-    const nextValues = reshape(this.#model.value(this.#next), shape);
-    const { advantages, returns } = gae(
-      this.#rewards,
-      reshape(values, shape),
-      nextValues,
-      this.#terminated,
-      this.#truncated,
-      { gamma, lambda },
-    );
+    const { advantages, returns } = this.#options.estimate({
+      rewards: this.#rewards,
+      values: reshape(values, shape),
+      nextValues: reshape(this.#model.value(this.#next), shape),
+      terminated: this.#terminated,
+      truncated: this.#truncated,
+    });
     const found = {
       logProbs: policy.evaluate(actions).logProb,
       values,
