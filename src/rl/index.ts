@@ -10,6 +10,15 @@ export {
   gaussian,
 } from './distributions.ts';
 export { cartPole } from './env/cart_pole.ts';
+export { cliffWalking } from './env/cliff_walking.ts';
+export { type FrozenLakeOptions, frozenLake } from './env/frozen_lake.ts';
+export {
+  type GridWorldOptions,
+  gridWorld,
+  type RandomMazeOptions,
+  randomMaze,
+} from './env/grid_world.ts';
+export { taxi } from './env/taxi.ts';
 export {
   type Box,
   box,
@@ -34,6 +43,14 @@ export {
   TanhMlp,
 } from './networks.ts';
 export { type Losses, OnPolicy, type OnPolicySettings } from './on_policy.ts';
+export {
+  certain,
+  type FiniteDynamics,
+  type FiniteRules,
+  finiteDynamics,
+  isFiniteDynamics,
+  type Outcome,
+} from './finite.ts';
 export type { Picture, Role, Shape } from './picture.ts';
 export { PPO_DEFAULTS, type PpoSettings, ppo, ppoLossOf } from './ppo.ts';
 export { type RandomPosition, RandomSequence } from './random.ts';
@@ -55,4 +72,13 @@ export {
   type TrainAgentOptions,
   trainAgent,
 } from './train_agent.ts';
+  discountedReturns,
+  kStepAdvantages,
+  lambdaReturns,
+  type Steps,
+  tdErrors,
+  type ValuedSteps,
+} from './returns.ts';
+export { type Dynamics, type SimulateOptions, simulate, type Transition } from './simulate.ts';
+export * from './tabular/index.ts';
 export { type Episode, VectorEnvironment, type VectorStep } from './vector.ts';

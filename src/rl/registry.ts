@@ -3,6 +3,10 @@
 import { ConfigError } from '../errors.ts';
 import { nearest } from '../io/config.ts';
 import { cartPole } from './env/cart_pole.ts';
+import { cliffWalking } from './env/cliff_walking.ts';
+import { frozenLake } from './env/frozen_lake.ts';
+import { gridWorld, randomMaze } from './env/grid_world.ts';
+import { taxi } from './env/taxi.ts';
 import type { Environment } from './environment.ts';
 import { type Dynamics, simulate } from './simulate.ts';
 
@@ -36,6 +40,52 @@ export const ENVIRONMENTS: Readonly<Record<string, Entry>> = {
     dynamics: () => cartPole({ velocities: false }),
     limit: 500,
     anchors: { random: 22.4, optimal: 500 },
+  },
+  'FrozenLake-v1': {
+    about: 'cross slippery ice, 4 x 4 cells',
+    dynamics: frozenLake,
+    limit: 100,
+    solved: 0.7,
+    anchors: { random: 0.01394, optimal: 0.74419 },
+  },
+  'FrozenLake8x8-v1': {
+    about: 'cross slippery ice, 8 x 8 cells',
+    dynamics: () => frozenLake({ map: '8x8' }),
+    limit: 200,
+    solved: 0.85,
+    anchors: { random: 0.001901, optimal: 0.91322 },
+  },
+  'FrozenLakeNoSlip-v1': {
+    about: 'FrozenLake-v1 on ice that does not slip',
+    dynamics: () => frozenLake({ slippery: false }),
+    limit: 100,
+    anchors: { random: 0.01394, optimal: 1 },
+  },
+  'CliffWalking-v1': {
+    about: 'walk along a cliff',
+    dynamics: cliffWalking,
+    limit: 1000, // ours: Gymnasium sets none, and a policy that stands still would never be done
+    anchors: { random: -9512, optimal: -13 },
+  },
+  'Taxi-v3': {
+    about: 'fetch a passenger and bring them where they want to go',
+    dynamics: taxi,
+    limit: 200,
+    solved: 8, // as published; the mean over all starts cannot be above 7.93
+    anchors: { random: -771.1, optimal: 7.93 },
+  },
+  'GridWorld-v0': {
+    about: 'find the star',
+    dynamics: gridWorld,
+    limit: 100,
+    anchors: { random: 0.340394, optimal: 1 },
+  },
+  'Maze-v0': {
+    about: 'get out as fast as possible: -1 per step',
+    dynamics: () =>
+      gridWorld({ map: randomMaze({ seed: 2, rows: 5, columns: 5 }), reward: 'maze' }),
+    limit: 200,
+    anchors: { random: -190.9, optimal: -16 },
   },
 };
 
