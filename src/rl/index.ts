@@ -9,6 +9,8 @@ export {
   type Gaussian,
   gaussian,
 } from './distributions.ts';
+export { acrobot } from './env/acrobot.ts';
+export { type Bandit, type BanditOptions, bandit } from './env/bandit.ts';
 export { cartPole } from './env/cart_pole.ts';
 export { cliffWalking } from './env/cliff_walking.ts';
 export { type FrozenLakeOptions, frozenLake } from './env/frozen_lake.ts';
@@ -18,6 +20,9 @@ export {
   type RandomMazeOptions,
   randomMaze,
 } from './env/grid_world.ts';
+export { mountainCar } from './env/mountain_car.ts';
+export { mountainCarContinuous } from './env/mountain_car_continuous.ts';
+export { pendulum } from './env/pendulum.ts';
 export { taxi } from './env/taxi.ts';
 export {
   type Box,
@@ -34,6 +39,14 @@ export {
   type Value,
 } from './environment.ts';
 export { type EvaluationOptions, type EvaluationResult, evaluatePolicy } from './evaluate.ts';
+export {
+  certain,
+  type FiniteDynamics,
+  type FiniteRules,
+  finiteDynamics,
+  isFiniteDynamics,
+  type Outcome,
+} from './finite.ts';
 export type { Iteration, Learner, LearnerState } from './learner.ts';
 export {
   type ActorCritic,
@@ -43,14 +56,6 @@ export {
   TanhMlp,
 } from './networks.ts';
 export { type Losses, OnPolicy, type OnPolicySettings } from './on_policy.ts';
-export {
-  certain,
-  type FiniteDynamics,
-  type FiniteRules,
-  finiteDynamics,
-  isFiniteDynamics,
-  type Outcome,
-} from './finite.ts';
 export type { Picture, Role, Shape } from './picture.ts';
 export { PPO_DEFAULTS, type PpoSettings, ppo, ppoLossOf } from './ppo.ts';
 export { type RandomPosition, RandomSequence } from './random.ts';
@@ -72,6 +77,7 @@ export {
   type TrainAgentOptions,
   trainAgent,
 } from './train_agent.ts';
+
   discountedReturns,
   kStepAdvantages,
   lambdaReturns,
@@ -79,6 +85,7 @@ export {
   tdErrors,
   type ValuedSteps,
 } from './returns.ts';
+
 export { type Dynamics, type SimulateOptions, simulate, type Transition } from './simulate.ts';
 export * from './tabular/index.ts';
 export { type Episode, VectorEnvironment, type VectorStep } from './vector.ts';

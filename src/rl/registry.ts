@@ -2,10 +2,15 @@
 
 import { ConfigError } from '../errors.ts';
 import { nearest } from '../io/config.ts';
+import { acrobot } from './env/acrobot.ts';
+import { bandit } from './env/bandit.ts';
 import { cartPole } from './env/cart_pole.ts';
 import { cliffWalking } from './env/cliff_walking.ts';
 import { frozenLake } from './env/frozen_lake.ts';
 import { gridWorld, randomMaze } from './env/grid_world.ts';
+import { mountainCar } from './env/mountain_car.ts';
+import { mountainCarContinuous } from './env/mountain_car_continuous.ts';
+import { pendulum } from './env/pendulum.ts';
 import { taxi } from './env/taxi.ts';
 import type { Environment } from './environment.ts';
 import { type Dynamics, simulate } from './simulate.ts';
@@ -86,6 +91,45 @@ export const ENVIRONMENTS: Readonly<Record<string, Entry>> = {
       gridWorld({ map: randomMaze({ seed: 2, rows: 5, columns: 5 }), reward: 'maze' }),
     limit: 200,
     anchors: { random: -190.9, optimal: -16 },
+  },
+  'Acrobot-v1': {
+    about: 'swing two links above a bar',
+    dynamics: acrobot,
+    limit: 500,
+    solved: -100,
+    anchors: { random: -500, scripted: -83.4 },
+  },
+  'MountainCar-v0': {
+    about: 'swing a weak car up a hill',
+    dynamics: mountainCar,
+    limit: 200,
+    solved: -110,
+    anchors: { random: -200, scripted: -119.5 },
+  },
+  'MountainCarContinuous-v0': {
+    about: 'the same with pushes that cost',
+    dynamics: mountainCarContinuous,
+    limit: 999,
+    solved: 90,
+    anchors: { random: -33, scripted: 90 },
+  },
+  'Pendulum-v1': {
+    about: 'swing a pendulum up and hold it',
+    dynamics: pendulum,
+    limit: 200,
+    anchors: { random: -1227, scripted: -152.6 },
+  },
+  'PendulumNoVelocity-v1': {
+    about: 'Pendulum that sees its angle only',
+    dynamics: () => pendulum({ velocities: false }),
+    limit: 200,
+    anchors: { random: -1227 },
+  },
+  'Bandit-v0': {
+    about: 'one pull at one of ten arms',
+    dynamics: bandit,
+    limit: 1,
+    anchors: { random: 0 },
   },
 };
 
