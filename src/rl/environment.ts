@@ -6,6 +6,7 @@
 import { EnvironmentError } from '../errors.ts';
 import type { Json } from '../io/json.ts';
 import type { Picture } from './picture.ts';
+import type { RandomSequence } from './random.ts';
 
 /** One of 0 … n - 1. */
 export interface Discrete {
@@ -92,6 +93,17 @@ export function spaceContains(space: Space, value: unknown): boolean {
     value.length === space.low.length &&
     value.every((x, i) => x >= space.low[i]! && x <= space.high[i]!) // NaN is in no interval
   );
+}
+
+/** Uniform over what the space and the mask allow; standard normal, clipped, where a bound is infinite. */
+export function sampleAction(space: Space, random: RandomSequence, info: Info = {}): Value {
+  if (space.kind === 'discrete')
+    return info.actionMask ? random.choice(info.actionMask) : random.integer(space.n);
+  return space.low.map((low, i) => {
+    const high = space.high[i]!;
+    if (Number.isFinite(low) && Number.isFinite(high)) return random.uniform(low, high);
+    return Math.min(Math.max(random.normal(), low), high);
+  });
 }
 
 /** `discrete(2)`, `box [4]`: for messages. */

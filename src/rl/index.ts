@@ -9,6 +9,7 @@ export {
   type Gaussian,
   gaussian,
 } from './distributions.ts';
+export { type CheckOptions, checkEnv } from './check_env.ts';
 export { acrobot } from './env/acrobot.ts';
 export { type Bandit, type BanditOptions, bandit } from './env/bandit.ts';
 export { cartPole } from './env/cart_pole.ts';
@@ -35,6 +36,7 @@ export {
   type Space,
   type Start,
   type Step,
+  sampleAction,
   spaceContains,
   type Value,
 } from './environment.ts';
