@@ -58,6 +58,13 @@ export {
   TanhMlp,
 } from './networks.ts';
 export { type Losses, OnPolicy, type OnPolicySettings } from './on_policy.ts';
+export {
+  EXPERTS,
+  expertFor,
+  randomPolicy,
+  type ScriptedPolicy,
+  scriptedReturns,
+} from './experts.ts';
 export type { Picture, Role, Shape } from './picture.ts';
 export { PPO_DEFAULTS, type PpoSettings, ppo, ppoLossOf } from './ppo.ts';
 export { type RandomPosition, RandomSequence } from './random.ts';
