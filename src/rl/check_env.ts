@@ -8,10 +8,10 @@ import {
   describeSpace,
   type Environment,
   type Info,
+  randomAction,
   type Space,
   type Start,
   type Step,
-  sampleAction,
   type Value,
 } from './environment.ts';
 import { RandomSequence } from './random.ts';
@@ -93,7 +93,7 @@ function* walkFrom(
 }
 
 function act(env: Environment, info: Info, random: RandomSequence, where: string): Step {
-  const action = sampleAction(env.actionSpace, random, info);
+  const action = randomAction(env.actionSpace, random, info);
   const before = copy(action);
   const step = env.step(action);
   if (!equal(action, before))
@@ -137,7 +137,7 @@ function wrongActions(space: Space): Value[] {
 
 /** Of a step while no episode is under way. */
 function expectRefusal(env: Environment, random: RandomSequence, where: string): void {
-  const action = sampleAction(env.actionSpace, random);
+  const action = randomAction(env.actionSpace, random);
   expectError(() => env.step(action), where, 'a step while no episode is under way was taken');
 }
 

@@ -96,7 +96,7 @@ export function spaceContains(space: Space, value: unknown): boolean {
 }
 
 /** Uniform over what the space and the mask allow; standard normal, clipped, where a bound is infinite. */
-export function sampleAction(space: Space, random: RandomSequence, info: Info = {}): Value {
+export function randomAction(space: Space, random: RandomSequence, info: Info = {}): Value {
   if (space.kind === 'discrete')
     return info.actionMask ? random.choice(info.actionMask) : random.integer(space.n);
   return space.low.map((low, i) => {

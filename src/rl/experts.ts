@@ -2,7 +2,7 @@
 
 import { ConfigError } from '../errors.ts';
 import { clamp, wrapAngle } from './env/limits.ts';
-import { type Environment, type Info, sampleAction, type Value } from './environment.ts';
+import { type Environment, type Info, randomAction, type Value } from './environment.ts';
 import { RandomSequence } from './random.ts';
 
 /** From what is seen to an action. It may remember what it saw, so there is a new one for each episode. */
@@ -52,7 +52,7 @@ export function expertFor(id: string): () => ScriptedPolicy {
 /** Uniform over what is allowed. */
 export function randomPolicy({ actionSpace }: Environment, seed: number): ScriptedPolicy {
   const random = new RandomSequence({ seed });
-  return (_, info) => sampleAction(actionSpace, random, info);
+  return (_, info) => randomAction(actionSpace, random, info);
 }
 
 /** The returns of whole episodes, one after another. */

@@ -2,6 +2,7 @@
 
 export { A2C_DEFAULTS, type A2cSettings, a2c, a2cLoss, kStepAdvantages } from './a2c.ts';
 export { ALGORITHMS, type Algorithm, algorithmNamed } from './algorithms.ts';
+export { type CheckOptions, checkEnv } from './check_env.ts';
 export {
   type Categorical,
   categorical,
@@ -9,7 +10,6 @@ export {
   type Gaussian,
   gaussian,
 } from './distributions.ts';
-export { type CheckOptions, checkEnv } from './check_env.ts';
 export { acrobot } from './env/acrobot.ts';
 export { type Bandit, type BanditOptions, bandit } from './env/bandit.ts';
 export { cartPole } from './env/cart_pole.ts';
@@ -33,10 +33,10 @@ export {
   discrete,
   type Environment,
   type Info,
+  randomAction,
   type Space,
   type Start,
   type Step,
-  sampleAction,
   spaceContains,
   type Value,
 } from './environment.ts';
@@ -49,6 +49,12 @@ export {
   isFiniteDynamics,
   type Outcome,
 } from './finite.ts';
+  EXPERTS,
+  expertFor,
+  randomPolicy,
+  type ScriptedPolicy,
+  scriptedReturns,
+} from './experts.ts';
 export type { Iteration, Learner, LearnerState } from './learner.ts';
 export {
   type ActorCritic,
