@@ -73,6 +73,41 @@ export {
 } from './experts.ts';
 export type { Picture, Role, Shape } from './picture.ts';
 export { PPO_DEFAULTS, type PpoSettings, ppo, ppoLossOf } from './ppo.ts';
+export {
+  gradientTerms,
+  LECTURE_SAMPLES,
+  type LogisticPolicy,
+  logisticLogProb,
+  type Side,
+  type SideSample,
+  sideProbability,
+  sideScore,
+} from './logistic_policy.ts';
+export {
+  type Estimate,
+  type ImportanceOptions,
+  importanceWeights,
+  isEstimate,
+  type Overlap,
+  offPolicyWeights,
+  overlap,
+  type RatioPer,
+  stepLogRatios,
+  trajectoryLogRatio,
+  type Weighting,
+} from './off_policy.ts';
+export type { Picture, Role, Shape } from './picture.ts';
+export {
+  type AdvantageOptions,
+  advantages,
+  BASELINES,
+  type Baseline,
+  ESTIMATORS,
+  type Estimator,
+  MovingAverage,
+  pgLoss,
+  rewardsToGo,
+} from './policy_gradient.ts';
 export { type RandomPosition, RandomSequence } from './random.ts';
 export { ENVIRONMENTS, type Entry, environmentEntry, makeEnvironment } from './registry.ts';
 export {
