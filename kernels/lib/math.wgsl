@@ -164,7 +164,30 @@ fn sincos_turns(u: f32) -> vec2f {
   cosine = cosine * z - 85.4437408f;
   cosine = cosine * z + 64.9393234f;
   cosine = 1.0 + (cosine * z - 19.7392082f) * z;
-  let q = i32(quadrant) & 3;
-  let turned = select(vec2f(sine, cosine), vec2f(cosine, -sine), (q & 1) == 1);
-  return select(turned, -turned, q >= 2);
+  return turned_by_quarters(vec2f(sine, cosine), i32(quadrant));
+}
+
+/// (sin x, cos x) for |x| < 2^13, x in radians. Absolute error 1.2e-7.
+fn sincos(x: f32) -> vec2f {
+  // x = q pi/2 + r, |r| <= pi/4; pi/2 in three parts, of which the first two have so few bits that q times them is exact
+  let q = round(x * 0.63661977f);
+  let r = ((x - q * 1.5703125f) - q * 0.0004837512969970703f) - q * 7.54979013e-8f;
+  let z = r * r;
+  // (sin r - r) / r^3
+  var sine = -0.000195152184f;
+  sine = sine * z + 0.0083321603f;
+  sine = sine * z - 0.166666552f;
+  sine = r + r * z * sine;
+  // (cos r - 1 + r^2 / 2) / r^4
+  var cosine = 2.44330822e-5f;
+  cosine = cosine * z - 0.00138873153f;
+  cosine = cosine * z + 0.0416666456f;
+  cosine = 1.0 - 0.5 * z + z * z * cosine;
+  return turned_by_quarters(vec2f(sine, cosine), i32(q));
+}
+
+/// (sin, cos) of an angle q quarter turns further.
+fn turned_by_quarters(angle: vec2f, q: i32) -> vec2f {
+  let odd = select(angle, vec2f(angle.y, -angle.x), (q & 1) == 1);
+  return select(odd, -odd, (q & 2) == 2);
 }

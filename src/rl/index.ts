@@ -71,6 +71,11 @@ export {
   type ScriptedPolicy,
   scriptedReturns,
 } from './experts.ts';
+export {
+  KernelEnvironment,
+  type KernelEnvironmentOptions,
+  type KernelSteps,
+} from './kernel_environment.ts';
 export type { Picture, Role, Shape } from './picture.ts';
 export { PPO_DEFAULTS, type PpoSettings, ppo, ppoLossOf } from './ppo.ts';
 export {

@@ -127,3 +127,29 @@ test('a warm-up leaves gradients and optimisers alone', async () => {
     /cannot be part of a warm-up/,
   );
 });
+
+test('sine and cosine for kernels are good to f32', async () => {
+  const kernel = await device.kernel(`
+    @group(0) @binding(0) var<storage, read> x: array<f32>;
+    @group(0) @binding(1) var<storage, read_write> y: array<vec2f>;
+    @compute @workgroup_size(64) fn both(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+      y[group.x * 64u + lane] = sincos(x[group.x * 64u + lane]);
+    }`);
+  const count = 64 * 256;
+  const angles = Float32Array.from({ length: count }, (_, i) =>
+    i % 2 ? (i / count - 0.5) * 16 : (i / count - 0.5) * 16384,
+  );
+  const x = device.tensor(angles);
+  const [y] = kernel.run('both', {
+    inputs: [x],
+    outputs: [{ shape: [count, 2] }],
+    workgroups: count / 64,
+  });
+  const got = await values(y!);
+  let worst = 0;
+  for (const [i, angle] of angles.entries()) {
+    worst = Math.max(worst, Math.abs(got[2 * i]! - Math.sin(angle)));
+    worst = Math.max(worst, Math.abs(got[2 * i + 1]! - Math.cos(angle)));
+  }
+  expect(worst).toBeLessThan(1.2e-7);
+});
