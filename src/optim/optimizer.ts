@@ -32,7 +32,8 @@ export interface Update {
  * gradient is updated with gradient 0, as in PyTorch where gradients are zeroed and not removed.
  */
 export abstract class Optimizer implements Clippable {
-  protected readonly slabs: Slabs;
+  /** Where its parameters are. Internal. */
+  readonly slabs: Slabs;
   /** The optimiser's own tensors, each like the slabs, under the names that they have in checkpoints. */
   protected abstract readonly moments: Moments;
   private rate = 0;
