@@ -10,7 +10,6 @@
 import { type Checks, nonNegative, oneOf, positiveInteger } from '../io/config.ts';
 import { add, maximum, mul, sub } from '../ops/binary.ts';
 import type { Device } from '../ops/device.ts';
-import type { Advantages } from '../ops/gae.ts';
 import { mean } from '../ops/reduce.ts';
 import { pad } from '../ops/shape_ops.ts';
 import { neg, square } from '../ops/unary.ts';
@@ -18,7 +17,7 @@ import { slice } from '../ops/view.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ActorCritic } from './networks.ts';
 import { type Losses, ON_POLICY_CHECKS, OnPolicy, type OnPolicySettings } from './on_policy.ts';
-import { type Estimator, type Experience, gaeEstimator, type Rollout } from './rollout.ts';
+import { type AdvantageEstimator, gaeEstimator, type Rollout } from './rollout.ts';
 import type { VectorEnvironment } from './vector.ts';
 
 export interface A2cSettings extends Omit<OnPolicySettings, 'epochs' | 'minibatches' | 'targetKl'> {
@@ -85,8 +84,8 @@ export function a2cLoss(
   return { loss, policyLoss, valueLoss, entropy };
 }
 
-function estimatorOf({ target, k, gamma, lambda }: A2cSettings): Estimator {
-  if (target === 'kStep') return (experience) => kStepAdvantages(experience, { gamma, k });
+function estimatorOf({ target, k, gamma, lambda }: A2cSettings): AdvantageEstimator {
+  if (target === 'kStep') return kStepEstimator({ gamma, k });
   return gaeEstimator({ gamma, lambda: { mc: 1, td: 0, gae: lambda }[target] });
 }
 
@@ -94,20 +93,25 @@ function estimatorOf({ target, k, gamma, lambda }: A2cSettings): Estimator {
  * Â^(k)_t = Σ_{l<k} γ^l δ_{t+l}, by Â^(k)_t = δ_t + γ Â^(k-1)_{t+1}, where nothing is carried over the end of an episode and
  * nothing comes after the rollout: V of the last state stands for it.
  */
-export function kStepAdvantages(
-  { rewards, values, nextValues, terminated, truncated }: Experience,
-  { gamma, k }: { readonly gamma: number; readonly k: number },
-): Advantages {
-  const [T, N] = rewards.shape as [number, number];
-  const goesOn = sub(1, terminated);
-  const carried = mul(sub(1, maximum(terminated, truncated)), gamma);
-  const delta = sub(add(rewards, mul(mul(nextValues, goesOn), gamma)), values);
-  const following = (x: Tensor) =>
-    T === 1
-      ? mul(x, 0)
-      : pad(slice(x, { start: [1, 0], end: [T, N] }), { before: [0, 0], after: [1, 0] });
-  let advantages = delta;
-  for (let l = 1; l < Math.min(k, T); l++)
-    advantages = add(delta, mul(carried, following(advantages)));
-  return { advantages, returns: add(advantages, values) };
+export function kStepEstimator({
+  gamma,
+  k,
+}: {
+  readonly gamma: number;
+  readonly k: number;
+}): AdvantageEstimator {
+  return ({ rewards, values, nextValues, terminated, truncated }) => {
+    const [T, N] = rewards.shape as [number, number];
+    const goesOn = sub(1, terminated);
+    const carried = mul(sub(1, maximum(terminated, truncated)), gamma);
+    const delta = sub(add(rewards, mul(mul(nextValues, goesOn), gamma)), values);
+    const following = (x: Tensor) =>
+      T === 1
+        ? mul(x, 0)
+        : pad(slice(x, { start: [1, 0], end: [T, N] }), { before: [0, 0], after: [1, 0] });
+    let advantages = delta;
+    for (let l = 1; l < Math.min(k, T); l++)
+      advantages = add(delta, mul(carried, following(advantages)));
+    return { advantages, returns: add(advantages, values) };
+  };
 }

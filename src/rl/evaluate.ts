@@ -30,14 +30,14 @@ export interface EvaluationResult {
 const MOST_COPIES = 128;
 
 /** Every copy plays as many episodes, so that short ones do not count more often. */
-export async function evaluatePolicy(
+export async function evaluateAgent(
   device: Device,
   model: Pick<ActorCritic, 'policy'>,
   make: () => Environment,
   { episodes = 100, seed = 0, sampled = false }: EvaluationOptions = {},
 ): Promise<EvaluationResult> {
   if (!(Number.isSafeInteger(episodes) && episodes >= 1))
-    throw new ConfigError(`evaluatePolicy: episodes is ${episodes}, expected at least 1`);
+    throw new ConfigError(`evaluateAgent: episodes is ${episodes}, expected at least 1`);
   const rounds = Math.ceil(episodes / MOST_COPIES);
   const copies = new VectorEnvironment(make, Math.ceil(episodes / rounds));
   const { observationSpace, actionSpace, count: N } = copies;

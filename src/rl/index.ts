@@ -1,6 +1,6 @@
 // Reinforcement learning: what `shadegrad/rl` exports.
 
-export { A2C_DEFAULTS, type A2cSettings, a2c, a2cLoss, kStepAdvantages } from './a2c.ts';
+export { A2C_DEFAULTS, type A2cSettings, a2c, a2cLoss, kStepEstimator } from './a2c.ts';
 export { ALGORITHMS, type Algorithm, algorithmNamed } from './algorithms.ts';
 export { type CheckOptions, checkEnv } from './check_env.ts';
 export {
@@ -40,7 +40,14 @@ export {
   spaceContains,
   type Value,
 } from './environment.ts';
-export { type EvaluationOptions, type EvaluationResult, evaluatePolicy } from './evaluate.ts';
+export { type EvaluationOptions, type EvaluationResult, evaluateAgent } from './evaluate.ts';
+export {
+  EXPERTS,
+  expertFor,
+  randomPolicy,
+  type ScriptedPolicy,
+  scriptedReturns,
+} from './experts.ts';
 export {
   certain,
   type FiniteDynamics,
@@ -49,35 +56,12 @@ export {
   isFiniteDynamics,
   type Outcome,
 } from './finite.ts';
-  EXPERTS,
-  expertFor,
-  randomPolicy,
-  type ScriptedPolicy,
-  scriptedReturns,
-} from './experts.ts';
-export type { Iteration, Learner, LearnerState } from './learner.ts';
-export {
-  type ActorCritic,
-  MlpActorCritic,
-  type MlpActorCriticOptions,
-  OrthogonalInitialiser,
-  TanhMlp,
-} from './networks.ts';
-export { type Losses, OnPolicy, type OnPolicySettings } from './on_policy.ts';
-export {
-  EXPERTS,
-  expertFor,
-  randomPolicy,
-  type ScriptedPolicy,
-  scriptedReturns,
-} from './experts.ts';
 export {
   KernelEnvironment,
   type KernelEnvironmentOptions,
   type KernelSteps,
 } from './kernel_environment.ts';
-export type { Picture, Role, Shape } from './picture.ts';
-export { PPO_DEFAULTS, type PpoSettings, ppo, ppoLossOf } from './ppo.ts';
+export type { Iteration, Learner, LearnerState } from './learner.ts';
 export {
   gradientTerms,
   LECTURE_SAMPLES,
@@ -88,6 +72,13 @@ export {
   sideProbability,
   sideScore,
 } from './logistic_policy.ts';
+export {
+  type ActorCritic,
+  MlpActorCritic,
+  type MlpActorCriticOptions,
+  OrthogonalInitialiser,
+  TanhMlp,
+} from './networks.ts';
 export {
   type Estimate,
   type ImportanceOptions,
@@ -101,6 +92,7 @@ export {
   trajectoryLogRatio,
   type Weighting,
 } from './off_policy.ts';
+export { type Losses, OnPolicy, type OnPolicySettings } from './on_policy.ts';
 export type { Picture, Role, Shape } from './picture.ts';
 export {
   type AdvantageOptions,
@@ -113,17 +105,27 @@ export {
   pgLoss,
   rewardsToGo,
 } from './policy_gradient.ts';
+export { PPO_DEFAULTS, type PpoSettings, ppo, ppoLossOf } from './ppo.ts';
 export { type RandomPosition, RandomSequence } from './random.ts';
 export { ENVIRONMENTS, type Entry, environmentEntry, makeEnvironment } from './registry.ts';
 export {
+  discountedReturns,
+  kStepAdvantages,
+  lambdaReturns,
+  type Steps,
+  tdErrors,
+  type ValuedSteps,
+} from './returns.ts';
+export {
+  type AdvantageEstimator,
   Collector,
   type CollectorOptions,
-  type Estimator,
   type Experience,
   gaeEstimator,
   type Rollout,
 } from './rollout.ts';
 export { type Dynamics, type SimulateOptions, simulate, type Transition } from './simulate.ts';
+export * from './tabular/index.ts';
 export {
   type AgentProgress,
   type AgentResult,
@@ -132,15 +134,4 @@ export {
   type TrainAgentOptions,
   trainAgent,
 } from './train_agent.ts';
-
-  discountedReturns,
-  kStepAdvantages,
-  lambdaReturns,
-  type Steps,
-  tdErrors,
-  type ValuedSteps,
-} from './returns.ts';
-
-export { type Dynamics, type SimulateOptions, simulate, type Transition } from './simulate.ts';
-export * from './tabular/index.ts';
 export { type Episode, VectorEnvironment, type VectorStep } from './vector.ts';

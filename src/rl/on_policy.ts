@@ -31,7 +31,7 @@ import {
 } from './learner.ts';
 import { epochOrder, rowsOf } from './minibatches.ts';
 import type { ActorCritic } from './networks.ts';
-import { Collector, type Estimator, gaeEstimator, type Rollout } from './rollout.ts';
+import { type AdvantageEstimator, Collector, gaeEstimator, type Rollout } from './rollout.ts';
 import type { VectorEnvironment } from './vector.ts';
 
 export interface OnPolicySettings {
@@ -107,7 +107,7 @@ export class OnPolicy implements Learner {
     environments: VectorEnvironment,
     private readonly settings: OnPolicySettings & { readonly seed: number },
     private readonly loss: (samples: Rollout) => Losses,
-    estimate: Estimator = gaeEstimator(settings),
+    estimate: AdvantageEstimator = gaeEstimator(settings),
   ) {
     const { rolloutSteps, minibatches, learningRate } = settings;
     const samples = rolloutSteps * environments.count;

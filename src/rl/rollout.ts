@@ -44,10 +44,10 @@ export interface Experience {
 }
 
 /** Advantages, and what the values are fitted to. */
-export type Estimator = (experience: Experience) => Advantages;
+export type AdvantageEstimator = (experience: Experience) => Advantages;
 
 export const gaeEstimator =
-  (options: { readonly gamma: number; readonly lambda: number }): Estimator =>
+  (options: { readonly gamma: number; readonly lambda: number }): AdvantageEstimator =>
   ({ rewards, values, nextValues, terminated, truncated }) =>
     gae(rewards, values, nextValues, terminated, truncated, options);
 
@@ -58,7 +58,7 @@ export interface CollectorOptions {
   /** Of the rewards' scale. */
   readonly gamma: number;
   /** How advantages are estimated. */
-  readonly estimate: Estimator;
+  readonly estimate: AdvantageEstimator;
   readonly normaliseRewards?: boolean;
   /** A truncated episode has no value after its end: what CleanRL does, and wrong (Pardo et al. 2018). Default false. */
   readonly truncationIsEnd?: boolean;

@@ -11,7 +11,7 @@ import type { Folder } from '../io/folder.ts';
 import type { PlotLibrary } from '../io/report.ts';
 import type { Device } from '../ops/device.ts';
 import { algorithmNamed } from './algorithms.ts';
-import { type EvaluationResult, evaluatePolicy } from './evaluate.ts';
+import { type EvaluationResult, evaluateAgent } from './evaluate.ts';
 import type { Learner } from './learner.ts';
 import { environmentEntry, makeEnvironment } from './registry.ts';
 import { openAgentRun } from './run.ts';
@@ -166,7 +166,7 @@ export async function trainAgent(device: Device, options: TrainAgentOptions): Pr
     const { evaluationEpisodes: episodes, seed } = settings;
     const evaluates = done === count && episodes > 0;
     const evaluation = evaluates
-      ? await evaluatePolicy(device, learner.model, () => makeEnvironment(environment), {
+      ? await evaluateAgent(device, learner.model, () => makeEnvironment(environment), {
           episodes,
           seed: seed + EVALUATION_SEEDS,
         })
