@@ -37,7 +37,7 @@ export interface FiniteRules {
   picture?(state: number): Picture;
 }
 
-/** @throws EnvironmentError where probabilities do not sum to 1, or an outcome leads to no state. */
+/** @throws EnvironmentError without a start, where probabilities do not sum to 1, or an outcome leads to no state. */
 export function finiteDynamics({
   id,
   states,
@@ -46,6 +46,7 @@ export function finiteDynamics({
   outcomes,
   picture,
 }: FiniteRules): FiniteDynamics {
+  if (starts.length === 0) throw new EnvironmentError(`${id}: there is no state to start in`);
   const rows: (readonly Outcome[])[] = [];
   for (let state = 0; state < states; state++) {
     for (let action = 0; action < actions; action++) {

@@ -28,7 +28,7 @@ export function averageOver(policy: Policy, Q: Float64Array, actions: number): F
 }
 
 /** A_π(s, a) = Q_π(s, a) - V_π(s), [S, A]. */
-export function advantages(mdp: TabularMDP, V: ArrayLike<number>): Float64Array {
+export function actionAdvantages(mdp: TabularMDP, V: ArrayLike<number>): Float64Array {
   return actionValues(mdp, V).map((q, row) => q - V[Math.floor(row / mdp.actions)]!);
 }
 

@@ -1,8 +1,8 @@
 // Exact methods: decision problems small enough to write down.
 
 export {
+  actionAdvantages,
   actionValues,
-  advantages,
   evaluatePolicy,
   iteratePolicy,
   type Sweeps,
@@ -19,6 +19,15 @@ export {
   tabularMDP,
 } from './mdp.ts';
 export {
+  fisherBlock,
+  meanKL,
+  naturalGradient,
+  naturalStep,
+  normalisedStep,
+  policyGradient,
+  visitation,
+} from './natural.ts';
+export {
   policyIteration,
   type Solution,
   type ValueIterationOptions,
@@ -26,4 +35,11 @@ export {
 } from './optimal.ts';
 export { bestActions, chooseActions, comparePolicies, type Order } from './order.ts';
 export { deterministicPolicy, type Policy, softmaxPolicy, uniformPolicy } from './policy.ts';
+export {
+  EXACT_ALGORITHMS,
+  type ExactAlgorithm,
+  type Solved,
+  type SolveOptions,
+  solve,
+} from './solve.ts';
 export { enumerateTrajectories, type Trajectory } from './trajectories.ts';

@@ -22,7 +22,7 @@ export interface Solution {
 }
 
 export interface ValueIterationOptions {
-  /** ε: |V - V*| is below ε/2, and the greedy policy within ε of the optimum. Default 1e-10. */
+  /** ε: |V - V*| is below ε/2, and the greedy policy within ε of the optimum. Default 1e-12. */
   readonly epsilon?: number;
   /** Default 100,000; more is an error. */
   readonly sweeps?: number;
@@ -37,7 +37,7 @@ export interface ValueIterationOptions {
  */
 export function valueIteration(
   mdp: TabularMDP,
-  { epsilon = 1e-10, sweeps = 100_000, onSweep }: ValueIterationOptions = {},
+  { epsilon = 1e-12, sweeps = 100_000, onSweep }: ValueIterationOptions = {},
 ): Solution {
   const { gamma } = mdp;
   const stop = gamma === 0 || gamma === 1 ? epsilon : (epsilon * (1 - gamma)) / (2 * gamma);

@@ -1,6 +1,11 @@
 // What these tests know without any of the methods under test: distances, and random decision problems.
 
-import { type FiniteDynamics, RandomSequence, tabularMDP } from '../../../src/rl/index.ts';
+import {
+  type FiniteDynamics,
+  type RandomSequence,
+  softmaxPolicy,
+  tabularMDP,
+} from '../../../src/rl/index.ts';
 
 /** Steps from each state to an end that some other state leads to, by breadth-first search back from it; 0 at the end. */
 export function stepsToStar({ observationSpace, actionSpace, outcomes }: FiniteDynamics): number[] {
@@ -44,4 +49,11 @@ export function randomMDP(
   return tabularMDP({ P, R, d0: begin.map((p) => p / total), gamma });
 }
 
-export const randomOf = (seed: number) => new RandomSequence({ seed });
+/** π(a | s), every action with a chance. */
+export function randomPolicy(
+  random: RandomSequence,
+  { states, actions }: { states: number; actions: number },
+): Float64Array {
+  const theta = Array.from({ length: states * actions }, () => random.normal());
+  return softmaxPolicy({ states, actions }, theta);
+}

@@ -1,0 +1,188 @@
+// Returns, advantages and the targets of value functions, on plain arrays.
+
+import { describe, expect, test } from 'vitest';
+import {
+  certain,
+  discountedReturns,
+  enumerateTrajectories,
+  evaluatePolicy,
+  finiteDynamics,
+  fromDynamics,
+  horizonValues,
+  kStepAdvantages,
+  lambdaReturns,
+  RandomSequence,
+  simulate,
+  softmaxPolicy,
+  startValue,
+  tdErrors,
+} from '../../src/rl/index.ts';
+import { randomMDP } from './tabular/walks.ts';
+
+const expectNear = (actual: ArrayLike<number>, expected: readonly number[], tolerance = 1e-12) => {
+  expect(actual.length).toBe(expected.length);
+  for (const [i, x] of expected.entries())
+    expect(Math.abs(actual[i]! - x)).toBeLessThanOrEqual(tolerance);
+};
+
+describe('returns', () => {
+  test('A2 of three rewards', () => {
+    expect([...discountedReturns({ rewards: [1, 2, 3] })]).toEqual([6, 5, 3]);
+    expect([...discountedReturns({ rewards: [1, 2, 3] }, 0.5)]).toEqual([2.75, 3.5, 3]);
+  });
+
+  test('A2 begin anew where an episode ends, by its rules or by a limit', () => {
+    const rewards = [1, 2, 3, 4];
+    const expected = [3, 2, 7, 4];
+    expect([...discountedReturns({ rewards, terminated: [0, 1, 0, 0] })]).toEqual(expected);
+    expect([...discountedReturns({ rewards, truncated: [0, 1, 0, 0] })]).toEqual(expected);
+    expect(() => discountedReturns({ rewards, terminated: [1] })).toThrow(
+      'returns: terminated has 1 steps, rewards has 4',
+    );
+  });
+
+  test('L7 a return counts the reward of its own action: from the next one on, the gradient is another', () => {
+    const random = new RandomSequence({ seed: 1 });
+    const [T, sizes] = [3, { states: 3, actions: 2 }];
+    const mdp = randomMDP(random, { ...sizes, gamma: 1 });
+    const theta = Float64Array.from({ length: 6 }, () => random.normal());
+    const J = (t: Float64Array) => startValue(mdp, horizonValues(mdp, softmaxPolicy(mdp, t), T));
+    const exact = theta.map((_, i) => {
+      const moved = (by: number) => J(theta.map((x, j) => (j === i ? x + by : x)));
+      return (moved(1e-5) - moved(-1e-5)) / 2e-5;
+    });
+    const policy = softmaxPolicy(mdp, theta);
+    /** E[Σ_t ∇ln π(a_t|s_t) Σ_{i ≥ t + lag} r_i]. */
+    const expected = (lag: number) => {
+      const g = new Float64Array(6);
+      for (const { probability, states, actions, rewards } of enumerateTrajectories(
+        mdp,
+        policy,
+        T,
+      )) {
+        const returns = discountedReturns({ rewards });
+        for (const [t, action] of actions.entries()) {
+          const weight = probability * (returns[t + lag] ?? 0);
+          for (let a = 0; a < 2; a++) {
+            const row = 2 * states[t]! + a;
+            g[row]! += weight * (Number(a === action) - policy[row]!);
+          }
+        }
+      }
+      return g;
+    };
+    expectNear(expected(0), [...exact], 1e-8);
+    expect(Math.max(...expected(1).map((x, i) => Math.abs(x - exact[i]!)))).toBeGreaterThan(0.05);
+  });
+});
+
+describe('advantages', () => {
+  const steps = {
+    rewards: [1, -2, 3, 0.5, 4],
+    values: [0.5, 1, -1, 2, 0.3],
+    nextValues: [1, -1, 2, 0.3, 0.7],
+  };
+  const gamma = 0.9;
+
+  test('C5 one step is δ, two steps are the lecture’s expanded form, and all are the return less V', () => {
+    const { rewards, values, nextValues } = steps;
+    const delta = rewards.map((r, t) => r + gamma * nextValues[t]! - values[t]!);
+    expectNear(kStepAdvantages(steps, { k: 1, gamma }), delta);
+    expectNear(tdErrors(steps, gamma), delta);
+    const two = [0, 1, 2, 3].map(
+      (t) => rewards[t]! + gamma * rewards[t + 1]! + gamma ** 2 * nextValues[t + 1]! - values[t]!,
+    );
+    expectNear(kStepAdvantages(steps, { k: 2, gamma }), [...two, delta[4]!]);
+    const ended = { ...steps, terminated: [0, 0, 0, 0, 1] };
+    const returns = discountedReturns(ended, gamma);
+    const all = values.map((v, t) => returns[t]! - v);
+    expectNear(kStepAdvantages(ended, { k: Infinity, gamma }), all);
+    expectNear(kStepAdvantages(ended, { k: 5, gamma }), all);
+  });
+
+  test('C5 nothing is carried across the end of an episode; a truncated one keeps its next value', () => {
+    const flags = { terminated: [0, 1, 0, 0, 0], truncated: [0, 0, 0, 1, 0] };
+    const [r, v, n] = [steps.rewards, steps.values, steps.nextValues];
+    const got = kStepAdvantages({ ...steps, ...flags }, { k: 3, gamma });
+    expectNear(got, [
+      r[0]! + gamma * r[1]! - v[0]!,
+      r[1]! - v[1]!,
+      r[2]! + gamma * r[3]! + gamma ** 2 * n[3]! - v[2]!,
+      r[3]! + gamma * n[3]! - v[3]!,
+      r[4]! + gamma * n[4]! - v[4]!,
+    ]);
+  });
+
+  test('C6 the λ-weighted mean of all k-step advantages, on plain arrays', () => {
+    const example = { rewards: [1, 1, 1], values: [0.5, 0.6, 0.7], nextValues: [0.6, 0.7, 0] };
+    const options = { gamma: 0.99, lambda: 0.95 };
+    const targets = lambdaReturns(example, options);
+    expectNear(targets, [0.5 + 2.387328575, 0.6 + 1.37515, 1]);
+    const long = { ...steps, terminated: [0, 0, 0, 0, 1] };
+    // From T steps on every k-step advantage is the return less V: the rest of the weights, λ^T, is its.
+    const mean = steps.values.map((v, t) => {
+      const A = (k: number) => kStepAdvantages(long, { k, gamma })[t]!;
+      const weighted = [1, 2, 3, 4, 5].reduce((sum, k) => sum + 0.2 * 0.8 ** (k - 1) * A(k), 0);
+      return weighted + 0.8 ** 5 * A(Infinity) + v;
+    });
+    expectNear(lambdaReturns(long, { gamma, lambda: 0.8 }), mean);
+  });
+});
+
+describe('targets of a value function', () => {
+  // Sutton & Barto, example 6.2: from the middle of five places left or right, 1 at the right end. V = 1/6 … 5/6.
+  const walk = finiteDynamics({
+    id: 'RandomWalk',
+    states: 7,
+    actions: 1,
+    starts: [3],
+    outcomes(state) {
+      if (state === 0 || state === 6) return certain(state, 0, true);
+      return [state - 1, state + 1].map((to) => ({
+        probability: 0.5,
+        state: to,
+        reward: Number(to === 6),
+        terminated: to === 0 || to === 6,
+      }));
+    },
+  });
+  const truth = [0, 1, 2, 3, 4, 5, 0].map((s) => s / 6);
+
+  test('C3 Monte Carlo, bootstrapped and λ targets all lead to V_π', () => {
+    const mdp = fromDynamics(walk, { gamma: 1 });
+    expectNear(evaluatePolicy(mdp, new Float64Array(7).fill(1)), truth);
+    const env = simulate(walk);
+    const [states, nexts, rewards, terminated] = [[], [], [], []] as number[][];
+    let state = env.reset({ seed: 1 }).observation;
+    for (let t = 0; t < 15_000; t++) {
+      const step = env.step(0);
+      states!.push(state);
+      nexts!.push(step.observation);
+      rewards!.push(step.reward);
+      terminated!.push(Number(step.terminated));
+      state = step.terminated ? env.reset().observation : step.observation;
+    }
+    /** The mean target of each state, again and again from the values that it gave. */
+    const fitted = (lambda: number) => {
+      let V = new Float64Array(7);
+      for (let round = 0; round < 50; round++) {
+        const valued = {
+          rewards: rewards!,
+          terminated: terminated!,
+          values: states!.map((s) => V[s]!),
+          nextValues: nexts!.map((s) => V[s]!),
+        };
+        const targets = lambdaReturns(valued, { gamma: 1, lambda });
+        const [sums, counts] = [new Float64Array(7), new Float64Array(7)];
+        for (const [t, s] of states!.entries()) {
+          sums[s]! += targets[t]!;
+          counts[s]!++;
+        }
+        V = sums.map((sum, s) => (counts[s]! > 0 ? sum / counts[s]! : 0));
+        if (lambda === 1) break; // a Monte Carlo target does not depend on V
+      }
+      return V;
+    };
+    for (const lambda of [1, 0, 0.8]) expectNear(fitted(lambda), truth, 0.03);
+  });
+});
