@@ -1,6 +1,7 @@
 // Experts that are written, not trained: for imitation, and as a line to compare what was learned with.
 
 import { ConfigError } from '../errors.ts';
+import { breakoutExpert } from './env/breakout.ts';
 import { clamp, wrapAngle } from './env/limits.ts';
 import { type Environment, type Info, randomAction, type Value } from './environment.ts';
 import { RandomSequence } from './random.ts';
@@ -39,6 +40,7 @@ export const EXPERTS: Readonly<Record<string, () => ScriptedPolicy>> = {
       return Float64Array.of(swingUp(theta, rate(theta)));
     };
   },
+  'Breakout10x10-v0': breakoutExpert,
 };
 
 /** @throws ConfigError where there is none for the id */

@@ -12,6 +12,7 @@ export {
 } from './distributions.ts';
 export { acrobot } from './env/acrobot.ts';
 export { type Bandit, type BanditOptions, bandit } from './env/bandit.ts';
+export { breakout } from './env/breakout.ts';
 export { cartPole } from './env/cart_pole.ts';
 export { cliffWalking } from './env/cliff_walking.ts';
 export { type FrozenLakeOptions, frozenLake } from './env/frozen_lake.ts';

@@ -4,6 +4,7 @@ import { ConfigError } from '../errors.ts';
 import { nearest } from '../io/config.ts';
 import { acrobot } from './env/acrobot.ts';
 import { bandit } from './env/bandit.ts';
+import { breakout } from './env/breakout.ts';
 import { cartPole } from './env/cart_pole.ts';
 import { cliffWalking } from './env/cliff_walking.ts';
 import { frozenLake } from './env/frozen_lake.ts';
@@ -130,6 +131,12 @@ export const ENVIRONMENTS: Readonly<Record<string, Entry>> = {
     dynamics: () => bandit({ seed: 1 }),
     limit: 1,
     anchors: { random: 0.14, optimal: 1.86 },
+  },
+  'Breakout10x10-v0': {
+    about: 'break a wall of bricks with a ball and a paddle',
+    dynamics: breakout,
+    limit: 1000,
+    anchors: { random: 0.41, scripted: 52 },
   },
 };
 
