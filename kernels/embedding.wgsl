@@ -3,7 +3,7 @@
 //   scatter_rows   x[v, d] = Σ { y[t, d] : ids[t] = v }     in the order of t
 //   one_hot        y[t, d] = 1 where ids[t] = d, else 0     d < V
 //   row_starts     starts[v] = number of ids below v        v = 0 … V
-// An id out of [0, V) gives zeros and a fault. A workgroup owns `perGroup` rows of the output, and
+// An id out of [0, V) gives zeros and a fault; scatter_rows leaves it out, and row_starts tells if it is asked to. A workgroup owns `perGroup` rows of the output, and
 // its threads share each row, in elements or vectors of four (a division per element would cost more than its copy). A
 // table over the binding limit comes in blocks of rows from `firstRow` on; forward then writes the y of the ids in its block,
 // and the block that starts at 0 those of the ids out of range. scatter_rows gets the pairs (id, t) sorted, and
@@ -35,6 +35,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> x: array<Element>;
 @group(0) @binding(0) var<storage, read> sorted_pairs: array<vec2u>;        // row_starts
 @group(0) @binding(1) var<storage, read_write> row_begins: array<u32>;
+@group(0) @binding(2) var<storage, read_write> stray: array<u32>;
 @group(0) @binding(0) var<storage, read> hot_ids: array<Id>;                // one_hot
 @group(0) @binding(1) var<storage, read_write> hot: array<f32>;
 @group(0) @binding(2) var<storage, read_write> hot_fault: array<u32>;
@@ -73,6 +74,7 @@ fn row_starts(
     if (sorted_pairs[middle].x < id) { low = middle + 1u; } else { high = middle; }
   }
   row_begins[id] = low;
+  if (id == params.V && low < params.T && stray[0] == 0u) { stray[0] = params.fault; }
 }
 
 @compute @workgroup_size(LANES)

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TensorError } from '../src/errors.ts';
 import * as index from '../src/index.ts';
 import { Device } from '../src/ops/device.ts';
+import * as rl from '../src/rl/index.ts';
 import { grad } from '../src/tensor/tape.ts';
 import type { Tensor } from '../src/tensor/tensor.ts';
 import { families } from './cases/index.ts';
@@ -15,7 +16,7 @@ import { expectClose, isClose, type Tolerance } from './reference/close.ts';
 import { goldenCases } from './reference/golden.ts';
 import { projection, secondSlopes } from './reference/second_differences.ts';
 
-const api = index as unknown as Api<Tensor>;
+const api = { ...index, ...rl } as unknown as Api<Tensor>;
 const cases = Object.values(families).flatMap((family) => family.cases);
 const title = ({ op, name }: OpCase) => `${op}: ${name}`;
 const titled = (some: readonly OpCase[]) => some.map((each) => [title(each), each] as const);

@@ -5,13 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LimitError } from '../src/errors.ts';
 import * as index from '../src/index.ts';
 import { Device } from '../src/ops/device.ts';
+import * as rl from '../src/rl/index.ts';
 import type { Tensor } from '../src/tensor/tensor.ts';
 import { families } from './cases/index.ts';
 import { run } from './ops/in_graph.ts';
 import type { Api, OpCase } from './reference/case.ts';
 import { expectClose } from './reference/close.ts';
 
-const api = index as unknown as Api<Tensor>;
+const api = { ...index, ...rl } as unknown as Api<Tensor>;
 const title = ({ op, name }: OpCase) => `${op}: ${name}`;
 
 async function check(device: Device, each: OpCase): Promise<void> {

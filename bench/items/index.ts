@@ -3,7 +3,8 @@
 import type { Item } from '../item.ts';
 import { adamwItems } from './adamw.ts';
 import { attentionItems } from './attention.ts';
-import { embeddingItems } from './embedding.ts';
+import { convolutionItems } from './convolution.ts';
+import { embeddingItems, segmentSumItems } from './embedding.ts';
 import { generationItems } from './generation.ts';
 import { halfMatmulItems, matmulItems } from './matmul.ts';
 import { gaeItems, ppoItems } from './rl.ts';
@@ -26,6 +27,11 @@ export const items: readonly Item[] = [
 ];
 
 /** With those that only we can run. */
-export const allItems: readonly Item[] = [...items, ...halfMatmulItems];
+export const allItems: readonly Item[] = [
+  ...items,
+  ...halfMatmulItems,
+  ...convolutionItems,
+  ...segmentSumItems,
+];
 
-export const families: readonly string[] = [...new Set(items.map(({ family }) => family))];
+export const families: readonly string[] = [...new Set(allItems.map(({ family }) => family))];

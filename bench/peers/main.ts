@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Item } from '../item.ts';
-import { families, items } from '../items/index.ts';
+import { items } from '../items/index.ts';
 import type { AdapterReport, Report, Task } from './child.ts';
 import type { ItemResult } from './contest.ts';
 import { OURS } from './shadegrad.ts';
@@ -124,7 +124,8 @@ function chosen(): Item[] {
     options.only.some((text) => family === text || name.includes(text));
   const found = items.filter((item) => compared(item) && matches(item));
   if (found.length === 0) {
-    console.error(`no item matches; the families are ${families.join(', ')}`);
+    const families = new Set(items.map(({ family }) => family));
+    console.error(`no item matches; the families are ${[...families].join(', ')}`);
     process.exit(2);
   }
   return found;

@@ -70,14 +70,31 @@ export function embedding(weight: Tensor, ids: Tensor): Tensor {
  * The transpose of embedding: x[v, :] = Σ { y[..., :] : ids[...] = v }, in the order of the ids. Rows without an id are
  * 0; ids out of range are left out.
  * @param y [..., D]   @param ids [...], i32 or u32   @param V rows of the result
+ * @param fault what the next awaited call throws where an id is out of range. Default: nothing.
  * @returns [V, D]
  */
-export function scatterRows(y: Tensor, ids: Tensor, V: number): Tensor {
+export function scatterRows(
+  y: Tensor,
+  ids: Tensor,
+  V: number,
+  fault: string | null = null,
+): Tensor {
   const D = y.shape.at(-1)!;
   expectShape('scatterRows', 'y', y, [...ids.shape, D]);
-  if (y.size === 0) return full(y.runtime, [V, D], 0, y.dtype);
+  const output = y.size === 0 ? full(y.runtime, [V, D], 0, y.dtype) : sumsByRow(y, ids, V, fault);
+  return record({
+    name: 'scatterRows',
+    inputs: [y],
+    output,
+    saved: [ids],
+    backward: (dx, [ids]) => [embedding(dx, ids)],
+  });
+}
+
+function sumsByRow(y: Tensor, ids: Tensor, V: number, fault: string | null): Tensor {
   using pairs = sortedPairs(ids, V);
-  using starts = rowStarts(pairs, ids.size, V);
+  using starts = rowStarts(pairs, ids.size, V, fault);
+  const D = y.shape.at(-1)!;
   const output = allocate(y.runtime, [V, D], y.dtype);
   for (const { view, first, count } of rowBlocks(output)) {
     const { params, constants, workgroups } = shareRows(view, count, D);
@@ -91,23 +108,18 @@ export function scatterRows(y: Tensor, ids: Tensor, V: number): Tensor {
     });
     view.dispose();
   }
-  return record({
-    name: 'scatterRows',
-    inputs: [y],
-    output,
-    saved: [ids],
-    backward: (dx, [ids]) => [embedding(dx, ids)],
-  });
+  return output;
 }
 
 /** [V + 1]: where in the sorted pairs each id begins, and the last one ends. */
-function rowStarts(pairs: Tensor, T: number, V: number): Tensor {
+function rowStarts(pairs: Tensor, T: number, V: number, fault: string | null): Tensor {
   const starts = allocate(pairs.runtime, [V + 1], 'u32');
   launch(kernel, 'row_starts', {
     inputs: [pairs],
     outputs: [starts],
-    params: { size: V + 1, D: 1, V, T, firstRow: 0, rows: V, perGroup: 1, fault: 0 },
+    params: { size: V + 1, D: 1, V, T, firstRow: 0, rows: V, perGroup: 1 },
     workgroups: groupsFor(V + 1),
+    fault,
   });
   return starts;
 }

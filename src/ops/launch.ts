@@ -31,9 +31,9 @@ export interface Launch {
   readonly strided?: boolean;
   /**
    * What is wrong when the kernel stores `params.fault` in its last binding, the fault word, which is added here.
-   * The next awaited call throws it as a DataError.
+   * The next awaited call throws it as a DataError. Null: it may be so here; `params.fault` is 0.
    */
-  readonly fault?: string;
+  readonly fault?: string | null;
 }
 
 /** A kernel of `kernels/`, read once; `name` is the file's name. */
@@ -65,11 +65,14 @@ export function launch(file: KernelFile, entry: string, options: Launch): void {
   const flops = options.flops ?? outputs[0]!.size;
   const bindings = (tensors: readonly Tensor[]) => tensors.map((x) => bind(label, x));
   const { faults } = runtime.gpu;
-  const params = fault ? { ...options.params, fault: faults.code(fault) } : options.params;
+  const told = fault !== undefined;
+  const params = told
+    ? { ...options.params, fault: fault ? faults.code(fault) : 0 }
+    : options.params;
   runtime.gpu.dispatch({
     kernel,
     inputs: bindings(ready),
-    outputs: fault ? [...bindings(outputs), faults.binding] : bindings(outputs),
+    outputs: told ? [...bindings(outputs), faults.binding] : bindings(outputs),
     workgroups,
     flops,
     ...(params && { params }),

@@ -1,5 +1,5 @@
 import { type ErrorCase, errorCase, type OpCase, opCase } from '../reference/case.ts';
-import { embedding, gather, oneHot } from '../reference/embedding.ts';
+import { embedding, gather, oneHot, segmentSum } from '../reference/embedding.ts';
 import { f32, i32 } from '../reference/random.ts';
 import { describeShape, LENGTHS, MAX_F32 } from './sizes.ts';
 
@@ -55,6 +55,24 @@ const hot = (ids: number[], depth: number) =>
     { depth },
   );
 
+/** E, D, count. */
+const sums: [number, number, number][] = [
+  ...LENGTHS.map((n): [number, number, number] => [n, 3, 33]),
+  [31, 1, 1], // all together
+  [65, 64, 257], // most are empty
+  [300, 33, 7],
+  [1025, 4, 64],
+  [5, 0, 3],
+];
+
+const summed = (E: number, D: number, count: number) =>
+  opCase(
+    segmentSum,
+    `${describeShape([E, D])} count ${count}`,
+    (random) => ({ values: random.normal([E, D]), segments: random.integers([E], count) }),
+    { count },
+  );
+
 const ENDS = [0, -0, 1e-6, 65504, 1e30, -1e30, MAX_F32, -MAX_F32];
 
 export default [
@@ -107,6 +125,20 @@ export default [
     { axis: 0 },
     { differences: false },
   ),
+  ...sums.map((sizes) => summed(...sizes)),
+  opCase(
+    segmentSum,
+    'first and last segment, the others empty',
+    (random) => ({ values: random.normal([4, 5]), segments: i32([8, 0, 0, 8]) }),
+    { count: 9 },
+  ),
+  opCase(
+    segmentSum,
+    'extreme values',
+    () => ({ values: f32(ENDS, [8, 1]), segments: i32([7, 6, 5, 4, 3, 2, 1, 0]) }),
+    { count: 8 },
+    { differences: false },
+  ),
   ...LENGTHS.map((n) => hot([n], 5)),
   hot([], 3),
   hot([3, 5], 33),
@@ -118,6 +150,7 @@ export default [
 export const large = [
   () => embed(50_000, 3, [1_398_081]),
   () => gathered([65_537, 65], [65_537, 1], 1),
+  () => summed(70_000, 3, 1_398_081),
 ];
 
 export const errors: ErrorCase[] = [
@@ -143,6 +176,21 @@ export const errors: ErrorCase[] = [
     t([5, 3]),
     t([6, 1], 'i32'),
     { axis: 1 },
+  ]),
+  errorCase('segmentSum', 'float segments', 'DTypeError', /^segmentSum: .*f32/, (t) => [
+    t([4, 3]),
+    t([4]),
+    { count: 2 },
+  ]),
+  errorCase('segmentSum', 'lengths', 'ShapeError', /^segmentSum: .*\[5\].*\[4\]/, (t) => [
+    t([4, 3]),
+    t([5], 'i32'),
+    { count: 2 },
+  ]),
+  errorCase('segmentSum', 'values of one axis', 'ShapeError', /^segmentSum: .*\[4\]/, (t) => [
+    t([4]),
+    t([4], 'i32'),
+    { count: 2 },
   ]),
   errorCase('oneHot', 'float ids', 'DTypeError', /^oneHot: .*f32/, (t) => [t([4]), { depth: 3 }]),
 ];

@@ -3,6 +3,7 @@
 import type { ErrorCase, OpCase } from '../reference/case.ts';
 import attention, { errors as attentionErrors, large as attentionLarge } from './attention.ts';
 import binary, { errors as binaryErrors, large as binaryLarge } from './binary.ts';
+import conv2d, { errors as conv2dErrors, large as conv2dLarge } from './conv2d.ts';
 import embedding, { errors as embeddingErrors, large as embeddingLarge } from './embedding.ts';
 import fused, { errors as fusedErrors, large as fusedLarge } from './fused.ts';
 import matmul, { errors as matmulErrors, large as matmulLarge } from './matmul.ts';
@@ -31,5 +32,6 @@ export const families: Readonly<Record<string, Family>> = {
   attention: { cases: attention, errors: attentionErrors, large: attentionLarge },
   shape: { cases: shape, errors: shapeErrors, large: shapeLarge },
   rl: { cases: rl, errors: rlErrors, large: rlLarge },
+  conv2d: { cases: conv2d, errors: conv2dErrors, large: conv2dLarge },
   fused: { cases: fused, errors: fusedErrors, large: fusedLarge },
 };

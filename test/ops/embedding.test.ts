@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DataError } from '../../src/errors.ts';
+import { ConfigError, DataError } from '../../src/errors.ts';
 import { Device } from '../../src/ops/device.ts';
 import { embedding, oneHot, scatterRows } from '../../src/ops/embedding.ts';
+import { segmentSum } from '../../src/ops/segment_sum.ts';
 import { sortedPairs } from '../../src/ops/sort.ts';
 import { grad } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
@@ -111,6 +112,32 @@ describe('embedding', () => {
     expect(await got[0].data()).toEqual(await want[0].data());
     expect(await got[1].data()).toEqual(await want[1].data());
     small.gpu.destroy();
+  });
+});
+
+describe('segmentSum', () => {
+  it('adds in the order of the rows: the same bits as one after the other in f32', async () => {
+    const [E, count] = [3000, 7];
+    const segments = randomIds(E, count);
+    const values = device.randn([E, 1], { seed: 9 });
+    const want = new Float32Array(count);
+    for (const [e, value] of [...(await values.data())].entries()) want[segments[e]!]! += value;
+    const sums = segmentSum(values, device.tensor(segments, { dtype: 'i32' }), { count });
+    expect(await sums.data()).toEqual(want);
+  });
+
+  it('leaves out what is out of range, and says so', async () => {
+    const segments = device.tensor([1, 3, -5, 1], { dtype: 'i32' });
+    const sums = segmentSum(device.ones([4, 2]), segments, { count: 3 });
+    await expect(device.sync()).rejects.toThrow(
+      new DataError('segmentSum: a segment is out of range [0, 3)'),
+    );
+    expect([...(await sums.data())]).toEqual([0, 0, 2, 2, 0, 0]);
+  });
+
+  it.each([0, -1, 1.5, Number.NaN])('refuses %d segments', (count) => {
+    const segments = device.zeros([4], { dtype: 'i32' });
+    expect(() => segmentSum(device.ones([4, 2]), segments, { count })).toThrow(ConfigError);
   });
 });
 

@@ -1,7 +1,8 @@
-// Reading by index: embedding, gather, oneHot. Forward copies; backward adds to where it was read from.
+// Reading by index: embedding, gather, oneHot; and adding by index, segmentSum. Each way is the other's backward.
 
 import {
   aroundAxis,
+  maxAbs,
   offsets,
   type Ref,
   scatterAdd,
@@ -83,4 +84,26 @@ export const oneHot: OpReference<{ ids: Ref }, { depth: number }, { out: Ref }> 
     return { out };
   },
   tolerance: () => ({ forward: EXACT, backward: EXACT }),
+};
+
+const segmentTable = (values: Ref, segments: Ref) =>
+  rowTable({ shape: [0, values.shape[1]!], data: new Float64Array() }, segments);
+
+/** out[s, :] = Σ { values[e, :] : segments[e] = s }     values: [E, D]  segments: [E] */
+export const segmentSum: OpReference<
+  { values: Ref; segments: Ref },
+  { count: number },
+  { out: Ref }
+> = {
+  op: 'segmentSum',
+  forward: ({ values, segments }, { count }) => ({
+    out: scatterAdd(values, segmentTable(values, segments), [count, values.shape[1]!]),
+  }),
+  backward: ({ values, segments }, _attrs, { out: dout }) => ({
+    values: take(dout, segmentTable(values, segments), values.shape),
+  }),
+  tolerance: ({ values, segments }) => ({
+    forward: reduction(mostRepeats(segmentTable(values, segments)), maxAbs(values)),
+    backward: EXACT,
+  }),
 };

@@ -3,6 +3,7 @@
 import * as attention from './attention.ts';
 import * as binary from './binary.ts';
 import type { OpReference } from './case.ts';
+import * as conv2d from './conv2d.ts';
 import * as embedding from './embedding.ts';
 import * as fused from './fused.ts';
 import * as matmul from './matmul.ts';
@@ -25,6 +26,7 @@ const families = [
   shape,
   rl,
   fused,
+  conv2d,
 ] as const;
 
 const isReference = (value: unknown): value is OpReference =>
