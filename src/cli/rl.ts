@@ -120,11 +120,11 @@ async function train(flags: RlFlags): Promise<void> {
           progress = trainingProgress({ total: steps, start: step, json: flags.json });
         },
         onProgress({ step, steps, return: mean, metrics, stepsPerSecond }) {
-          const { entropy, approxKl } = metrics;
+          const { entropy, kl = metrics.approxKl } = metrics;
           progress?.update(step, {
             ...(mean !== null && { return: mean }),
             ...(entropy !== undefined && { entropy }),
-            ...(approxKl !== undefined && { kl: approxKl }),
+            ...(kl !== undefined && { kl }),
             stepsPerSecond,
           });
           if (!flags.json && step === steps && settings.evaluationEpisodes > 0)

@@ -9,6 +9,8 @@ import { MlpActorCritic } from './networks.ts';
 import { PPO_CHECKS, PPO_DEFAULTS, type PpoSettings, ppo } from './ppo.ts';
 import { PPO_PRESETS } from './ppo_presets.ts';
 import { environmentEntry, makeEnvironment } from './registry.ts';
+import { TRPO_CHECKS, TRPO_DEFAULTS, Trpo, type TrpoSettings } from './trpo.ts';
+import { TRPO_PRESETS } from './trpo_presets.ts';
 import { VectorEnvironment } from './vector.ts';
 
 export interface Algorithm<Settings extends object = object> {
@@ -31,7 +33,9 @@ export type PresetsOf<Settings> = Readonly<
 >;
 
 /** Keeps the settings' type for the checks of its own lines. */
-const algorithm = <S extends object>(entry: Algorithm<S>) => entry as unknown as Algorithm;
+function algorithm<S extends object>(entry: Algorithm<S>): Algorithm {
+  return entry as unknown as Algorithm;
+}
 
 export const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
   a2c: algorithm<A2cSettings>({
@@ -54,7 +58,23 @@ export const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
       return ppo(device, new MlpActorCritic(device, copies, settings), copies, settings);
     },
   }),
+  trpo: trustRegion('trust-region policy optimisation (Schulman et al. 2015)', {}),
+  npg: trustRegion('natural policy gradient (Kakade 2001)', { searchSteps: 0 }),
 };
+
+/** TRPO, and what it is without its line search. */
+function trustRegion(about: string, own: Partial<TrpoSettings>): Algorithm {
+  return algorithm<TrpoSettings>({
+    about,
+    defaults: { ...TRPO_DEFAULTS, ...own },
+    checks: TRPO_CHECKS,
+    presets: TRPO_PRESETS,
+    create(device, environment, settings) {
+      const copies = new VectorEnvironment(() => makeEnvironment(environment), settings.copies);
+      return new Trpo(device, new MlpActorCritic(device, copies, settings), copies, settings);
+    },
+  });
+}
 
 /** @throws ConfigError, with all that there are, for an unknown name */
 export function algorithmNamed(name: string): Algorithm {

@@ -26,20 +26,22 @@ export function epochOrder(count: number, seed: number, epoch: number): Int32Arr
 
 /** Samples of a rollout: rows `ids` [M] i32 of each of its tensors. */
 export function rowsOf(rollout: Rollout, ids: Tensor): Rollout {
-  const scalars = (x: Tensor) => gather(x, ids, { axis: 0 });
-  const rows = (x: Tensor) => {
-    const [count, ...shape] = x.shape;
-    const width = shape.reduce((product, n) => product * n, 1);
-    return reshape(embedding(reshape(x, [count!, width]), ids), [ids.size, ...shape]);
-  };
   const { observations, actions, actionMask, logProbs, values, advantages, returns } = rollout;
   return {
-    observations: rows(observations),
-    actions: actions.rank === 1 ? scalars(actions) : rows(actions),
-    actionMask: actionMask && rows(actionMask),
-    logProbs: scalars(logProbs),
-    values: scalars(values),
-    advantages: scalars(advantages),
-    returns: scalars(returns),
+    observations: rowsAt(observations, ids),
+    actions: rowsAt(actions, ids),
+    actionMask: actionMask && rowsAt(actionMask, ids),
+    logProbs: rowsAt(logProbs, ids),
+    values: rowsAt(values, ids),
+    advantages: rowsAt(advantages, ids),
+    returns: rowsAt(returns, ids),
   };
+}
+
+/** x[ids]: x [B, ...], ids [M] i32 -> [M, ...]. */
+export function rowsAt(x: Tensor, ids: Tensor): Tensor {
+  if (x.rank === 1) return gather(x, ids, { axis: 0 });
+  const [count, ...shape] = x.shape;
+  const width = shape.reduce((product, n) => product * n, 1);
+  return reshape(embedding(reshape(x, [count!, width]), ids), [ids.size, ...shape]);
 }

@@ -12,6 +12,7 @@ import { sum } from '../ops/reduce.ts';
 import { concat, stack } from '../ops/shape_ops.ts';
 import { sqrt } from '../ops/unary.ts';
 import { reshape, slice } from '../ops/view.ts';
+import { scope } from '../tensor/scope.ts';
 import { type Shape, sizeOf } from '../tensor/shape.ts';
 import { grad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -67,7 +68,7 @@ export function fisherVectorProduct(
 ): Product {
   const slope = flatGradient(kl, parameters, { createGraph: true });
   return (v) => {
-    const Fv = flatGradient(slope, parameters, { createGraph: true, dy: v }).detach();
+    const Fv = scope(() => flatGradient(slope, parameters, { createGraph: true, dy: v }));
     return damping === 0 ? Fv : add(Fv, mul(v, damping));
   };
 }
