@@ -5,8 +5,8 @@
 // memory. Where elements of b are adjacent along k (a weight [out, in]), SHARERS neighbours read them side by side; where
 // they are adjacent along n, SHARERS is 1 and neighbours own neighbouring columns.
 //   few_rows      any strides; a thread owns a column
-//   vectorised    elements of a and b adjacent along k, strides and starts multiples of the 4 (f32) or 8 (halves) that one
-//                 load of b brings; a thread owns four columns, and one row or four. No batch
+//   vectorised    elements of a and b adjacent along k, strides and starts multiples of the 4 (f32), 8 (halves) or 16 (bytes)
+//                 that one load of b brings (WEIGHT); a thread owns four columns, and one row or four. No batch
 
 alias Element = f32;
 alias Result = f32;       // y's; f32 for the parts of a split product
@@ -15,11 +15,6 @@ const BIAS: bool = false;
 const RESIDUAL: bool = false;
 const ACCUMULATE: bool = false;
 const ACTIVATION: u32 = ACTIVATION_NONE;
-
-const WEIGHT: u32 = WEIGHT_F32;   // of b, in vectorised
-const WEIGHT_F32 = 0u;
-const WEIGHT_F16 = 1u;     // in pairs, the first in the lower half of a u32
-const WEIGHT_BF16 = 2u;
 
 const SHARERS: u32 = 16;   // threads that share a column
 const COLUMNS: u32 = 4;    // of a workgroup; in vectorised fours of them
@@ -98,7 +93,7 @@ fn vectorised(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  const LOADED = select(8u, 4u, WEIGHT == WEIGHT_F32);   // elements of b
+  const LOADED = select(select(8u, 16u, WEIGHT == WEIGHT_INT8), 4u, WEIGHT == WEIGHT_F32);   // elements of b
   let index = group.x + group.y * groups.x;
   let tiles = params.tilesM * params.tilesN;
   let batch = index / tiles;
@@ -113,17 +108,28 @@ fn vectorised(
   let columns = min(column + four, vec4u(params.N - 1u));
   var atA = (starts.x + rows * params.aStrides.x) / 4u + first * (LOADED / 4u);
   var atB = (starts.y + columns * params.bStrides.y) / LOADED + first;
+  let ends = atB - first + params.K / LOADED;
   var s0 = vec4f(); var s1 = vec4f(); var s2 = vec4f(); var s3 = vec4f();
   for (var k = first * LOADED; k < params.K; k += SHARERS * LOADED) {
     let w0 = b4[atB.x]; let w1 = b4[atB.y]; let w2 = b4[atB.z]; let w3 = b4[atB.w];
-    let low = mat4x4f(lower(w0), lower(w1), lower(w2), lower(w3));
-    s0 += vec4f(a4[atA.x]) * low;
-    if (ROWS > 1u) { s1 += vec4f(a4[atA.y]) * low; s2 += vec4f(a4[atA.z]) * low; s3 += vec4f(a4[atA.w]) * low; }
-    if (WEIGHT != WEIGHT_F32) {
-      let high = mat4x4f(halves(w0.zw), halves(w1.zw), halves(w2.zw), halves(w3.zw));
-      let next = atA + 1u;
-      s0 += vec4f(a4[next.x]) * high;
-      if (ROWS > 1u) { s1 += vec4f(a4[next.y]) * high; s2 += vec4f(a4[next.z]) * high; s3 += vec4f(a4[next.w]) * high; }
+    let b0 = mat4x4f(first_four(w0), first_four(w1), first_four(w2), first_four(w3));
+    s0 += vec4f(a4[atA.x]) * b0;
+    if (ROWS > 1u) { s1 += vec4f(a4[atA.y]) * b0; s2 += vec4f(a4[atA.z]) * b0; s3 += vec4f(a4[atA.w]) * b0; }
+    if (LOADED >= 8u) {
+      let b1 = mat4x4f(second_four(w0), second_four(w1), second_four(w2), second_four(w3));
+      let a1 = atA + 1u;
+      s0 += vec4f(a4[a1.x]) * b1;
+      if (ROWS > 1u) { s1 += vec4f(a4[a1.y]) * b1; s2 += vec4f(a4[a1.z]) * b1; s3 += vec4f(a4[a1.w]) * b1; }
+    }
+    if (LOADED == 16u) {
+      let b2 = mat4x4f(unpacked_bytes(w0.z), unpacked_bytes(w1.z), unpacked_bytes(w2.z), unpacked_bytes(w3.z));
+      let a2 = atA + 2u;
+      s0 += vec4f(a4[a2.x]) * b2;
+      if (ROWS > 1u) { s1 += vec4f(a4[a2.y]) * b2; s2 += vec4f(a4[a2.z]) * b2; s3 += vec4f(a4[a2.w]) * b2; }
+      let b3 = mat4x4f(unpacked_bytes(w0.w), unpacked_bytes(w1.w), unpacked_bytes(w2.w), unpacked_bytes(w3.w));
+      let a3 = atA + 3u;
+      s0 += vec4f(a4[a3.x]) * b3;
+      if (ROWS > 1u) { s1 += vec4f(a4[a3.y]) * b3; s2 += vec4f(a4[a3.z]) * b3; s3 += vec4f(a4[a3.w]) * b3; }
     }
     atA += SHARERS * (LOADED / 4u);
     atB += SHARERS;
@@ -135,6 +141,10 @@ fn vectorised(
     for (var i = 1u; i < SHARERS; i++) { sums += blocks[min(lane + i, THREADS - 1u)]; }
   }
   if (first > 0u) { return; }
+  if (WEIGHT == WEIGHT_INT8) {
+    let scales = vec4f(byte_scale(b4[ends.x]), byte_scale(b4[ends.y]), byte_scale(b4[ends.z]), byte_scale(b4[ends.w]));
+    sums = mat4x4f(sums[0] * scales, sums[1] * scales, sums[2] * scales, sums[3] * scales);
+  }
   for (var i = 0u; i < min(ROWS, params.M - row); i++) {
     let start = starts.z + (row + i) * params.yStride;
     for (var j = 0u; j < 4u && column + j < params.N; j++) {
@@ -144,14 +154,16 @@ fn vectorised(
 }
 
 /// The first four elements of b in a load.
-fn lower(loaded: vec4u) -> vec4f {
+fn first_four(loaded: vec4u) -> vec4f {
   if (WEIGHT == WEIGHT_F32) { return bitcast<vec4f>(loaded); }
-  return halves(loaded.xy);
+  if (WEIGHT == WEIGHT_INT8) { return unpacked_bytes(loaded.x); }
+  return unpacked_halves(loaded.xy);
 }
 
-fn halves(pairs: vec2u) -> vec4f {
-  if (WEIGHT == WEIGHT_BF16) { return bitcast<vec4f>((pairs.xxyy << vec4u(16u, 0u, 16u, 0u)) & vec4u(0xffff0000u)); }
-  return vec4f(unpack2x16float(pairs.x), unpack2x16float(pairs.y));
+/// The next four, of halves and of bytes.
+fn second_four(loaded: vec4u) -> vec4f {
+  if (WEIGHT == WEIGHT_INT8) { return unpacked_bytes(loaded.y); }
+  return unpacked_halves(loaded.zw);
 }
 
 /// The element of a row of y that starts at `start`, given its sum of products.

@@ -40,7 +40,6 @@ export { Device, type DeviceOptions, type MemoryReport } from './ops/device.ts';
 export { embedding, oneHot } from './ops/embedding.ts';
 export { gae } from './ops/gae.ts';
 export { gather } from './ops/gather.ts';
-export { type HalfType, packHalf, unpackHalf } from './ops/half_pairs.ts';
 // Products, norms, attention
 export { type LinearOptions, linear } from './ops/linear.ts';
 export { type LinearCrossEntropyOptions, linearCrossEntropy } from './ops/linear_cross_entropy.ts';

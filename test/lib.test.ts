@@ -4,12 +4,13 @@ import { describe, expect, it } from 'vitest';
 import elements from '../kernels/lib/elements.wgsl';
 import math from '../kernels/lib/math.wgsl';
 import matrix from '../kernels/lib/matrix.wgsl';
+import packed from '../kernels/lib/packed.wgsl';
 import random from '../kernels/lib/random.wgsl';
 import reduce from '../kernels/lib/reduce.wgsl';
 import rows from '../kernels/lib/rows.wgsl';
 import { stripComments } from '../src/gpu/wgsl.ts';
 
-const LIBRARIES = { elements, math, matrix, random, reduce, rows };
+const LIBRARIES = { elements, math, matrix, packed, random, reduce, rows };
 
 /** The value of `const name: f32 = …;` as a float64. */
 function constant(text: string, name: string): number {

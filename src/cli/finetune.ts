@@ -37,6 +37,7 @@ interface FinetuneFlags {
   readonly template?: string;
   readonly steps?: string;
   readonly seed?: string;
+  readonly weights?: string;
   readonly out?: string;
   readonly resume?: boolean;
   readonly config?: string;
@@ -57,6 +58,7 @@ Examples:
   shadegrad finetune --model runs/train-1 --data pairs.jsonl --method full --set learningRate=3e-4
   shadegrad finetune --model runs/train-1 --data chats.jsonl --template dialogue --show-mask 2
   shadegrad finetune --model runs/train-1 --data pairs.jsonl --set targets='["attention.*","mlp.up"]' --set rank=4
+  shadegrad finetune --model SmolLM-135M --data pairs.jsonl --weights 8bit        a quarter of the memory of f32
   shadegrad finetune --resume                                                     the newest run in runs/`;
 
 export function addFinetune(program: Command): void {
@@ -72,6 +74,7 @@ export function addFinetune(program: Command): void {
     )
     .option('--steps <n>', 'training steps (default: 3 epochs)')
     .option('--seed <n>', 'seed of new parameters and of the order of examples')
+    .option('--weights <kind>', 'of the frozen model under lora and adapter: stored, or 8bit')
     .option('--out <folder>', 'run folder (default: the next free runs/finetune-N)')
     .option(
       '--resume',
@@ -120,7 +123,7 @@ async function run(flags: FinetuneFlags): Promise<void> {
   const text = await readText(data);
   const device = await Device.open({ adapter: flags.adapter, announce: null });
   try {
-    const base = await openFinetuneBase(device, await openFolder(model), settings.method);
+    const base = await openFinetuneBase(device, await openFolder(model), settings);
     const { tokenizer } = base;
     const { template } = settings;
     const { context } = base.model.config;
@@ -201,8 +204,8 @@ function settingsFrom(
   flags: FinetuneFlags,
   saved: Partial<FinetuneSettings> = {},
 ): Promise<FinetuneSettings> {
-  const { method, template, steps, seed, config } = flags;
-  const given = Object.entries({ method, template, steps, seed }).filter(
+  const { method, template, steps, seed, weights, config } = flags;
+  const given = Object.entries({ method, template, steps, seed, weights }).filter(
     ([, value]) => value !== undefined,
   );
   const set = [...(flags.set ?? []), ...given.map(([name, value]) => `${name}=${value}`)];

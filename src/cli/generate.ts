@@ -28,6 +28,7 @@ export interface SamplingFlags {
 export interface ModelFlags {
   readonly model: string;
   readonly lora?: string;
+  readonly weights: string;
   readonly adapter: string;
 }
 
@@ -44,6 +45,7 @@ Examples:
   shadegrad generate --model runs/train-1 --prompt 'Once' --greedy --max-new-tokens 40 --json
   shadegrad generate --model SmolLM-135M --prompt 'The capital of France is' --top-p 0.9 --samples 4
   shadegrad generate --model SmolLM-135M --prompt 'To be' --beams 4
+  shadegrad generate --model SmolLM-135M --prompt 'To be' --weights 8bit
   shadegrad generate --model SmolLM-135M --lora runs/finetune-1 --prompt 'To be'     tuned, by an adapter`;
 
 export function addGenerate(program: Command): void {
@@ -71,6 +73,11 @@ export function addModelOptions(command: Command): Command {
       "a LoRA over the model, in PEFT's format, as shadegrad finetune leaves it",
     )
     .option(
+      '--weights <kind>',
+      'stored: as the folder has them; 8bit: rounded, a quarter of the memory of f32',
+      'stored',
+    )
+    .option(
       '--adapter <name>',
       'of the GPU: auto, hardware, software, or a part of its name',
       'auto',
@@ -80,9 +87,12 @@ export function addModelOptions(command: Command): Command {
 /** The model that the flags name, with its LoRA at work. @throws CheckpointError or DataError that says what is amiss. */
 export async function openModelOf(
   device: Device,
-  { model, lora }: ModelFlags,
+  { model, lora, weights }: ModelFlags,
 ): Promise<OpenedModel> {
-  const opened = await openModel(device, await openFolder(model), { frozen: true });
+  if (weights !== 'stored' && weights !== '8bit')
+    throw new ConfigError(`--weights is ${weights}, expected stored or 8bit`);
+  const frozen = weights === '8bit' ? weights : true;
+  const opened = await openModel(device, await openFolder(model), { frozen });
   if (lora !== undefined) await applyLora(device, opened, await openFolder(lora));
   return opened;
 }

@@ -7,6 +7,7 @@ import attention from '../../kernels/lib/attention.wgsl' with { type: 'text' };
 import elements from '../../kernels/lib/elements.wgsl' with { type: 'text' };
 import math from '../../kernels/lib/math.wgsl' with { type: 'text' };
 import matrix from '../../kernels/lib/matrix.wgsl' with { type: 'text' };
+import packed from '../../kernels/lib/packed.wgsl' with { type: 'text' };
 import random from '../../kernels/lib/random.wgsl' with { type: 'text' };
 import reduce from '../../kernels/lib/reduce.wgsl' with { type: 'text' };
 import rows from '../../kernels/lib/rows.wgsl' with { type: 'text' };
@@ -15,7 +16,7 @@ import type { Block } from './buffers.ts';
 import { type Constants, type KernelFile, specialise } from './wgsl.ts';
 
 /** The library files that every kernel may call. They follow the kernel's own text: its line numbers stay. */
-export const LIBRARY = [math, reduce, rows, elements, random, matrix, attention].join('\n');
+export const LIBRARY = [math, reduce, rows, elements, random, matrix, packed, attention].join('\n');
 
 /** Which kernel: a file, an entry point, and the constants replaced in it. */
 export interface KernelChoice {

@@ -10,6 +10,8 @@ import { Initialiser } from '../nn/initialiser.ts';
 import { type Linear, withAdapter } from '../nn/linear.ts';
 import { crossEntropy } from '../ops/cross_entropy.ts';
 import type { Device } from '../ops/device.ts';
+import { weightShape } from '../ops/packed.ts';
+import { sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Batch } from './batch.ts';
 import { evaluateRows } from './evaluate.ts';
@@ -242,5 +244,5 @@ export class Finetuner implements Trained {
 }
 
 function sizeOfAll(tensors: Iterable<Tensor>): number {
-  return [...tensors].reduce((sum, x) => sum + x.size, 0);
+  return [...tensors].reduce((sum, x) => sum + sizeOf(weightShape(x)), 0);
 }

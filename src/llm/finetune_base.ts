@@ -1,12 +1,14 @@
 // The model that is tuned, and how it is written afterwards: a run of `shadegrad train` becomes another such run, a Hugging
 // Face folder another such folder.
 
-import { DataError } from '../errors.ts';
+import { ConfigError, DataError } from '../errors.ts';
 import { saveCheckpoint } from '../io/checkpoint.ts';
 import type { Folder } from '../io/folder.ts';
 import type { HostTensor } from '../io/host_tensor.ts';
 import type { Device } from '../ops/device.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
+import type { FinetuneSettings } from './finetune_settings.ts';
+import { type Frozen, packModel } from './frozen_weights.ts';
 import { loadHuggingFace } from './hugging_face.ts';
 import { modelTypeOf } from './hugging_face_config.ts';
 import { parsed } from './hugging_face_config_writer.ts';
@@ -14,7 +16,6 @@ import { saveHuggingFace } from './hugging_face_save.ts';
 import type { PeftNames } from './peft.ts';
 import { huggingFaceNames } from './peft_names.ts';
 import { loadRun } from './saved_model.ts';
-import type { Method } from './trainable.ts';
 import type { Transformer } from './transformer.ts';
 
 export interface FinetuneBase {
@@ -22,34 +23,42 @@ export interface FinetuneBase {
   readonly tokenizer: Tokenizer;
   /** What PEFT calls its layers. */
   readonly peftNames: PeftNames;
-  /** Whether a model that LoRA was merged into can be written: of Hugging Face's the adapter alone is. */
+  /** Whether a model that LoRA was merged into can be written: of Hugging Face's, and of 8 bits, the adapter alone is. */
   readonly savesMerged: boolean;
   /** Writes the model itself, without adapters. */
   saveModel(folder: Folder, step: number): Promise<void>;
 }
 
 /**
- * @param kind where it leaves the model's own weights as they are, a Hugging Face model's are kept in half precision if
- *   the folder has them so
- * @throws CheckpointError or DataError that says what the folder lacks.
+ * Where the method leaves the model's own weights as they are, a Hugging Face model's are kept in half precision if the
+ * folder has them so, or any model's in 8 bits if the settings say so.
+ * @throws CheckpointError or DataError that says what the folder lacks, ConfigError for 8 bits that would be trained.
  */
 export async function openFinetuneBase(
   device: Device,
   folder: Folder,
-  kind: Method['kind'],
+  { method, weights }: Pick<FinetuneSettings, 'method' | 'weights'>,
 ): Promise<FinetuneBase> {
+  const adapts = method === 'lora' || method === 'adapter';
+  if (weights === '8bit' && !adapts) {
+    throw new ConfigError(
+      `weights in 8bit are not trained, which ${method} does; choose the method lora or adapter, or weights=stored`,
+    );
+  }
+  const frozen = weights === '8bit' ? weights : adapts;
   if (!(await folder.exists('config.json')) || (await folder.exists('checkpoints')))
-    return baseOfRun(device, folder);
-  return baseOfHuggingFace(device, folder, kind === 'lora' || kind === 'adapter');
+    return baseOfRun(device, folder, frozen === '8bit');
+  return baseOfHuggingFace(device, folder, frozen);
 }
 
-async function baseOfRun(device: Device, folder: Folder): Promise<FinetuneBase> {
+async function baseOfRun(device: Device, folder: Folder, packed: boolean): Promise<FinetuneBase> {
   const { model, tokenizer, settings } = await loadRun(device, folder);
+  if (packed) await packModel(model);
   return {
     model,
     tokenizer,
     peftNames: {},
-    savesMerged: true,
+    savesMerged: !packed,
     async saveModel(folder, step) {
       const tensors = await tensorsOf(model);
       // One alone: a run that was stopped, and then went on, has written one before.
@@ -64,7 +73,7 @@ async function baseOfRun(device: Device, folder: Folder): Promise<FinetuneBase> 
 async function baseOfHuggingFace(
   device: Device,
   folder: Folder,
-  frozen: boolean,
+  frozen: Frozen,
 ): Promise<FinetuneBase> {
   const loaded = await loadHuggingFace(device, folder, { frozen });
   const { model, tokenizer, config } = loaded;

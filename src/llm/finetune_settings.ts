@@ -28,6 +28,8 @@ export const FINETUNE_DEFAULTS = {
   lastLayers: 1,
   /** Width of the middle, of the method adapter. */
   bottleneck: 16,
+  /** What the model's own matrices are kept in where they are not trained. */
+  weights: 'stored' as 'stored' | '8bit',
 
   // The data
   template: 'lines' as ChatTemplateName,
@@ -67,6 +69,7 @@ export const FINETUNE_CHECKS: Checks<FinetuneSettings> = {
   loraDropout: between(0, 0.9),
   lastLayers: nonNegativeInteger,
   bottleneck: positiveInteger,
+  weights: oneOf('stored', '8bit'),
   template: oneOf(...CHAT_TEMPLATES),
   validation: between(0, 0.9),
   epochs: positive,
@@ -95,6 +98,7 @@ export const FINETUNE_HELP: Readonly<Record<keyof FinetuneSettings, string>> = {
   targets: 'of lora: ends of the names of linear layers, * for any characters',
   lastLayers: 'of lastK: blocks that are trained, besides the last norm and the head',
   bottleneck: 'of adapter: width of the middle',
+  weights: "of lora and adapter: the model's own matrices as stored, or rounded to 8bit",
   template: `how messages become text: ${CHAT_TEMPLATES.join(', ')}`,
   validation: 'part of the examples, at their end, that is held out',
   epochs: 'times that every example is seen',

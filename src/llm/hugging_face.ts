@@ -16,13 +16,14 @@ import { tensorFromBytes } from '../io/safetensors.ts';
 import { findTensors, readJsonObject, type StoredTensor } from '../io/sharded_safetensors.ts';
 import { ShapesOnly } from '../nn/initialiser.ts';
 import type { Device } from '../ops/device.ts';
-import { allocatePairs, type HalfType } from '../ops/half_pairs.ts';
+import { allocatePacked, packedWords } from '../ops/packed.ts';
 import { slice } from '../ops/view.ts';
 import { format, type Shape, sameShape } from '../tensor/shape.ts';
 import { noGrad } from '../tensor/tape.ts';
-import { allocate } from '../tensor/tensor.ts';
+import { allocate, type PackedType } from '../tensor/tensor.ts';
 import { readTokenizer } from '../text/read_tokenizer.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
+import { type Frozen, isPackable } from './frozen_weights.ts';
 import { type ModelType, modelTypeOf, readConfig } from './hugging_face_config.ts';
 import { isIgnored, prefixIn, type Source, sourcesOf } from './hugging_face_names.ts';
 import { Transformer } from './transformer.ts';
@@ -50,9 +51,10 @@ export interface HuggingFaceModel {
 export interface LoadOptions extends Partial<Pick<TransformerConfig, 'dropout' | 'checkpointing'>> {
   /**
    * No tensor of the model is trained, and matrices that the folder keeps in F16 or BF16 stay so, as pairs in u32: half the
-   * memory and the same values on any adapter. Adapters (`Lora`) are trained on top. Default false: all in f32, trained.
+   * memory and the same values on any adapter. '8bit': matrices are rounded to bytes with a scale per row (`packWeight`), a
+   * quarter of the memory of f32. Adapters (`Lora`) are trained on top. Default false: all in f32, trained.
    */
-  readonly frozen?: boolean;
+  readonly frozen?: Frozen;
   /** Whether to read tokenizer.json: false for one of a kind that `readTokenizer` refuses. Default true. */
   readonly tokenizer?: boolean;
 }
@@ -160,36 +162,43 @@ async function loadTensor(
   model: Transformer,
   name: string,
   parts: readonly Part[],
-  frozen: boolean,
+  frozen: Frozen,
 ): Promise<void> {
   const { runtime, shape, requiresGrad } = model.namedTensors().get(name)!;
-  const pairs = frozen ? pairsOf(name, shape, parts) : null;
-  const x = pairs ? allocatePairs(runtime, shape, pairs) : allocate(runtime, shape, 'f32');
+  const type = frozen ? packedTypeOf(name, shape, parts, frozen) : null;
+  const x = type ? allocatePacked(runtime, shape, type) : allocate(runtime, shape, 'f32');
   model.replace(name, x);
   let row = 0;
   for (const part of parts) {
     for await (const chunk of chunksOf(folder, part)) {
       const rows = chunk.shape[0]!;
       using target = noGrad(() => slice(x, { start: [row], end: [row + rows] }));
-      target.write(pairs ? asWords(chunk.data) : toFloats(chunk));
+      target.write(type ? wordsOf(part.name, chunk, type) : toFloats(chunk));
       await runtime.gpu.sync(); // uploads wait in memory until they are taken
       row += rows;
     }
   }
-  if (!pairs) x.requireGrad(requiresGrad && !frozen);
+  if (!type) x.requireGrad(requiresGrad && !frozen);
 }
 
-/** The halves that a matrix is kept in, if the device can have them as pairs: all of one kind, in rows of an even number. */
-function pairsOf(name: string, shape: Shape, parts: readonly Part[]): HalfType | null {
+/** In what a frozen matrix is kept; null for f32. Halves are those of the folder, if all its parts are of one kind. */
+function packedTypeOf(
+  name: string,
+  shape: Shape,
+  parts: readonly Part[],
+  frozen: Frozen,
+): PackedType | null {
+  if (frozen === '8bit' && isPackable(name, shape, 'int8')) return 'int8';
   const [dtype, ...others] = new Set(parts.map(({ stored }) => stored.dtype));
-  // The position table is added, not multiplied: no op takes it in pairs, and it is small.
-  const fits = shape.length === 2 && shape[1]! % 2 === 0 && name !== 'positions.weight';
   const same = others.length === 0 && (dtype === 'f16' || dtype === 'bf16');
-  return fits && same ? dtype : null;
+  return same && isPackable(name, shape, dtype) ? dtype : null;
 }
 
-const asWords = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
-  new Uint32Array(buffer, byteOffset, byteLength / 4);
+function wordsOf(name: string, chunk: HostTensor, type: PackedType): Uint32Array {
+  if (type === 'int8') return packedWords(name, toFloats(chunk), chunk.shape[1]!, type);
+  const { buffer, byteOffset, byteLength } = chunk.data;
+  return new Uint32Array(buffer, byteOffset, byteLength / 4);
+}
 
 /** A part's rows, as we have them, a few at a time. */
 async function* chunksOf(

@@ -11,7 +11,8 @@ import {
 import type { Folder } from '../io/folder.ts';
 import { formatJson, type JsonObject } from '../io/json.ts';
 import { writeShards } from '../io/sharded_safetensors.ts';
-import { type Shape, sizeOf } from '../tensor/shape.ts';
+import { weightShape } from '../ops/packed.ts';
+import { sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { CONFIG, type HuggingFaceModel, TOKENIZER } from './hugging_face.ts';
 import { modelTypeOf } from './hugging_face_config.ts';
@@ -29,8 +30,8 @@ export interface SaveOptions {
  * What `loadHuggingFace` gave is written back in the formats that it had, bit for bit, except for tensors whose values these
  * no longer hold exactly: they are F32, as is a model that was not read from a folder: `{ model, tokenizerJson }` with
  * the JSON of a byte-level BPE tokenizer.
- * @throws ConfigError for a folder that holds a model, a model that Hugging Face's libraries do not have, or one with
- *   adapters, which this format has no place for. After any failure nothing of the model is left in the folder.
+ * @throws ConfigError for a folder that holds a model, a model that Hugging Face's libraries do not have, or one in 8 bits or
+ *   with adapters, which this format has no place for. After any failure nothing of the model is left in the folder.
  */
 export async function saveHuggingFace(
   folder: Folder,
@@ -46,7 +47,7 @@ export async function saveHuggingFace(
   const formats = new Set<FloatType>();
   const partsOf = async (name: string) => {
     const x = tensors.get(name)!;
-    const sources = sourcesOf(type, name, shapeOf(x), model.config, prefix);
+    const sources = sourcesOf(type, name, weightShape(x), model.config, prefix);
     const parts = await readParts(x, sources, dtypes);
     for (const { dtype } of parts.values()) formats.add(dtype);
     return parts;
@@ -69,6 +70,11 @@ async function checkSavable(folder: Folder, model: Transformer, config: JsonObje
   }
   const adapter = [...model.namedTensors().keys()].find((name) => name.includes('.adapters.'));
   if (adapter) throw new ConfigError(`saveHuggingFace: ${adapter} is of an adapter, save it apart`);
+  const rounded = [...model.namedTensors()].find(([, x]) => x.storage.packed === 'int8')?.[0];
+  if (rounded !== undefined)
+    throw new ConfigError(
+      `saveHuggingFace: ${rounded} is in 8 bits, which are rounded; load the model without`,
+    );
   const taken = (await folder.list('')).find(isOfModel);
   if (taken === undefined) return;
   throw new ConfigError(`saveHuggingFace: ${folder.location} already holds ${taken}`);
@@ -77,26 +83,21 @@ async function checkSavable(folder: Folder, model: Transformer, config: JsonObje
 const isOfModel = (name: string) =>
   name === CONFIG || name === TOKENIZER || /^model.*\.safetensors(\.index\.json)?$/.test(name);
 
-/** [out, in] also of pairs. */
-function shapeOf(x: Tensor): Shape {
-  return x.storage.pairs ? [...x.shape.slice(0, -1), 2 * x.shape.at(-1)!] : x.shape;
-}
-
 /** The tensors of the file that x is made of. */
 async function readParts(
   x: Tensor,
   sources: readonly Source[],
   dtypes: ReadonlyMap<string, FloatType>,
 ): Promise<Map<string, FloatTensor>> {
-  const { pairs } = x.storage;
+  const halves = x.storage.packed as 'f16' | 'bf16' | null; // bytes are refused before
   const values = await x.data();
-  const all = (pairs ? new Uint16Array(values.buffer) : values) as FloatData;
+  const all = (halves ? new Uint16Array(values.buffer) : values) as FloatData;
   const parts = new Map<string, FloatTensor>();
   let begin = 0;
   for (const { name, shape, transposed } of sources) {
     const own = all.subarray(begin, begin + sizeOf(shape));
     const data = transposed ? transposedData(own, shape[1]!, shape[0]!) : own;
-    const as = pairs ? { dtype: pairs, data } : inFormat(data as Float32Array, dtypes.get(name));
+    const as = halves ? { dtype: halves, data } : inFormat(data as Float32Array, dtypes.get(name));
     parts.set(name, { ...as, shape });
     begin += own.length;
   }

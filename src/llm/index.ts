@@ -25,6 +25,7 @@ export { Lora, type LoraOptions } from '../nn/lora.ts';
 // Subspaces, noise, positions
 export { Subspace, type SubspaceOptions } from '../nn/subspace.ts';
 export { gaussianNoise } from '../ops/noise.ts';
+export { packWeight, unpackWeight } from '../ops/packed.ts';
 export { ropeSimilarity } from '../ops/rope.ts';
 // Drawing tokens
 export {
@@ -33,6 +34,7 @@ export {
   sampleInto,
   samplingState,
 } from '../ops/sample.ts';
+export type { PackedType } from '../tensor/tensor.ts';
 // Prompts and problems
 export { type AdditionData, type AdditionOptions, additionData } from '../text/addition.ts';
 export * as attributes from '../text/attributes.ts';

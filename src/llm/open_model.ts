@@ -7,6 +7,7 @@ import { Initialiser } from '../nn/initialiser.ts';
 import { setAdapter } from '../nn/linear.ts';
 import type { Device } from '../ops/device.ts';
 import { END_OF_TEXT, type Tokenizer } from '../text/tokenizer.ts';
+import { packModel } from './frozen_weights.ts';
 import { type LoadOptions, loadHuggingFace } from './hugging_face.ts';
 import { modelTypeOf } from './hugging_face_config.ts';
 import { parsed } from './hugging_face_config_writer.ts';
@@ -25,16 +26,17 @@ export interface OpenedModel {
 }
 
 /**
- * @param options for Hugging Face's folders; `frozen` keeps half-precision weights as they are.
+ * @param frozen as of `loadHuggingFace`; a run of `shadegrad train` is in f32, or in 8 bits.
  * @throws CheckpointError or DataError that says what the folder lacks.
  */
 export async function openModel(
   device: Device,
   folder: Folder,
-  options: Pick<LoadOptions, 'frozen'> = {},
+  { frozen = false }: Pick<LoadOptions, 'frozen'> = {},
 ): Promise<OpenedModel> {
   if (await folder.exists('checkpoints')) {
     const { model, tokenizer } = await loadRun(device, folder);
+    if (frozen === '8bit') await packModel(model);
     const end = tokenizer.specials.get(END_OF_TEXT);
     return { model, tokenizer, ends: end === undefined ? [] : [end], peftNames: {} };
   }
@@ -43,7 +45,7 @@ export async function openModel(
       `${folder.location} holds no model: expected a run of shadegrad train, or config.json, model.safetensors and tokenizer.json`,
     );
   }
-  const { model, tokenizer, config } = await loadHuggingFace(device, folder, options);
+  const { model, tokenizer, config } = await loadHuggingFace(device, folder, { frozen });
   const peftNames = huggingFaceNames(modelTypeOf(parsed(config)), model.config);
   if (tokenizer) return { model, tokenizer, ends: endsOf(config), peftNames };
   model.dispose();

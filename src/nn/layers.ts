@@ -13,7 +13,7 @@ import { Module } from './module.ts';
 
 /** ids [...] -> rows of the table [..., width]. */
 export class Embedding extends Module {
-  /** [count, width]; of a frozen table perhaps halves in pairs, u32 [count, width / 2]. */
+  /** [count, width]; of a frozen table perhaps packed (`packWeight`). */
   readonly weight: Tensor;
 
   constructor(

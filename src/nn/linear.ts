@@ -28,7 +28,7 @@ export interface LinearOptions {
 
 /** y = x weightᵀ + bias: x [..., in] -> [..., out]. */
 export class Linear extends Module {
-  /** [out, in]; of a frozen layer perhaps halves in pairs, u32 [out, in / 2]. */
+  /** [out, in]; of a frozen layer perhaps packed (`packWeight`). */
   readonly weight: Tensor;
   /** [out], if the layer has one */
   readonly bias: Tensor | null;
@@ -107,7 +107,7 @@ export class Linear extends Module {
     const { weight } = this;
     if (!adapter.delta || weight.dtype !== 'f32') {
       const why = adapter.delta
-        ? 'the weight is half precision in pairs'
+        ? `the weight is packed (${weight.storage.packed})`
         : 'it does more than to add to a weight';
       throw new ConfigError(`mergeAdapter: "${name}" cannot be merged: ${why}`);
     }

@@ -6,7 +6,6 @@ import { format } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { full } from './copy.ts';
-import { pairsIn, unpackHalf } from './half_pairs.ts';
 import {
   allocate,
   expectDType,
@@ -16,6 +15,7 @@ import {
   lanesFor,
   launch,
 } from './launch.ts';
+import { packedType, unpackWeight } from './packed.ts';
 import { rowBlocks } from './row_blocks.ts';
 import { sortedPairs } from './sort.ts';
 
@@ -24,7 +24,7 @@ const kernel = kernelFile('embedding', source);
 /**
  * y[..., :] = weight[ids[...], :]. The gradient sums the occurrences of an id in their order: the same bits every run.
  * A weight over the adapter's binding limit is read and differentiated in blocks of rows.
- * @param weight [V, D], f32 or f16; or half precision in pairs, u32 [V, D / 2] (`packHalf`), which has no gradient.
+ * @param weight [V, D], f32 or f16; or packed in u32 (`packWeight`), which has no gradient.
  * @param ids [...], i32 or u32. An id out of range gives zeros, and a DataError from the next awaited call.
  * @returns [..., D]
  * @throws ShapeError or DTypeError when the arguments are not of that kind.
@@ -35,10 +35,10 @@ export function embedding(weight: Tensor, ids: Tensor): Tensor {
   if (weight.rank !== 2) {
     throw new ShapeError(`embedding: weight is ${format(weight.shape)}, expected [rows, width]`);
   }
-  const [V, D] = weight.shape as [number, number];
+  const [V, D] = weight.shape as [number, number]; // packed, D words
   const output = allocate(weight.runtime, [...ids.shape, D], weight.dtype);
   const packed = weight.dtype === 'u32';
-  if (packed) output.storage.pairs = pairsIn('embedding', weight);
+  if (packed) output.storage.packed = packedType('embedding', weight);
   const table = weight.runtime.dense(weight);
   for (const { view, first, count } of rowBlocks(table)) {
     const { params, constants, workgroups } = shareRows(output, ids.size, D);
@@ -54,8 +54,8 @@ export function embedding(weight: Tensor, ids: Tensor): Tensor {
   }
   if (table !== weight) table.dispose();
   if (packed) {
-    using pairs = output;
-    return unpackHalf(pairs);
+    using rows = output;
+    return unpackWeight(rows);
   }
   return record({
     name: 'embedding',

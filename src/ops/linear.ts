@@ -6,11 +6,11 @@ import { format, sizeOf } from '../tensor/shape.ts';
 import { needsGrad, record, type Take, untaped } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add } from './binary.ts';
-import { pairsIn, unpackHalf } from './half_pairs.ts';
 import { allocate, expectDType, expectShape } from './launch.ts';
 import { matmul } from './matmul.ts';
 import { type Activation, multiplyInto } from './multiply.ts';
-import { multiplyPairs, readsPairs } from './multiply_pairs.ts';
+import { multiplyPacked, readsPacked } from './multiply_packed.ts';
+import { packedType, unpackWeight, weightShape } from './packed.ts';
 import { sumTo } from './reduce.ts';
 import { concat } from './shape_ops.ts';
 import { gelu, relu, silu } from './unary.ts';
@@ -38,9 +38,8 @@ export function activated(x: Tensor, activation?: Activation): Tensor {
 /**
  * y = activation(x weightᵀ + bias) + residual: x [..., in], weight [out, in], bias [out] -> [..., out]; one kernel where
  * all of it fits the adapter's bindings.
- * A frozen weight may be half precision in pairs, u32 [out, in / 2] (`packHalf`): for few rows of x it is read as it is, for
- * more it is unpacked first. What exceeds the adapter's binding
- * limit, of the weight or of y, is multiplied in blocks.
+ * A frozen weight may be packed in u32 (`packWeight`): for few rows of x it is read as it is, for more it is unpacked first.
+ * What exceeds the adapter's binding limit, of the weight or of y, is multiplied in blocks.
  * @throws ShapeError or DTypeError when the arguments do not fit.
  */
 export function linear(
@@ -50,7 +49,7 @@ export function linear(
   { activation, residual }: LinearOptions = {},
 ): Tensor {
   checkArguments(x, weight, bias, residual);
-  const fits = weight.dtype === 'u32' ? readsPairs(x, weight) : fitsAtOnce(x, weight);
+  const fits = weight.dtype === 'u32' ? readsPacked(x, weight) : fitsAtOnce(x, weight);
   // The activation's gradient needs what went into it: then it is an op of its own.
   const inKernel = activation && !needsGrad([x, weight, ...(bias ? [bias] : [])]);
   if (fits && (inKernel || !activation)) return fused(x, weight, bias, { activation, residual });
@@ -61,14 +60,14 @@ export function linear(
 
 function checkArguments(x: Tensor, weight: Tensor, bias?: Tensor, residual?: Tensor): void {
   expectDType('linear', 'x', x, 'f32', 'f16');
-  if (weight.dtype === 'u32') pairsIn('linear', weight);
+  if (weight.dtype === 'u32') packedType('linear', weight);
   else if (weight.dtype !== x.dtype) {
     throw new DTypeError(`linear: x is ${x.dtype} and weight ${weight.dtype}; cast() one of them`);
   }
-  const inputs = weight.dtype === 'u32' ? 2 * weight.shape[1]! : weight.shape[1];
-  if (weight.rank !== 2 || x.rank === 0 || x.shape.at(-1) !== inputs) {
+  const shape = weightShape(weight);
+  if (weight.rank !== 2 || x.rank === 0 || x.shape.at(-1) !== shape[1]) {
     throw new ShapeError(
-      `linear: x is ${format(x.shape)} and weight ${format(weight.shape)}; expected [..., in] and [out, in]`,
+      `linear: x is ${format(x.shape)} and weight ${format(shape)}; expected [..., in] and [out, in]`,
     );
   }
   const outputs = weight.shape[0]!;
@@ -104,7 +103,7 @@ function fused(
       activation,
       residual: residual && reshape(x.runtime.dense(residual), [M, N]),
     };
-    if (packed) multiplyPairs(y, reshape(x, [M, K]), weight, epilogue);
+    if (packed) multiplyPacked(y, reshape(x, [M, K]), weight, epilogue);
     else multiplyInto(y, reshape(x, [M, K]), transpose(weight), epilogue);
     return reshape(y, [...x.shape.slice(0, -1), N]);
   });
@@ -145,17 +144,17 @@ function inputGradient(dy: Tensor, weight: Tensor, x: Tensor, waiting?: Tensor |
 
 /** What is beyond a binding, or packed, or empty. */
 function inBlocks(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
-  if (weight.dtype === 'u32') return linearOfPairs(x, weight, bias);
+  if (weight.dtype === 'u32') return linearOfPacked(x, weight, bias);
   const [outputs, inputs] = weight.shape as [number, number];
   const leading = x.shape.slice(0, -1);
   const y = reshape(product(reshape(x, [sizeOf(leading), inputs]), weight), [...leading, outputs]);
   return bias ? add(y, bias) : y;
 }
 
-/** Halves are unpacked as they are needed, block by block where all at once would not fit: the tape keeps the pairs. */
-function linearOfPairs(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+/** Unpacked as it is needed, block by block where all at once would not fit: the tape keeps the packed weight. */
+function linearOfPacked(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   const y = untaped(() => {
-    const parts = blocksOf(weight, 2 * BYTES.f32 * weight.shape[1]!).map((block) => {
+    const parts = blocksOf(weight, BYTES.f32 * weightShape(weight)[1]!).map((block) => {
       using unpacked = unpackedRows(weight, block);
       return linear(x, unpacked);
     });
@@ -171,11 +170,11 @@ function linearOfPairs(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   return bias ? add(y, bias) : y;
 }
 
-/** dy W: dy [..., out], weight [out, in] f32 or pairs, of any size -> [..., in]. */
+/** dy W: dy [..., out], weight [out, in] f32 or packed, of any size -> [..., in]. */
 export function timesWeight(dy: Tensor, weight: Tensor): Tensor {
   const leading = dy.shape.slice(0, -1);
   const packed = weight.dtype === 'u32';
-  const [N, K] = [weight.shape[0]!, (packed ? 2 : 1) * weight.shape[1]!];
+  const [N, K] = weightShape(weight) as [number, number];
   const rows = reshape(dy, [sizeOf(leading), N]);
   const blocks = blocksOf(weight, BYTES.f32 * K);
   const all = { begin: 0, end: rows.shape[0]! };
@@ -189,7 +188,7 @@ export function timesWeight(dy: Tensor, weight: Tensor): Tensor {
 
 function unpackedRows(weight: Tensor, block: Block): Tensor {
   using rows = rowsOf(weight, block);
-  return unpackHalf(rows);
+  return unpackWeight(rows);
 }
 
 interface Block {

@@ -18,9 +18,9 @@ import {
   type Upstream,
   weightedSum,
 } from './cross_entropy.ts';
-import { unpackHalf } from './half_pairs.ts';
 import { allocate, expectDType } from './launch.ts';
 import { multiplyInto } from './matmul.ts';
+import { unpackWeight } from './packed.ts';
 import { type RowBlock, rowBlocks } from './row_blocks.ts';
 import { reshape, slice, transpose } from './view.ts';
 
@@ -39,7 +39,7 @@ export interface LinearCrossEntropyOptions extends CrossEntropyOptions {
  * each, and there that is done.
  * A weight over the adapter's binding limit is taken in blocks of the vocabulary.
  * @param hidden [..., C] f32.
- * @param weight [V, C] f32; or, frozen, half precision in pairs, u32 [V, C / 2] (`packHalf`), unpacked until backward.
+ * @param weight [V, C] f32; or, frozen, packed in u32 (`packWeight`), unpacked until backward.
  * @param targets [...], i32 or u32. One out of [0, V) gives 0, and a DataError from the next awaited call.
  * @returns a scalar; [...] for reduction 'none'. Its gradient cannot be differentiated again.
  * @throws ShapeError or DTypeError when the arguments do not fit, ConfigError for a labelSmoothing out of [0, 1]
@@ -52,7 +52,7 @@ export function linearCrossEntropy(
   options: LinearCrossEntropyOptions = {},
 ): Tensor {
   if (weight.dtype === 'u32') {
-    using unpacked = unpackHalf(weight);
+    using unpacked = unpackWeight(weight);
     return linearCrossEntropy(hidden, unpacked, targets, options);
   }
   const { ignoreIndex = -100, labelSmoothing = 0, reduction = 'mean', chunk } = options;

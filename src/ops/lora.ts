@@ -8,6 +8,7 @@ import { add, mul } from './binary.ts';
 import { expectDType, expectShape } from './launch.ts';
 import { linear, timesWeight } from './linear.ts';
 import { matmul, multiplyInto } from './matmul.ts';
+import { weightShape } from './packed.ts';
 import { reshape, transpose } from './view.ts';
 
 export interface LoraOptions {
@@ -21,7 +22,7 @@ const BOTH_TRANSPOSED = { transposeA: true, transposeB: true } as const;
 
 /**
  * y = x Wᵀ + (alpha / rank) (x aᵀ) bᵀ: x [..., in], weight W [out, in], a [r, in], b [out, r] -> [..., out].
- * W gets a gradient only if it requires one: usually it is frozen, and may then be half precision in pairs (`packHalf`).
+ * W gets a gradient only if it requires one: usually it is frozen, and may then be packed (`packWeight`).
  */
 export function loraLinear(
   x: Tensor,
@@ -89,10 +90,10 @@ function checkInputs(x: Tensor, weight: Tensor, a: Tensor, b: Tensor, rank: numb
   }
   expectDType('loraLinear', 'weight', weight, 'f32', 'u32');
   const inputs = x.shape.at(-1);
-  const columns = weight.dtype === 'u32' ? 2 * weight.shape[1]! : weight.shape[1];
-  if (inputs === undefined || weight.rank !== 2 || columns !== inputs) {
+  const shape = weightShape(weight);
+  if (inputs === undefined || weight.rank !== 2 || shape[1] !== inputs) {
     throw new ShapeError(
-      `loraLinear: x is ${format(x.shape)} and weight ${format(weight.shape)}; expected [..., in] and [out, in]`,
+      `loraLinear: x is ${format(x.shape)} and weight ${format(shape)}; expected [..., in] and [out, in]`,
     );
   }
   expectShape('loraLinear', 'a', a, [rank, inputs]);

@@ -11,9 +11,8 @@ import type { Constants, KernelFile } from '../gpu/wgsl.ts';
 import { BYTES } from '../tensor/dtype.ts';
 import { broadcastStrides, collapse, format, type Shape, sizeOf } from '../tensor/shape.ts';
 import { untaped } from '../tensor/tape.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import type { PackedType, Tensor } from '../tensor/tensor.ts';
 import { denseCopy, fill } from './copy.ts';
-import type { HalfType } from './half_pairs.ts';
 import { allocate, bindingStart, groupsFor, kernelFile, launch } from './launch.ts';
 import { type Family, sizeClass, sizesOf, variantFor } from './variants.ts';
 import { transpose } from './view.ts';
@@ -309,7 +308,7 @@ function kernelFor(variant: Variant, y: Tensor, a: Tensor, b: Tensor, aligned: b
 }
 
 /** Of few rows and a weight [out, in] that is read by loads of 16 bytes. */
-export function vectorsKernel(y: Tensor, weight: 'f32' | HalfType): Kernel {
+export function vectorsKernel(y: Tensor, weight: 'f32' | PackedType): Kernel {
   const [threads, SHARERS] = y.runtime.gpu.adapter.software ? [8, 1] : [64, 16];
   const COLUMNS = threads / SHARERS;
   const ROWS = y.shape.at(-2) === 1 ? 1 : 4;

@@ -27,12 +27,15 @@ export interface Runtime {
   addInPlace(target: Tensor, x: Tensor): void;
 }
 
+/** What values are rounded to that share a u32: IEEE halves, bfloat16, or bytes with a scale per row. */
+export type PackedType = 'f16' | 'bf16' | 'int8';
+
 /** GPU memory shared by the views of it. */
 export class Storage {
   /** Tensors (and tape entries) that hold it. */
   private holders = 0;
-  /** Of u32 that hold two halves each, which kind of halves (`packHalf`). */
-  pairs: 'f16' | 'bf16' | null = null;
+  /** Of u32 that hold a frozen weight's values, in what (`packWeight`). */
+  packed: PackedType | null = null;
 
   /** `block` is null when there is nothing to store. */
   constructor(
@@ -240,7 +243,7 @@ export function allocate(runtime: Runtime, shape: Shape, dtype: DType): Tensor {
   const { gpu } = runtime;
   if (dtype === 'f16' && !gpu.features.has('shader-f16')) {
     throw new DTypeError(
-      `f16 tensors need the feature shader-f16, which ${gpu.adapter.name} lacks; use f32, or packHalf for frozen weights`,
+      `f16 tensors need the feature shader-f16, which ${gpu.adapter.name} lacks; use f32, or packWeight for frozen weights`,
     );
   }
   const bytes = sizeOf(shape) * BYTES[dtype];

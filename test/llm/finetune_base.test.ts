@@ -40,7 +40,7 @@ const logitsOf = (model: Transformer, adapter: string | null = null) => {
 /** Tunes llama-tiny into a new folder. */
 async function tuned(changes: Partial<FinetuneSettings>) {
   const settings: FinetuneSettings = { ...FINETUNE_DEFAULTS, steps: 3, batch: 2, ...changes };
-  const base = await openFinetuneBase(device, await openFolder(LLAMA), settings.method);
+  const base = await openFinetuneBase(device, await openFolder(LLAMA), settings);
   const out = await openFolder(await temporaryFolder());
   const places = { base: LLAMA, data: 'words', dataFile: 'words', text: DATA };
   const run = await openFinetuneRun(out, base, { device, settings, ...places });

@@ -183,7 +183,7 @@ describe.each([
       const { model } = await loadHuggingFace(device, folder, { frozen });
       const got = await logitsOf(model, IDS);
       expectClose(got, Float64Array.from(want), { rtol: 0, atol }, `frozen ${frozen}`);
-      const kept = model.blocks[0]!.mlp.up.weight.storage.pairs;
+      const kept = model.blocks[0]!.mlp.up.weight.storage.packed;
       expect(kept).toBe(frozen && dtype !== 'f32' ? dtype : null);
       model.dispose();
     }
