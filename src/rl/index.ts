@@ -1,6 +1,5 @@
 // Reinforcement learning: what `shadegrad/rl` exports.
 
-// The ops of convolutional and graph networks: the tensor runtime in a browser has no room for them.
 export { type ConvOptions, conv2d } from '../ops/conv2d.ts';
 export { segmentSum } from '../ops/segment_sum.ts';
 export { A2C_DEFAULTS, type A2cSettings, a2c, a2cLoss, kStepEstimator } from './a2c.ts';
