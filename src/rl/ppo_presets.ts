@@ -46,7 +46,7 @@ export const PPO_PRESETS: Readonly<Record<'fast' | 'cleanrl' | 'zoo', PresetsOf<
       steps: 1_000_000,
     },
   },
-  /** RL-Zoo's hyperparams/ppo.yml. */
+  /** RL-Zoo's hyperparams/ppo.yml, where not said otherwise. */
   zoo: {
     'CartPole-v1': { ...CART_POLE, steps: 100_000 },
     'Acrobot-v1': {
@@ -82,25 +82,20 @@ export const PPO_PRESETS: Readonly<Record<'fast' | 'cleanrl' | 'zoo', PresetsOf<
       noiseSteps: 4,
       steps: 100_000,
     },
-    /** One noise function per rollout: the goal is far, and pushes that tremble cost without getting there. */
+    /** Our own: one noise function of the state for 32 steps, so that pushes swing the car up; half-hearted ones cost. */
     'MountainCarContinuous-v0': {
       ...SB3,
-      copies: 1,
-      rolloutSteps: 8,
-      minibatches: 1,
+      copies: 8,
+      rolloutSteps: 128,
+      minibatches: 8,
       epochs: 10,
-      gamma: 0.9999,
-      lambda: 0.9,
-      learningRate: 7.77e-5,
-      clip: 0.1,
-      entropyCoef: 0.00429,
-      valueCoef: 0.38,
-      maxGradNorm: 5,
+      gamma: 0.999,
+      learningRate: 1e-3,
       normaliseObservations: true,
       normaliseRewards: true,
-      noiseSteps: 8,
-      logStd: -3.29,
-      steps: 20_000,
+      noiseSteps: 32,
+      logStd: -1,
+      steps: 50_000,
     },
     any: { ...SB3, copies: 1, rolloutSteps: 2048, minibatches: 32, epochs: 10, steps: 1_000_000 },
   },
