@@ -1,9 +1,8 @@
 // report.html: one file that shows a run, with plots, samples and settings; it opens from disk and never uses the network.
-// Everything in it that comes from a model or a file is text: escaped in the markup, and in JSON with `<` escaped. The page's
-// content security policy runs the two scripts whose hashes it lists and nothing else.
 
 import { DataError } from '../errors.ts';
 import { settingEntries } from './config.ts';
+import { escapeHtml, renderPage } from './page.ts';
 import { drawPlots, type PagePlot } from './report_page.ts';
 import { reportStyle, SERIES_COLORS } from './report_style.ts';
 
@@ -66,30 +65,13 @@ const MAX_POINTS = 4000;
  * could end its own element.
  */
 export async function renderReport(report: Report, plotLibrary: PlotLibrary): Promise<string> {
-  const style = inlined('style', `${plotLibrary.style}\n${reportStyle}`);
-  const library = inlined('script', plotLibrary.script);
-  const page = inlined('script', `(${drawPlots})(${formatNumber});`);
-  const scripts = `'${await sha256(library)}' '${await sha256(page)}'`;
-  const policy =
-    `default-src 'none'; script-src ${scripts}; style-src '${await sha256(style)}'; ` +
-    `base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(report.title)}</title>
-<style>${style}</style>
-</head>
-<body>
-${body(report)}
-<script type="application/json" id="plots">${escapedJson(report.plots.map(pagePlot))}</script>
-<script>${library}</script>
-<script>${page}</script>
-</body>
-</html>
-`;
+  return renderPage({
+    title: report.title,
+    style: `${plotLibrary.style}\n${reportStyle}`,
+    body: body(report),
+    data: { id: 'plots', value: report.plots.map(pagePlot) },
+    scripts: [plotLibrary.script, `(${drawPlots})(${formatNumber});`],
+  });
 }
 
 function body(report: Report): string {
@@ -243,35 +225,4 @@ export function formatNumber(value: number): string {
   if (!Number.isFinite(value) || size >= 1e15) return String(value);
   if (size >= 1000) return Math.round(value).toLocaleString('en-US');
   return size < 1e-3 ? value.toExponential(2) : value.toPrecision(4);
-}
-
-const HTML_ESCAPES: Record<string, string> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-/** Safe between tags and in quoted attributes. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => HTML_ESCAPES[character]!);
-}
-
-/** JSON that cannot end the script element that holds it, nor open a comment in it. */
-function escapedJson(value: unknown): string {
-  return JSON.stringify(value).replace(/</g, '\\u003c');
-}
-
-/** `text`, which is our own or the plot library's, as the content of a style or script element. */
-function inlined(element: string, text: string): string {
-  if (/<\/(script|style)|<!--/i.test(text)) {
-    throw new DataError(`report: the text for <${element}> contains "</${element}" or "<!--"`);
-  }
-  return text.replace(/\r\n?/g, '\n'); // as the page's parser reads it, and so as it is hashed
-}
-
-async function sha256(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
-  return `sha256-${btoa(String.fromCharCode(...new Uint8Array(digest)))}`;
 }

@@ -48,6 +48,7 @@ export function simulate<S extends Json, O extends Value, A extends Value>(
   const { id, observationSpace, actionSpace } = dynamics;
   let random: RandomSequence | null = null;
   let state: S | null = null; // null: between episodes
+  let shown: S | null = null; // the last one, also where the episode is over
   let steps = 0;
 
   const view = (state: S): Start<O> => {
@@ -62,7 +63,7 @@ export function simulate<S extends Json, O extends Value, A extends Value>(
       if (seed !== undefined)
         random = new RandomSequence({ seed, ...(stream !== undefined && { stream }) });
       if (!random) throw new EnvironmentError(`${id}: the first reset needs a seed`);
-      state = dynamics.begin(random);
+      state = shown = dynamics.begin(random);
       steps = 0;
       return view(state);
     },
@@ -72,6 +73,7 @@ export function simulate<S extends Json, O extends Value, A extends Value>(
       expectAction(id, actionSpace, action);
       const { state: next, reward, terminated } = dynamics.next(state, action, random);
       steps++;
+      shown = next;
       const truncated = !terminated && steps >= limit;
       state = terminated || truncated ? null : next;
       return { ...view(next), reward, terminated, truncated };
@@ -81,12 +83,13 @@ export function simulate<S extends Json, O extends Value, A extends Value>(
       const saved = snapshot as { random: RandomPosition | null; state: S | null; steps: number };
       random = saved.random && new RandomSequence(saved.random);
       ({ state, steps } = saved);
+      shown = state;
     },
     ...(dynamics.picture && {
       picture(): Picture {
-        if (state === null)
-          throw new EnvironmentError(`${id}: no episode is under way; nothing to see`);
-        return dynamics.picture!(state);
+        if (shown === null)
+          throw new EnvironmentError(`${id}: no episode has begun; nothing to see`);
+        return dynamics.picture!(shown);
       },
     }),
   };

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../src/errors.ts';
-import { escapeHtml, formatNumber, type Report, renderReport } from '../../src/io/report.ts';
+import { escapeHtml } from '../../src/io/page.ts';
+import { formatNumber, type Report, renderReport } from '../../src/io/report.ts';
 import type { PagePlot } from '../../src/io/report_page.ts';
 
 const uplot = createRequire(import.meta.url).resolve('uplot/dist/uPlot.min.css');
@@ -136,7 +137,7 @@ describe('the page', () => {
       renderReport(reportOf('x'), { ...library, script: '"</script>"' }),
     ).rejects.toThrow(DataError);
     await expect(renderReport(reportOf('x'), { ...library, style: '</STYLE>' })).rejects.toThrow(
-      'report: the text for <style>',
+      'page: the text for <style>',
     );
   });
 
