@@ -1,8 +1,12 @@
 // Experts that are written, not trained: for imitation, and as a line to compare what was learned with.
 
 import { ConfigError } from '../errors.ts';
+import { asteroidsExpert } from './env/asteroids_expert.ts';
 import { breakoutExpert } from './env/breakout.ts';
+import { coolingExpert } from './env/cooling.ts';
 import { clamp, wrapAngle } from './env/limits.ts';
+import { pursuitExpert } from './env/pursuit.ts';
+import { recommenderExpert } from './env/recommender.ts';
 import { type Environment, type Info, randomAction, type Value } from './environment.ts';
 import { RandomSequence } from './random.ts';
 
@@ -40,7 +44,11 @@ export const EXPERTS: Readonly<Record<string, () => ScriptedPolicy>> = {
       return Float64Array.of(swingUp(theta, rate(theta)));
     };
   },
+  'Asteroids7x7-v0': () => asteroidsExpert(),
   'Breakout10x10-v0': breakoutExpert,
+  'Cooling-v0': coolingExpert,
+  'Pursuit-v0': pursuitExpert,
+  'Recommender-v0': recommenderExpert,
 };
 
 /** @throws ConfigError where there is none for the id */

@@ -13,10 +13,13 @@ export {
   gaussian,
 } from './distributions.ts';
 export { acrobot } from './env/acrobot.ts';
+export { asteroids } from './env/asteroids.ts';
+export { asteroidsExpert } from './env/asteroids_expert.ts';
 export { type Bandit, type BanditOptions, bandit } from './env/bandit.ts';
 export { breakout } from './env/breakout.ts';
 export { cartPole } from './env/cart_pole.ts';
 export { cliffWalking } from './env/cliff_walking.ts';
+export { bestFanSpeed, cooling } from './env/cooling.ts';
 export { type FrozenLakeOptions, frozenLake } from './env/frozen_lake.ts';
 export {
   type GridWorldOptions,
@@ -27,6 +30,8 @@ export {
 export { mountainCar } from './env/mountain_car.ts';
 export { mountainCarContinuous } from './env/mountain_car_continuous.ts';
 export { pendulum } from './env/pendulum.ts';
+export { pursuit } from './env/pursuit.ts';
+export { type Recommender, recommender } from './env/recommender.ts';
 export { taxi } from './env/taxi.ts';
 export {
   type Box,
@@ -59,6 +64,7 @@ export {
   isFiniteDynamics,
   type Outcome,
 } from './finite.ts';
+export { frameStack } from './frame_stack.ts';
 export {
   KernelEnvironment,
   type KernelEnvironmentOptions,

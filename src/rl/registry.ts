@@ -3,15 +3,19 @@
 import { ConfigError } from '../errors.ts';
 import { nearest } from '../io/config.ts';
 import { acrobot } from './env/acrobot.ts';
+import { asteroids } from './env/asteroids.ts';
 import { bandit } from './env/bandit.ts';
 import { breakout } from './env/breakout.ts';
 import { cartPole } from './env/cart_pole.ts';
 import { cliffWalking } from './env/cliff_walking.ts';
+import { cooling } from './env/cooling.ts';
 import { frozenLake } from './env/frozen_lake.ts';
 import { gridWorld, randomMaze } from './env/grid_world.ts';
 import { mountainCar } from './env/mountain_car.ts';
 import { mountainCarContinuous } from './env/mountain_car_continuous.ts';
 import { pendulum } from './env/pendulum.ts';
+import { pursuit } from './env/pursuit.ts';
+import { recommender } from './env/recommender.ts';
 import { taxi } from './env/taxi.ts';
 import type { Environment } from './environment.ts';
 import { type Dynamics, simulate } from './simulate.ts';
@@ -126,11 +130,35 @@ export const ENVIRONMENTS: Readonly<Record<string, Entry>> = {
     limit: 200,
     anchors: { random: -1221, scripted: -151.6 },
   },
+  'Pursuit-v0': {
+    about: 'catch who runs away and now and then stumbles, on a grid',
+    dynamics: pursuit,
+    limit: 100,
+    anchors: { random: -99.85, scripted: -15.3, optimal: -14.52 },
+  },
+  'Recommender-v0': {
+    about: 'show one of five items to each user who comes by',
+    dynamics: recommender,
+    limit: 1,
+    anchors: { random: 0.349, scripted: 0.402, optimal: 0.765 },
+  },
+  'Cooling-v0': {
+    about: 'cool a data centre with a fan',
+    dynamics: cooling,
+    limit: 200,
+    anchors: { random: -319, scripted: -30.1, optimal: -26.6 },
+  },
   'Bandit-v0': {
     about: 'one pull at one of ten arms',
     dynamics: () => bandit({ seed: 1 }),
     limit: 1,
     anchors: { random: 0.14, optimal: 1.86 },
+  },
+  'Asteroids7x7-v0': {
+    about: 'dodge and shoot rocks whose velocities are not seen',
+    dynamics: asteroids,
+    limit: 300,
+    anchors: { random: 1.37, scripted: 176 },
   },
   'Breakout10x10-v0': {
     about: 'break a wall of bricks with a ball and a paddle',

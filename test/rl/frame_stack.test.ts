@@ -1,0 +1,38 @@
+// frameStack: the last n observations as one.
+
+import { expect, test } from 'vitest';
+import { checkEnv, frameStack, makeEnvironment } from '../../src/rl/index.ts';
+
+const stacked = (n: number) => () => frameStack(makeEnvironment('CartPoleNoVelocity-v1'), n);
+
+test('the newest frame is last, and the first of an episode fills all', () => {
+  const [env, single] = [stacked(3)(), makeEnvironment('CartPoleNoVelocity-v1')];
+  expect(env.observationSpace).toMatchObject({ kind: 'box', shape: [6] });
+  const frames = [single.reset({ seed: 1 })].map(({ observation }) => observation as Float64Array);
+  const [o0] = frames;
+  expect(env.reset({ seed: 1 }).observation).toEqual(Float64Array.of(...o0!, ...o0!, ...o0!));
+  for (const action of [1, 0, 1, 1]) {
+    frames.push(single.step(action).observation as Float64Array);
+    const last = [o0!, o0!, ...frames].slice(-3).flatMap((frame) => [...frame]);
+    expect(env.step(action).observation).toEqual(Float64Array.from(last));
+  }
+});
+
+test('channels are stacked, rows and columns stay', () => {
+  const env = frameStack(makeEnvironment('Asteroids7x7-v0'), 2);
+  expect(env.observationSpace).toMatchObject({ shape: [4, 7, 7] });
+});
+
+test('keeps the contract, snapshots included', () => {
+  checkEnv(stacked(4), { name: 'stacked', steps: 200 });
+  expect(() => stacked(2)().restore({ environment: null, frames: [[0], [0], [0]] })).toThrow(
+    'frameStack: a snapshot of 3 frames for a stack of 2',
+  );
+});
+
+test('bad input', () => {
+  expect(stacked(0)).toThrow('frameStack: n is 0, expected at least 1');
+  expect(() => frameStack(makeEnvironment('FrozenLake-v1'), 2)).toThrow(
+    'frameStack: discrete observations have no frames to stack',
+  );
+});
