@@ -83,12 +83,12 @@ describe('K5 pursuit', () => {
     expect(random).toBeCloseTo(anchors.random, 2);
   });
 
-  test('the evader runs as far as it can, and rests one time in four', () => {
+  test('the evader runs as far as it can, and rests half of the time', () => {
     const dynamics = pursuit();
     const start = dynamics.d0.findIndex((p) => p > 0);
     for (const outcome of dynamics.outcomes(start, 0)) expect(outcome.reward).toBe(-1);
     const rest = dynamics.outcomes(start, 0).find(({ state }) => state % 21 === start % 21);
-    expect(rest!.probability).toBeGreaterThanOrEqual(0.25);
+    expect(rest!.probability).toBeGreaterThanOrEqual(0.5);
   });
 });
 

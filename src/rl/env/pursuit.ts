@@ -1,7 +1,7 @@
-// Pursuit on a grid: catch an evader that runs as far as it can, and now and then stumbles. Of one pursuer and a pair of
-// loops: without stumbling the evader would never be caught.
+// Pursuit on a grid: catch an evader that runs as far as it can, and stumbles half of the time; if it never did,
+// it would run around the blocks for ever.
 //
-// The pursuer moves first. Then the evader rests with probability 1/4; else it goes to the cell, its own included, that is
+// The pursuer moves first. Then the evader rests with probability 1/2; else it goes to the cell, its own included, that is
 // farthest from the pursuer by walking, each of several as likely. Reward -1 per step until it is caught.
 
 import type { ScriptedPolicy } from '../experts.ts';
@@ -9,7 +9,7 @@ import { certain, type FiniteDynamics, finiteDynamics, type Outcome } from '../f
 import { cellsOf, type Direction, neighbour, parseGrid } from './grid.ts';
 
 const ACTIONS: readonly Direction[] = ['up', 'down', 'left', 'right'];
-const STUMBLE = 0.25;
+const STUMBLE = 0.5;
 /** At the start, in steps. */
 const FAR = 4;
 
