@@ -18,6 +18,7 @@ export { asteroidsExpert } from './env/asteroids_expert.ts';
 export { type Bandit, type BanditOptions, bandit } from './env/bandit.ts';
 export { breakout } from './env/breakout.ts';
 export { cartPole } from './env/cart_pole.ts';
+export { CHAIN_LIMIT, type ChainOptions, chain } from './env/chain.ts';
 export { cliffWalking } from './env/cliff_walking.ts';
 export { bestFanSpeed, cooling } from './env/cooling.ts';
 export { type FrozenLakeOptions, frozenLake } from './env/frozen_lake.ts';
