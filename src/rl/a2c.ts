@@ -15,10 +15,10 @@ import { pad } from '../ops/shape_ops.ts';
 import { neg, square } from '../ops/unary.ts';
 import { slice } from '../ops/view.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { Copies } from './copies.ts';
 import type { ActorCritic } from './networks.ts';
 import { type Losses, ON_POLICY_CHECKS, OnPolicy, type OnPolicySettings } from './on_policy.ts';
 import { type AdvantageEstimator, gaeEstimator, type Rollout } from './rollout.ts';
-import type { VectorEnvironment } from './vector.ts';
 
 export interface A2cSettings extends Omit<OnPolicySettings, 'epochs' | 'minibatches' | 'targetKl'> {
   readonly target: 'mc' | 'td' | 'kStep' | 'gae';
@@ -31,6 +31,7 @@ export interface A2cSettings extends Omit<OnPolicySettings, 'epochs' | 'minibatc
 /** Stable-Baselines3's, whose value loss has no ½; and Adam, where that has RMSprop. */
 export const A2C_DEFAULTS: A2cSettings = {
   copies: 8,
+  environments: 'auto',
   rolloutSteps: 5,
   target: 'mc',
   k: 5,
@@ -63,7 +64,7 @@ export const A2C_CHECKS: Checks<A2cSettings> = {
 export function a2c(
   device: Device,
   model: ActorCritic,
-  environments: VectorEnvironment,
+  environments: Copies,
   settings: A2cSettings & { readonly seed: number },
 ): OnPolicy {
   const once = { ...settings, epochs: 1, minibatches: 1, targetKl: null };

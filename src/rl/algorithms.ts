@@ -4,6 +4,7 @@ import { ConfigError } from '../errors.ts';
 import { type Checks, nearest } from '../io/config.ts';
 import type { Device } from '../ops/device.ts';
 import { A2C_CHECKS, A2C_DEFAULTS, type A2cSettings, a2c } from './a2c.ts';
+import { openCopies } from './copies.ts';
 import type { Learner } from './learner.ts';
 import { MlpActorCritic } from './networks.ts';
 import { PPO_CHECKS, PPO_DEFAULTS, type PpoSettings, ppo } from './ppo.ts';
@@ -24,7 +25,7 @@ export interface Algorithm<Settings extends object = object> {
     device: Device,
     environment: string,
     settings: Settings & { readonly seed: number },
-  ): Learner;
+  ): Learner | Promise<Learner>;
 }
 
 /** By an environment's id, or for others `continuous` where actions are, else `any`. */
@@ -43,8 +44,8 @@ export const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
     defaults: A2C_DEFAULTS,
     checks: A2C_CHECKS,
     presets: { sb3: { any: { steps: 500_000 } } },
-    create(device, environment, settings) {
-      const copies = new VectorEnvironment(() => makeEnvironment(environment), settings.copies);
+    async create(device, environment, settings) {
+      const copies = await openCopies(device, environment, settings);
       return a2c(device, new MlpActorCritic(device, copies, settings), copies, settings);
     },
   }),
@@ -53,8 +54,8 @@ export const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
     defaults: PPO_DEFAULTS,
     checks: PPO_CHECKS,
     presets: PPO_PRESETS,
-    create(device, environment, settings) {
-      const copies = new VectorEnvironment(() => makeEnvironment(environment), settings.copies);
+    async create(device, environment, settings) {
+      const copies = await openCopies(device, environment, settings);
       return ppo(device, new MlpActorCritic(device, copies, settings), copies, settings);
     },
   }),

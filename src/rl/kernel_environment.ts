@@ -5,6 +5,7 @@
 
 import { ConfigError } from '../errors.ts';
 import type { Constants } from '../gpu/wgsl.ts';
+import type { Json } from '../io/json.ts';
 import type { Kernel } from '../ops/custom.ts';
 import type { Device } from '../ops/device.ts';
 import type { DType } from '../tensor/dtype.ts';
@@ -12,6 +13,7 @@ import { keyOf } from '../tensor/philox.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { ENVIRONMENT_KERNELS, type EnvironmentKernel, environmentFile } from './env/kernels.ts';
 import type { Space } from './environment.ts';
+import { featuresOf } from './networks.ts';
 import { environmentEntry } from './registry.ts';
 
 const THREADS = 64; // of a workgroup
@@ -90,8 +92,7 @@ export class KernelEnvironment {
       if (!(Number.isSafeInteger(value) && value >= 1))
         throw new ConfigError(`KernelEnvironment: ${name} is ${value}, expected at least 1`);
     const { observationSpace, actionSpace, limit } = about;
-    const observed =
-      observationSpace.kind === 'discrete' ? observationSpace.n : observationSpace.low.length;
+    const observed = featuresOf(observationSpace);
     const zeros = (shape: number[], dtype: DType = 'f32') =>
       Object.assign(device.zeros(shape, { dtype }), { kept: true });
     this.observationSpace = observationSpace;
@@ -127,6 +128,22 @@ export class KernelEnvironment {
     const { states, accounts, observations, steps } = this;
     const kept = [steps.observations, steps.actions, steps.following, steps.outcomes];
     this.#run('step', row, [actions], [states, accounts, observations, ...kept]);
+  }
+
+  /** All that decides what follows. */
+  async snapshot(): Promise<Json> {
+    const { states, accounts, observations } = this;
+    const read = async (x: Tensor) => Array.from(await x.data());
+    const [s, a, o] = await Promise.all([read(states), read(accounts), read(observations)]);
+    return { states: s!, accounts: a!, observations: o! };
+  }
+
+  /** Goes on from a snapshot, bit for bit. @throws ShapeError where it is of another number of copies */
+  restore(snapshot: Json): void {
+    const saved = snapshot as { states: number[]; accounts: number[]; observations: number[] };
+    this.states.write(saved.states);
+    this.accounts.write(saved.accounts);
+    this.observations.write(saved.observations);
   }
 
   dispose(): void {

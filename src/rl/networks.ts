@@ -5,6 +5,7 @@ import { Initialiser } from '../nn/initialiser.ts';
 import { Linear } from '../nn/linear.ts';
 import { Module } from '../nn/module.ts';
 import type { Device } from '../ops/device.ts';
+import { isSmallPolicy, type SmallPolicy } from '../ops/policy_step.ts';
 import { tanh } from '../ops/unary.ts';
 import { reshape } from '../ops/view.ts';
 import { fillNormal } from '../tensor/philox.ts';
@@ -22,6 +23,8 @@ export interface ActorCritic extends Module {
   value(observations: Tensor): Tensor;
   /** Scales observations by their running mean and deviation, where it has one. */
   readonly norm: ObservationNorm | null;
+  /** The policy as `policyStep` takes it; null, or no such method, where it is not of that kind. */
+  smallPolicy?(): SmallPolicy | null;
 }
 
 export interface MlpOptions {
@@ -113,6 +116,18 @@ export class MlpActorCritic extends Module implements ActorCritic {
   value(observations: Tensor): Tensor {
     const values = this.critic.forward(this.#inputs(observations));
     return reshape(values, [observations.shape[0]!]);
+  }
+
+  smallPolicy(): SmallPolicy | null {
+    const { layers } = this.actor;
+    const widths = [this.#features, ...layers.map(({ outputs }) => outputs)];
+    const { logStd, norm } = this;
+    if (!isSmallPolicy(widths) || logStd?.rank === 2) return null;
+    return {
+      layers: layers.map(({ weight, bias }) => ({ weight, bias: bias! })),
+      norm: norm ?? undefined,
+      logStd: logStd ?? undefined,
+    };
   }
 
   #inputs(observations: Tensor): Tensor {

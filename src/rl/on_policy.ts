@@ -23,6 +23,9 @@ import { AdamW } from '../optim/adamw.ts';
 import { clipGradNorm } from '../optim/clip.ts';
 import { backward, noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { Copies, EnvironmentPlace } from './copies.ts';
+import { KernelCollector } from './kernel_collector.ts';
+import { KernelEnvironment } from './kernel_environment.ts';
 import {
   type Iteration,
   type Learner,
@@ -31,12 +34,19 @@ import {
 } from './learner.ts';
 import { epochOrder, rowsOf } from './minibatches.ts';
 import type { ActorCritic } from './networks.ts';
-import { type AdvantageEstimator, Collector, gaeEstimator, type Rollout } from './rollout.ts';
-import type { VectorEnvironment } from './vector.ts';
+import {
+  type AdvantageEstimator,
+  type Collecting,
+  Collector,
+  gaeEstimator,
+  type Rollout,
+} from './rollout.ts';
 
 export interface OnPolicySettings {
   /** Copies of the environment, N. */
   readonly copies: number;
+  /** Where they are stepped: as kernels, in TypeScript, or, the default 'auto', as kernels where they can be. */
+  readonly environments: EnvironmentPlace;
   /** Steps of each copy in a rollout, T. */
   readonly rolloutSteps: number;
   readonly epochs: number;
@@ -69,6 +79,7 @@ export interface OnPolicySettings {
 
 export const ON_POLICY_CHECKS: Checks<OnPolicySettings> = {
   copies: positiveInteger,
+  environments: oneOf('auto', 'kernel', 'typescript'),
   rolloutSteps: positiveInteger,
   epochs: positiveInteger,
   minibatches: positiveInteger,
@@ -90,7 +101,7 @@ const ADAM_EPS = 1e-5; // as both implementations
 /** Collects a rollout, goes through it `epochs` times in minibatches, and does so again. */
 export class OnPolicy implements Learner {
   readonly stepsPerIteration: number;
-  readonly #collector: Collector;
+  readonly #collector: Collecting;
   readonly #optimizer: AdamW;
   /** Of the samples of an update. */
   readonly #ids: Tensor;
@@ -104,7 +115,7 @@ export class OnPolicy implements Learner {
   constructor(
     private readonly device: Device,
     readonly model: ActorCritic,
-    environments: VectorEnvironment,
+    environments: Copies,
     private readonly settings: OnPolicySettings & { readonly seed: number },
     private readonly loss: (samples: Rollout) => Losses,
     estimate: AdvantageEstimator = gaeEstimator(settings),
@@ -116,11 +127,11 @@ export class OnPolicy implements Learner {
         `minibatches is ${minibatches}; a rollout of ${rolloutSteps} steps of ${environments.count} copies has ${samples} samples, which it does not divide`,
       );
     this.stepsPerIteration = samples;
-    this.#collector = new Collector(device, model, environments, {
-      ...settings,
-      steps: rolloutSteps,
-      estimate,
-    });
+    const options = { ...settings, steps: rolloutSteps, estimate };
+    this.#collector =
+      environments instanceof KernelEnvironment
+        ? new KernelCollector(device, model, environments, options)
+        : new Collector(device, model, environments, options);
     this.#optimizer = new AdamW(model.namedParameters(), {
       lr: learningRate,
       eps: ADAM_EPS,
@@ -188,7 +199,7 @@ export class OnPolicy implements Learner {
         updates: this.#updates,
         epochs: this.#epochs,
         norm: this.model.norm?.snapshot() ?? null,
-        collector: this.#collector.snapshot(),
+        collector: await this.#collector.snapshot(),
       },
     };
   }

@@ -5,11 +5,11 @@
 import { type Checks, nonNegative, nullOr, positive } from '../io/config.ts';
 import type { Device } from '../ops/device.ts';
 import { type PpoLoss, ppoLoss, ppoLossFromLogProbs } from '../ops/ppo.ts';
+import type { Copies } from './copies.ts';
 import type { Categorical } from './distributions.ts';
 import type { ActorCritic } from './networks.ts';
 import { ON_POLICY_CHECKS, OnPolicy, type OnPolicySettings } from './on_policy.ts';
 import type { Rollout } from './rollout.ts';
-import type { VectorEnvironment } from './vector.ts';
 
 export interface PpoSettings extends OnPolicySettings {
   /** ε. */
@@ -23,6 +23,7 @@ export interface PpoSettings extends OnPolicySettings {
 /** CleanRL's ppo.py for classic control, except that values are not clipped. */
 export const PPO_DEFAULTS: PpoSettings = {
   copies: 4,
+  environments: 'auto',
   rolloutSteps: 128,
   epochs: 4,
   minibatches: 4,
@@ -57,7 +58,7 @@ export const PPO_CHECKS: Checks<PpoSettings> = {
 export function ppo(
   device: Device,
   model: ActorCritic,
-  environments: VectorEnvironment,
+  environments: Copies,
   settings: PpoSettings & { readonly seed: number },
 ): OnPolicy {
   return new OnPolicy(device, model, environments, settings, (samples) => ({

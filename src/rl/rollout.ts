@@ -66,8 +66,22 @@ export interface CollectorOptions {
   readonly noiseSteps?: number | null;
 }
 
-/** Holds the environments, and where they are. */
-export class Collector {
+/** Collects experience, one rollout after the other. */
+export interface Collecting {
+  /** Of the last `collect`. */
+  readonly rollout: Rollout;
+  /** T steps of every copy. @returns the episodes that ended in them */
+  collect(): Promise<readonly Episode[]>;
+  /** Brings the model's observation statistics up to the last rollout: once it has been learned from, not before. */
+  updateNorm(): void;
+  /** Where the environments are, for a checkpoint. */
+  snapshot(): Promise<Json>;
+  restore(snapshot: Json): void;
+  dispose(): void;
+}
+
+/** From environments on the host. */
+export class Collector implements Collecting {
   readonly rollout: Rollout;
   readonly #device: Device;
   readonly #model: ActorCritic;
@@ -126,7 +140,6 @@ export class Collector {
     };
   }
 
-  /** T steps of every copy. @returns the episodes that ended in them */
   async collect(): Promise<readonly Episode[]> {
     const { steps: T } = this.#options;
     const { observationSpace, actionSpace, count: N } = this.#environments;
@@ -171,7 +184,6 @@ export class Collector {
     return episodes;
   }
 
-  /** Brings the model's observation statistics up to the last rollout: once it has been learned from, not before. */
   updateNorm(): void {
     this.#model.norm?.update(this.#collected);
   }
@@ -198,30 +210,12 @@ export class Collector {
   }
 
   #estimate(): void {
-    const { observations, actions, actionMask, ...estimates } = this.rollout;
-    const { shape } = this.#rewards;
-    const flat = estimates.values.shape;
-    const policy = this.#model.policy(observations, actionMask ?? undefined);
-    const values = this.#model.value(observations);
-    const { advantages, returns } = this.#options.estimate({
-      rewards: this.#rewards,
-      values: reshape(values, shape),
-      nextValues: reshape(this.#model.value(this.#next), shape),
-      terminated: this.#terminated,
-      truncated: this.#truncated,
-    });
-    const found = {
-      logProbs: policy.evaluate(actions).logProb,
-      values,
-      advantages: reshape(advantages, flat),
-      returns: reshape(returns, flat),
-    };
-    for (const [name, x] of Object.entries(found))
-      copyInto(estimates[name as keyof typeof found], x);
+    const [rewards, terminated, truncated] = [this.#rewards, this.#terminated, this.#truncated];
+    const steps = { rewards, terminated, truncated, next: this.#next };
+    estimateInto(this.rollout, steps, this.#model, this.#options.estimate);
   }
 
-  /** Where the environments are, for a checkpoint. */
-  snapshot(): Json {
+  async snapshot(): Promise<Json> {
     return {
       steps: this.#steps,
       environments: this.#environments.snapshot(),
@@ -253,6 +247,41 @@ export class Collector {
     const all = [...Object.values(this.rollout), ...Object.values(this.#now), ...own];
     for (const x of all) x?.dispose();
   }
+}
+
+/** What came of the actions: all [T, N], but `next` [B, ...], the observations that they led to. */
+export interface Consequences {
+  readonly rewards: Tensor;
+  readonly terminated: Tensor;
+  readonly truncated: Tensor;
+  readonly next: Tensor;
+}
+
+/** Writes what a rollout holds besides observations and actions, by the policy and the values of the model as it is. */
+export function estimateInto(
+  { observations, actions, actionMask, ...estimates }: Rollout,
+  { next, rewards, terminated, truncated }: Consequences,
+  model: ActorCritic,
+  estimate: AdvantageEstimator,
+): void {
+  const { shape } = rewards;
+  const flat = estimates.values.shape;
+  const policy = model.policy(observations, actionMask ?? undefined);
+  const values = model.value(observations);
+  const { advantages, returns } = estimate({
+    rewards,
+    values: reshape(values, shape),
+    nextValues: reshape(model.value(next), shape),
+    terminated,
+    truncated,
+  });
+  const found = {
+    logProbs: policy.evaluate(actions).logProb,
+    values,
+    advantages: reshape(advantages, flat),
+    returns: reshape(returns, flat),
+  };
+  for (const [name, x] of Object.entries(found)) copyInto(estimates[name as keyof typeof found], x);
 }
 
 const isDiscrete = (space: Space) => space.kind === 'discrete';

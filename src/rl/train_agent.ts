@@ -124,7 +124,7 @@ export async function trainAgent(device: Device, options: TrainAgentOptions): Pr
   const { clock = () => performance.now(), signal, onProgress } = options;
   environmentEntry(environment);
   const settings = agentSettings(algorithm, options.settings ?? {});
-  const learner = algorithmNamed(algorithm).create(device, environment, settings);
+  const learner = await algorithmNamed(algorithm).create(device, environment, settings);
   try {
     const about = { algorithm, environment, settings };
     const run = folder && (await openAgentRun(folder, { ...options, device, about }));
