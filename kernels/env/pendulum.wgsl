@@ -3,7 +3,8 @@
 alias State = vec2f;    // angle from upright, angular velocity
 alias Action = f32;     // torque, clamped here
 
-const OBSERVED: u32 = 3;
+const VELOCITIES: bool = true;
+const OBSERVED: u32 = select(2u, 3u, VELOCITIES);
 
 const GRAVITY = 10f;             // m/s²; mass and length are 1
 const STEP_SECONDS = 0.05f;
@@ -33,7 +34,7 @@ fn turned_back(angle: f32) -> f32 {
   return (angle - turns * 6.28125f) - turns * 0.00193530718f;
 }
 
-/// cos θ, sin θ, ω
+/// cos θ, sin θ, and ω where velocities are seen.
 fn observe(state: State, part: u32) -> f32 {
   return vec3f(sincos(state.x).yx, state.y)[part];
 }

@@ -2,6 +2,8 @@
 
 import cartPole from '../../../kernels/env/cart_pole.wgsl' with { type: 'text' };
 import vector from '../../../kernels/env/lib/vector.wgsl' with { type: 'text' };
+import mountainCar from '../../../kernels/env/mountain_car.wgsl' with { type: 'text' };
+import pendulum from '../../../kernels/env/pendulum.wgsl' with { type: 'text' };
 import type { Constants } from '../../gpu/wgsl.ts';
 
 /** An environment as WGSL: the functions that kernels/env/lib/vector.wgsl asks for. */
@@ -25,6 +27,14 @@ export const ENVIRONMENT_KERNELS: Readonly<Record<string, EnvironmentKernel>> = 
     equations: cartPole,
     constants: { VELOCITIES: 'false' },
     stateWords: 4,
+    stateType: 'f32',
+  },
+  'MountainCar-v0': { equations: mountainCar, stateWords: 2, stateType: 'f32' },
+  'Pendulum-v1': { equations: pendulum, stateWords: 2, stateType: 'f32' },
+  'PendulumNoVelocity-v1': {
+    equations: pendulum,
+    constants: { VELOCITIES: 'false' },
+    stateWords: 2,
     stateType: 'f32',
   },
 };
