@@ -57,6 +57,8 @@ function expectNear(got: ArrayLike<number>, want: ArrayLike<number>, what: strin
 const BEGINNINGS: Readonly<Record<string, number | number[]>> = {
   'CartPole-v1': [2.3, 1.5, 0.1, 0.5],
   'CartPoleNoVelocity-v1': [-2.3, -1, -0.15, -0.5],
+  'GridWorld-v0': 23,
+  'Maze-v0': 107,
   'MountainCar-v0': [0.45, 0.04],
   'Pendulum-v1': [9.5, 7.9],
   'PendulumNoVelocity-v1': [-9.5, -7.9],

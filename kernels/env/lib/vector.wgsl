@@ -50,6 +50,13 @@ fn draw(random: ptr<function, Random>, low: f32, high: f32) -> f32 {
   return low + (high - low) * u;
 }
 
+/// One of 0 … n - 1, n at most 256.
+fn draw_integer(random: ptr<function, Random>, n: u32) -> u32 {
+  let bits = random_bits((*random).draws, (*random).stream, 0u, params.key);
+  (*random).draws++;
+  return ((bits >> 8u) * n) >> 24u;
+}
+
 @compute @workgroup_size(64)
 fn reset(
   @builtin(workgroup_id) group: vec3u,

@@ -6,12 +6,12 @@
 import { ConfigError } from '../../errors.ts';
 import { certain, type FiniteDynamics, finiteDynamics } from '../finite.ts';
 import { RandomSequence } from '../random.ts';
-import { cellsOf, type Direction, gridPicture, neighbour, parseGrid } from './grid.ts';
+import { cellsOf, type Direction, type Grid, gridPicture, neighbour, parseGrid } from './grid.ts';
 
 const ACTIONS: readonly Direction[] = ['up', 'down', 'left', 'right'];
 
 /** The one that comes along: blockers, two ways round, a dead end. */
-const MAP = ['S..#..', '.#....', '.#.##.', '...#*.', '.#....'];
+export const GRID_WORLD_MAP = ['S..#..', '.#....', '.#.##.', '...#*.', '.#....'];
 
 export interface GridWorldOptions {
   /** Lines of `.`, `#`, `S` and `*`. Without an S, any free cell is a start. */
@@ -20,12 +20,22 @@ export interface GridWorldOptions {
   readonly reward?: 'star' | 'maze';
 }
 
-/** Actions up, down, left, right; one that is blocked stays. @throws ConfigError for a map that cannot be read */
-export function gridWorld({ map = MAP, reward = 'star' }: GridWorldOptions = {}): FiniteDynamics {
-  const id = reward === 'star' ? 'GridWorld-v0' : 'Maze-v0';
+/** The map, and the cells to start in. @throws ConfigError for a map that cannot be read */
+export function readWorld(id: string, map: readonly string[]): { grid: Grid; starts: number[] } {
   const grid = parseGrid(id, map, '.#S*');
   const marked = cellsOf(grid, 'S');
   const starts = marked.length > 0 ? marked : cellsOf(grid, '.');
+  if (starts.length === 0) throw new ConfigError(`${id}: the map has no cell to start in`);
+  return { grid, starts };
+}
+
+/** Actions up, down, left, right; one that is blocked stays. @throws ConfigError for a map that cannot be read */
+export function gridWorld({
+  map = GRID_WORLD_MAP,
+  reward = 'star',
+}: GridWorldOptions = {}): FiniteDynamics {
+  const id = reward === 'star' ? 'GridWorld-v0' : 'Maze-v0';
+  const { grid, starts } = readWorld(id, map);
   const isStar = (cell: number) => grid.cells[cell] === '*';
   const isBlocked = (cell: number) => grid.cells[cell] === '#';
   const rewardAt = (cell: number) => (reward === 'maze' ? -1 : Number(isStar(cell)));
@@ -100,3 +110,6 @@ export function randomMaze({ seed, rows, columns, open = 0 }: RandomMazeOptions)
     map.slice(row * width, (row + 1) * width).join(''),
   );
 }
+
+/** That of Maze-v0. */
+export const MAZE_MAP = randomMaze({ seed: 2, rows: 5, columns: 5 });
