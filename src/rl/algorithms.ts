@@ -10,6 +10,9 @@ import { MlpActorCritic } from './networks.ts';
 import { PPO_CHECKS, PPO_DEFAULTS, type PpoSettings, ppo } from './ppo.ts';
 import { PPO_PRESETS } from './ppo_presets.ts';
 import { environmentEntry, makeEnvironment } from './registry.ts';
+import { SAC_CHECKS, SAC_DEFAULTS, Sac, type SacSettings } from './sac.ts';
+import { SacModel } from './sac_networks.ts';
+import { SAC_PRESETS } from './sac_presets.ts';
 import { TRPO_CHECKS, TRPO_DEFAULTS, Trpo, type TrpoSettings } from './trpo.ts';
 import { TRPO_PRESETS } from './trpo_presets.ts';
 import { VectorEnvironment } from './vector.ts';
@@ -57,6 +60,16 @@ export const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
     async create(device, environment, settings) {
       const copies = await openCopies(device, environment, settings);
       return ppo(device, new MlpActorCritic(device, copies, settings), copies, settings);
+    },
+  }),
+  sac: algorithm<SacSettings>({
+    about: 'soft actor-critic (Haarnoja et al. 2018), for continuous actions',
+    defaults: SAC_DEFAULTS,
+    checks: SAC_CHECKS,
+    presets: SAC_PRESETS,
+    create(device, environment, settings) {
+      const copies = new VectorEnvironment(() => makeEnvironment(environment), settings.copies);
+      return new Sac(device, new SacModel(device, copies, settings), copies, settings);
     },
   }),
   trpo: trustRegion('trust-region policy optimisation (Schulman et al. 2015)', {}),
