@@ -13,7 +13,7 @@ import { multiplyPacked, readsPacked } from './multiply_packed.ts';
 import { packedType, unpackWeight, weightShape } from './packed.ts';
 import { sumTo } from './reduce.ts';
 import { concat } from './shape_ops.ts';
-import { gelu, relu, silu } from './unary.ts';
+import { gelu, relu, reluGradient, silu } from './unary.ts';
 import { reshape, slice, transpose } from './view.ts';
 
 export interface LinearOptions {
@@ -50,8 +50,9 @@ export function linear(
 ): Tensor {
   checkArguments(x, weight, bias, residual);
   const fits = weight.dtype === 'u32' ? readsPacked(x, weight) : fitsAtOnce(x, weight);
-  // The activation's gradient needs what went into it: then it is an op of its own.
-  const inKernel = activation && !needsGrad([x, weight, ...(bias ? [bias] : [])]);
+  // The activation's gradient needs what went into it: then it is an op of its own. ReLU's needs only what came out.
+  const told = activation === 'relu' && !residual;
+  const inKernel = activation && (told || !needsGrad([x, weight, ...(bias ? [bias] : [])]));
   if (fits && (inKernel || !activation)) return fused(x, weight, bias, { activation, residual });
   const affine = fits ? fused(x, weight, bias, {}) : inBlocks(x, weight, bias);
   const y = activated(affine, activation);
@@ -86,7 +87,7 @@ function fitsAtOnce(x: Tensor, weight: Tensor): boolean {
   return K > 0 && Math.max(N * K, rows * K, rows * N) * width <= limit;
 }
 
-/** y = activation(x weightᵀ + bias) + residual in one kernel. No gradient passes the activation. */
+/** y = activation(x weightᵀ + bias) + residual in one kernel. No gradient passes an activation but ReLU. */
 function fused(
   x: Tensor,
   weight: Tensor,
@@ -112,7 +113,9 @@ function fused(
     (each) => each !== undefined && each.edge !== null,
   );
   // dx = dy W     dW = dyᵀ x     dbias = Σ_rows dy     dresidual = dy
-  const gradients = (dy: Tensor, [x, weight]: readonly [Tensor, Tensor], take?: Take) => {
+  const gradients = (dOutput: Tensor, saved: readonly Tensor[], take?: Take) => {
+    const [x, weight, y] = saved as [Tensor, Tensor, Tensor?];
+    const dy = y ? reluGradient(dOutput, y) : dOutput;
     const g = reshape(dy, [M, N]);
     const dx = () =>
       packed ? reshape(timesWeight(g, weight), x.shape) : inputGradient(g, weight, x, take?.(0));
@@ -127,7 +130,7 @@ function fused(
     name: 'linear',
     inputs: given,
     output: y,
-    saved: [x, weight],
+    saved: activation === 'relu' ? [x, weight, y] : [x, weight],
     backward: gradients,
     fused: gradients,
   });

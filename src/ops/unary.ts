@@ -18,47 +18,62 @@ interface Bounds {
   readonly b: number;
 }
 
-function unary(
-  op: string,
-  x: Tensor,
-  derivative: Derivative,
-  bounds: Bounds = { a: 0, b: 0 },
-): Tensor {
+const NO_BOUNDS: Bounds = { a: 0, b: 0 };
+
+function unary(op: string, x: Tensor, derivative: Derivative, bounds: Bounds = NO_BOUNDS): Tensor {
   const [name] = op.toLowerCase().split('_') as [string]; // GELU_TANH is gelu too
   expectDType(name, 'x', x, 'f32', 'f16');
-  const run = (entry: string, inputs: Tensor[]) => {
-    const output = allocate(x.runtime, x.shape, x.dtype);
-    const width = widthFor(x.size);
-    const size = x.size / width;
-    const { workgroups, constants } = spansOf(x.runtime, size, width);
-    launch(kernel, entry, {
-      inputs,
-      outputs: [output],
-      params: { size, ...bounds },
-      constants: {
-        ...constants,
-        OP: op,
-        Element: x.dtype,
-        ...vectorConstants(width),
-      },
-      workgroups,
-    });
-    return output;
-  };
-  const output = run('forward', [x]);
+  const output = run(op, 'forward', [x], bounds);
   return record({
     name,
     inputs: [x],
     output,
     saved: [x, output],
     backward: (dy, [x, y]) => [derivative(dy, x, y)],
-    fused: (dy, [x]) => [run('backward', [x, dy])],
+    fused: (dy, [x]) => [run(op, 'backward', [x, dy], bounds)],
   });
+}
+
+function run(
+  op: string,
+  entry: 'forward' | 'backward',
+  inputs: readonly [x: Tensor, dy?: Tensor],
+  bounds: Bounds,
+): Tensor {
+  const [x] = inputs;
+  const output = allocate(x.runtime, x.shape, x.dtype);
+  const width = widthFor(x.size);
+  const size = x.size / width;
+  const { workgroups, constants } = spansOf(x.runtime, size, width);
+  launch(kernel, entry, {
+    inputs: inputs.filter((each) => each !== undefined),
+    outputs: [output],
+    params: { size, ...bounds },
+    constants: {
+      ...constants,
+      OP: op,
+      Element: x.dtype,
+      ...vectorConstants(width),
+    },
+    workgroups,
+  });
+  return output;
 }
 
 /** max(x, 0); the gradient at 0 is 0. */
 export function relu(x: Tensor): Tensor {
   return unary('RELU', x, (dy, x) => mul(dy, cast(greater(x, 0), x.dtype)));
+}
+
+/** dy where y > 0, else 0: the gradient of y = relu(x), which y alone tells. */
+export function reluGradient(dy: Tensor, y: Tensor): Tensor {
+  return record({
+    name: 'reluGradient',
+    inputs: [dy],
+    output: run('RELU', 'backward', [y, dy], NO_BOUNDS),
+    saved: [y],
+    backward: (ddx, [y]) => [reluGradient(ddx, y)],
+  });
 }
 
 /**

@@ -4,7 +4,6 @@ import { Initialiser } from '../nn/initialiser.ts';
 import { Linear } from '../nn/linear.ts';
 import { Module } from '../nn/module.ts';
 import type { Device } from '../ops/device.ts';
-import { relu } from '../ops/unary.ts';
 import { reshape } from '../ops/view.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Distribution } from './distributions.ts';
@@ -27,7 +26,11 @@ export class ReluMlp extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return this.layers.reduce((h, layer, i) => layer.forward(i === 0 ? h : relu(h)), x);
+    const last = this.layers.length - 1;
+    return this.layers.reduce(
+      (h, layer, i) => layer.forward(h, i < last ? { activation: 'relu' } : {}),
+      x,
+    );
   }
 }
 

@@ -3,11 +3,12 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChoiceTable } from '../../src/gpu/choices.ts';
-import { add } from '../../src/ops/binary.ts';
+import { add, mul } from '../../src/ops/binary.ts';
 import { cast } from '../../src/ops/copy.ts';
 import { Device } from '../../src/ops/device.ts';
 import { type LinearOptions, linear } from '../../src/ops/linear.ts';
 import { matmul } from '../../src/ops/matmul.ts';
+import { sum } from '../../src/ops/reduce.ts';
 import { gelu, relu, silu } from '../../src/ops/unary.ts';
 import { slice } from '../../src/ops/view.ts';
 import { grad, noGrad } from '../../src/tensor/tape.ts';
@@ -103,7 +104,25 @@ it.each([undefined, ...NAMES])(
   },
 );
 
-it('takes one launch without gradients, and a second one for the activation with them', () => {
+it("ReLU's gradients come from its result, also twice", async () => {
+  const given = Object.values(inputs(9, 12, 7)).slice(0, 3);
+  const [x, weight, bias] = given.map((each) => each.requireGrad()) as [Tensor, Tensor, Tensor];
+  const dy = normal([9, 12], 7).requireGrad();
+  const weights = [normal([9, 7], 8), normal([12, 7], 9), normal([12], 10)];
+  for (const createGraph of [false, true]) {
+    const of = (y: Tensor) => {
+      const first = grad(y, [x, weight, bias], { dy, createGraph });
+      if (!createGraph) return first;
+      const total = first.map((each, i) => sum(mul(each!, weights[i]!))).reduce(add);
+      return [...first, ...grad(total, [x, weight, dy])];
+    };
+    const got = of(linear(x, weight, bias, { activation: 'relu' }));
+    const want = of(composed(x, weight, bias, { activation: 'relu' }));
+    for (const [i, each] of got.entries()) await expectSame(each!, want[i]!, `gradient ${i}`);
+  }
+});
+
+it('takes one launch without gradients, and with them a second one for activations but ReLU', () => {
   const { x, weight, bias, residual } = inputs(9, 12, 7);
   let launches = 0;
   const dispatch = device.gpu.dispatch.bind(device.gpu);
@@ -119,7 +138,8 @@ it('takes one launch without gradients, and a second one for the activation with
   expect(count(() => linear(x, weight, bias, { activation: 'relu' }))).toBe(1);
   expect(count(() => linear(x, weight, bias, { residual }))).toBe(1);
   weight.requireGrad();
-  expect(count(() => linear(x, weight, bias, { activation: 'relu' }))).toBe(2);
+  expect(count(() => linear(x, weight, bias, { activation: 'relu' }))).toBe(1);
+  expect(count(() => linear(x, weight, bias, { activation: 'silu' }))).toBe(2);
   expect(count(() => noGrad(() => linear(x, weight, bias, { activation: 'relu' })))).toBe(1);
   device.gpu.dispatch = dispatch;
 });
