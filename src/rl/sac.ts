@@ -22,14 +22,14 @@ import type { HostTensor } from '../io/host_tensor.ts';
 import type { Json } from '../io/json.ts';
 import { restoreTraining, trainingState } from '../io/training_state.ts';
 import { loadTensors, substituted } from '../nn/module.ts';
-import { add, minimum, mul, sub } from '../ops/binary.ts';
+import { sub } from '../ops/binary.ts';
 import type { CapturedStep } from '../ops/capture.ts';
 import type { Device } from '../ops/device.ts';
 import { gaussianNoise } from '../ops/noise.ts';
-import { mean } from '../ops/reduce.ts';
 import { concat } from '../ops/shape_ops.ts';
+import { softCriticLoss, softPolicyLoss, softTargets } from '../ops/soft_actor_critic.ts';
 import { squashedGaussian } from '../ops/squashed_gaussian.ts';
-import { exp, neg, square } from '../ops/unary.ts';
+import { exp } from '../ops/unary.ts';
 import { slice } from '../ops/view.ts';
 import { AdamW } from '../optim/adamw.ts';
 import { MovingAverage } from '../optim/average.ts';
@@ -116,7 +116,6 @@ interface Figures {
   readonly policyLoss: Tensor;
   readonly alpha: Tensor;
   readonly entropy: Tensor;
-  readonly value: Tensor;
 }
 
 export class Sac implements Learner {
@@ -125,8 +124,10 @@ export class Sac implements Learner {
   readonly #actorOptimizer: AdamW;
   readonly #criticOptimizer: AdamW;
   readonly #targets: MovingAverage;
+  readonly #critics: readonly (readonly [name: string, parameter: Tensor])[];
   readonly #actions: Box;
   readonly #observed: Tensor;
+  readonly #zeros: Tensor; // [2 B, A]
   #random: RandomSequence;
   #observations: readonly Value[];
   #act: CapturedStep<Tensor> | null = null;
@@ -142,7 +143,8 @@ export class Sac implements Learner {
     private readonly environments: VectorEnvironment,
     private readonly settings: SacSettings & { readonly seed: number },
   ) {
-    const { bufferSize, learningRate, criticLearningRate, tau, seed, learningStarts } = settings;
+    const { bufferSize, batch, learningRate, criticLearningRate, tau, seed, learningStarts } =
+      settings;
     const { observationSpace, count } = environments;
     if (learningStarts > bufferSize)
       throw new ConfigError(
@@ -156,15 +158,14 @@ export class Sac implements Learner {
     this.#replay = new ReplayBuffer(device, sizes);
     const parameters = [...model.namedParameters()];
     const isCritic = ([name]: readonly [string, Tensor]) => name.startsWith('critics.');
-    const adam = { weightDecay: 0 };
-    const [critics, others] = [
-      parameters.filter(isCritic),
-      parameters.filter((each) => !isCritic(each)),
-    ];
-    this.#criticOptimizer = new AdamW(critics, { ...adam, lr: criticLearningRate });
-    this.#actorOptimizer = new AdamW(others, { ...adam, lr: learningRate });
+    this.#critics = parameters.filter(isCritic);
+    const others = parameters.filter((each) => !isCritic(each));
+    const adam = (lr: number) => ({ lr, weightDecay: 0 });
+    this.#criticOptimizer = new AdamW(this.#critics, adam(criticLearningRate));
+    this.#actorOptimizer = new AdamW(others, adam(learningRate));
     this.#targets = new MovingAverage(this.#criticOptimizer, { rate: tau });
     this.#observed = Object.assign(device.zeros([count, ...shape]), { kept: true });
+    this.#zeros = Object.assign(device.zeros([2 * batch, sizes.action]), { kept: true });
     this.#random = new RandomSequence({ seed, stream: STREAM });
     this.#observations = environments.reset(seed).observations;
   }
@@ -243,46 +244,45 @@ export class Sac implements Learner {
   #updated(): Figures {
     const { batch: B } = this.settings;
     const { model } = this;
-    const A = this.#actions.low.length;
     const batch = this.#replay.sample(B);
-    const noise = gaussianNoise(this.device.zeros([2 * B, A]), { std: 1 });
+    const noise = gaussianNoise(this.#zeros, { std: 1 });
     const half = (i: number) => slice(noise, { start: [i * B], end: [(i + 1) * B] });
     const alpha = exp(model.logAlpha.detach());
-    const sampled = squashedGaussian(model.head(batch.observations), half(0));
+    const drawn = squashedGaussian(model.head(batch.observations), half(0));
 
     const y = noGrad(() => this.#targetsOf(batch, half(1), alpha));
-    const [first, second] = model.values(batch.pairs);
-    const criticLoss = mul(add(mean(square(sub(first, y))), mean(square(sub(second, y)))), 0.5);
+    const values = model.values(batch.pairs);
+    const criticLoss = softCriticLoss(values, y);
     backward(criticLoss);
     this.#criticOptimizer.apply({ zeroGrad: true });
 
-    const pairs = concat([batch.observations, sampled.action], { axis: 1 });
-    // The critics as constants: what they would learn from the actor's loss is never computed.
-    const still = new Map(
-      [...model.namedParameters()]
-        .filter(([name]) => name.startsWith('critics.'))
-        .map(([name, x]) => [name, x.detach()]),
-    );
-    const values = substituted(model, still, () => model.values(pairs));
-    const policyLoss = mean(sub(mul(sampled.logProb, alpha), minimum(...values)));
-    const entropy = neg(mean(sampled.logProb.detach()));
+    // The critics as constants: what they would learn from the policy's loss is never computed.
+    const still = new Map(this.#critics.map(([name, x]) => [name, x.detach()]));
+    const pairs = concat([batch.observations, drawn.action], { axis: 1 });
+    const judged = substituted(model, still, () => model.values(pairs));
+    const { loss: policyLoss, entropy } = softPolicyLoss(judged, drawn.logProb, alpha);
     backward(policyLoss);
-    if (model.logAlpha.requiresGrad)
-      backward(mul(model.logAlpha, sub(entropy, this.settings.targetEntropy ?? -A)));
+    if (model.logAlpha.requiresGrad) {
+      const target = this.settings.targetEntropy ?? -this.#actions.low.length;
+      backward(model.logAlpha, { dy: sub(entropy, target) }); // of log α (H - H̄)
+    }
     this.#actorOptimizer.apply({ zeroGrad: true });
     this.#targets.update();
-    return { criticLoss, policyLoss, alpha, entropy, value: mean(first) };
+    return { criticLoss, policyLoss, alpha, entropy };
   }
 
   /** y */
-  #targetsOf(batch: TransitionBatch, noise: Tensor, alpha: Tensor): Tensor {
+  #targetsOf(
+    { rewards, terminated, nextObservations }: TransitionBatch,
+    noise: Tensor,
+    alpha: Tensor,
+  ) {
     const { model } = this;
-    const next = squashedGaussian(model.head(batch.nextObservations), noise);
-    const pairs = concat([batch.nextObservations, next.action], { axis: 1 });
-    const values = substituted(model, this.#targets.tensors, () => model.values(pairs));
-    const soft = sub(minimum(...values), mul(next.logProb, alpha));
-    const goesOn = mul(sub(1, batch.terminated), this.settings.gamma);
-    return add(batch.rewards, mul(goesOn, soft));
+    const next = squashedGaussian(model.head(nextObservations), noise);
+    const pairs = concat([nextObservations, next.action], { axis: 1 });
+    const nextValues = substituted(model, this.#targets.tensors, () => model.values(pairs));
+    const inputs = { rewards, terminated, nextValues, nextLogProb: next.logProb, alpha };
+    return softTargets(inputs, this.settings);
   }
 
   async save(): Promise<LearnerState> {
@@ -348,7 +348,7 @@ export class Sac implements Learner {
     this.#act?.dispose();
     this.#update?.dispose();
     for (const x of Object.values(this.#update?.result ?? {})) x.dispose();
-    for (const x of [this.#act?.result, this.#observed]) x?.dispose();
+    for (const x of [this.#act?.result, this.#observed, this.#zeros]) x?.dispose();
     for (const each of [this.#replay, this.#targets]) each.dispose();
     for (const each of [this.#actorOptimizer, this.#criticOptimizer]) each.dispose();
   }
