@@ -45,7 +45,8 @@ export interface Item {
   readonly op: string;
   /** Sizes by the letters of the op's documentation. */
   readonly shape: Readonly<Record<string, number>>;
-  readonly dtype: 'f32' | 'f16';
+  /** Of the operands, or of a weight. */
+  readonly dtype: 'f32' | 'f16' | 'bf16' | 'int8';
   readonly direction: Direction;
   /** The public function's options. */
   readonly options: Readonly<Record<string, unknown>>;

@@ -7,6 +7,7 @@ import { convolutionItems } from './convolution.ts';
 import { embeddingItems, segmentSumItems } from './embedding.ts';
 import { generationItems } from './generation.ts';
 import { halfMatmulItems, matmulItems } from './matmul.ts';
+import { packedItems } from './packed.ts';
 import { gaeItems, ppoItems } from './rl.ts';
 import { crossEntropyItems, normItems, softmaxItems } from './rows.ts';
 import { trainingItems } from './training.ts';
@@ -32,6 +33,7 @@ export const allItems: readonly Item[] = [
   ...halfMatmulItems,
   ...convolutionItems,
   ...segmentSumItems,
+  ...packedItems,
 ];
 
 export const families: readonly string[] = [...new Set(allItems.map(({ family }) => family))];

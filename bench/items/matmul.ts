@@ -18,7 +18,7 @@ export interface ProductOptions extends Partial<Pick<Item, 'quick' | 'requires'>
   /** Matrices; 0, the default: no batch axis. */
   readonly batch?: number;
   /** Of the operands and the result; sums are f32. Default f32. */
-  readonly dtype?: Item['dtype'];
+  readonly dtype?: 'f32' | 'f16';
 }
 
 export function product(
@@ -78,12 +78,13 @@ const HALF_MATMUL: typeof reference.matmul = {
   },
 };
 
-function exactIn(dtype: Item['dtype'], x: HostArray): HostArray {
+function exactIn(dtype: 'f32' | 'f16', x: HostArray): HostArray {
   if (dtype === 'f32') return x;
   return { ...x, data: (x.data as Float32Array).map((v) => halfToFloat(floatToHalf(v))) };
 }
 
-function someRows({ a, b }: HostArrays, kind: Kind, M: number, N: number): Part[] {
+/** The product's rows at both ends and in the middle. */
+export function someRows({ a, b }: HostArrays, kind: Kind, M: number, N: number): Part[] {
   const right = refOf(b!);
   return sampledRows(M, ROWS).map(({ first, rows }) => {
     const left = kind === 'TN' ? columnsOf(a!, first, rows) : rowsOf(a!, first, rows);

@@ -3,6 +3,7 @@
 export { type ConvOptions, conv2d } from '../ops/conv2d.ts';
 export { segmentSum } from '../ops/segment_sum.ts';
 export { A2C_DEFAULTS, type A2cSettings, a2c, a2cLoss, kStepEstimator } from './a2c.ts';
+export { Actor, type ActorOptions } from './actor.ts';
 export { ALGORITHMS, type Algorithm, algorithmNamed } from './algorithms.ts';
 export { type CheckOptions, checkEnv } from './check_env.ts';
 export {

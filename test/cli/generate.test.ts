@@ -55,12 +55,22 @@ describe('shadegrad generate', () => {
     else expect(Math.abs(logProb - one.logProb)).toBeLessThan(1e-6 * -one.logProb);
   });
 
+  test('--weights 8bit draws from nearly the same distribution', async () => {
+    const logProbs = async (...more: string[]) =>
+      jsonLines((await generate('--json', '--greedy', '--max-new-tokens', '1', ...more)).stdout)[0]
+        .logProbs;
+    const [stored, rounded] = [await logProbs(), await logProbs('--weights', '8bit')];
+    expect(rounded).not.toEqual(stored);
+    expect(rounded[0]).toBeCloseTo(stored[0], 1);
+  });
+
   test.each([
     [['--max-new-tokens', '14'], "exceeds the model's context of 16 (at most 13 fit)"],
     [['--top-p', '0'], 'topP is 0, expected a share in (0, 1]'],
     [['--temperature', 'warm'], '--temperature is "warm", expected a number'],
     [['--prompt', '\u{1F600}'], 'is not among the'],
     [['--model', 'nowhere'], 'nowhere holds no model'],
+    [['--weights', '4bit'], '--weights is 4bit, expected stored or 8bit'],
     [['--samples', '0'], '--samples is 0, expected a whole number from 1 on'],
   ])('%j is refused in one line', async (args, message) => {
     const { code, stdout, stderr } = await generate(...args);
