@@ -19,6 +19,7 @@ import {
 import { commandLine } from './command_line.ts';
 import { INTERRUPTED, interruptible } from './interrupt.ts';
 import { formatDuration, formatRate, type TrainingProgress, trainingProgress } from './progress.ts';
+import { addRlPlay } from './rl_play.ts';
 import { newestRunFolder, nextRunFolder } from './runs.ts';
 import { loadSettings } from './settings.ts';
 
@@ -53,11 +54,13 @@ Examples:
   shadegrad rl --algo ppo --env CartPole-v1                    100,000 steps, then 100 episodes of evaluation
   shadegrad rl --algo ppo --env CartPole-v1 --preset cleanrl   CleanRL's settings, 500,000 steps
   shadegrad rl --env CartPole-v1 --set learningRate=0.0003     any setting; --help-settings lists them
-  shadegrad rl --resume                                        continues the newest run in runs/`;
+  shadegrad rl --resume                                        continues the newest run in runs/
+  shadegrad rl play runs/rl-1                                  shows an episode`;
 
 export function addRl(program: Command): void {
-  program
+  const rl = program
     .command('rl')
+    .enablePositionalOptions() // so that `rl play` has options of its own
     .description('train an agent in an environment by reinforcement learning')
     .option('--algo <name>', 'the algorithm (default: ppo)')
     .option('--env <id>', 'the environment (default: CartPole-v1)')
@@ -79,6 +82,7 @@ export function addRl(program: Command): void {
     .action((flags: RlFlags & { helpSettings?: boolean }) =>
       flags.helpSettings ? printSettings(flags.algo ?? 'ppo') : train(flags),
     );
+  addRlPlay(rl);
 }
 
 async function train(flags: RlFlags): Promise<void> {

@@ -2,12 +2,10 @@
 
 import { ConfigError } from '../errors.ts';
 import type { Device } from '../ops/device.ts';
-import { noGrad } from '../tensor/tape.ts';
+import { Actor } from './actor.ts';
 import type { Environment } from './environment.ts';
 import type { ActorCritic } from './networks.ts';
-import { observationShape } from './networks.ts';
-import { actionsOf, encode, masksOf } from './rollout.ts';
-import { VectorEnvironment } from './vector.ts';
+import { type Episode, VectorEnvironment } from './vector.ts';
 
 export interface EvaluationOptions {
   /** Whole episodes. Default 100. */
@@ -40,30 +38,14 @@ export async function evaluateAgent(
     throw new ConfigError(`evaluateAgent: episodes is ${episodes}, expected at least 1`);
   const rounds = Math.ceil(episodes / MOST_COPIES);
   const copies = new VectorEnvironment(make, Math.ceil(episodes / rounds));
-  const { observationSpace, actionSpace, count: N } = copies;
-  const shape = observationShape(observationSpace);
-  using observations = device.zeros([N, ...shape]);
-  using actionMask = device.ones([N, actionSpace.kind === 'discrete' ? actionSpace.n : 1]);
-  const start = copies.reset(seed);
-  let [seen, infos] = [start.observations, start.infos];
-  const isMasked = masksOf(actionSpace, infos) !== null;
-  using act = device.capture(() =>
-    noGrad(() => {
-      const policy = model.policy(observations, isMasked ? actionMask : undefined);
-      return sampled ? policy.sample() : policy.mode();
-    }),
-  );
-  using actions = act.result;
-  const played: { return: number; length: number }[][] = Array.from({ length: N }, () => []);
-  for (let step = 0; played.some((each) => each.length < rounds); step++) {
-    observations.write(encode(observationSpace, seen));
-    if (isMasked) actionMask.write(masksOf(actionSpace, infos)!);
-    device.beginStep(seed, step);
-    act();
-    const drawn = (await actions.data()) as Float32Array | Int32Array;
-    const stepped = copies.step(actionsOf(actionSpace, drawn));
-    for (const { copy, ...episode } of stepped.episodes) played[copy]!.push(episode);
-    [seen, infos] = [stepped.observations, stepped.infos];
+  const { observationSpace, actionSpace, count } = copies;
+  using actor = new Actor(device, model, { observationSpace, actionSpace, count, seed, sampled });
+  let { observations, infos } = copies.reset(seed);
+  const played: Episode[][] = Array.from({ length: count }, () => []);
+  while (played.some((each) => each.length < rounds)) {
+    const step = copies.step(await actor.act(observations, infos));
+    for (const episode of step.episodes) played[episode.copy]!.push(episode);
+    ({ observations, infos } = step);
   }
   const counted = played.flatMap((each) => each.slice(0, rounds)).slice(0, episodes);
   const returns = counted.map((episode) => episode.return);

@@ -106,6 +106,15 @@ export {
 export { type Losses, OnPolicy, type OnPolicySettings } from './on_policy.ts';
 export type { Picture, Role, Shape } from './picture.ts';
 export {
+  type Act,
+  type Frame,
+  openPlayer,
+  type Player,
+  type PlayOptions,
+  playEpisodes,
+} from './play.ts';
+export { type PlayPage, renderPlay } from './play_page.ts';
+export {
   type AdvantageOptions,
   advantages,
   BASELINES,
