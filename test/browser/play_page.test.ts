@@ -33,7 +33,9 @@ test('episodes play, stop, and go on step by step', async () => {
     const still = await page.textContent('#status');
     await page.click('#step');
     expect(await page.textContent('#status')).not.toBe(still);
-    expect(await page.textContent('#status')).toMatch(/^step \d+: action 1, reward -1, return -\d+/);
+    expect(await page.textContent('#status')).toMatch(
+      /^step \d+: action 1, reward -1, return -\d+/,
+    );
     const painted = await page.evaluate(() => {
       const canvas = document.querySelector('canvas')!;
       const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);

@@ -94,8 +94,9 @@ describe('episodes of limited length', () => {
       const mdp = fromDynamics(rules, { gamma: 1 });
       const random = startValue(mdp, horizonValues(mdp, uniformPolicy(mdp), limit));
       const optimal = startValue(mdp, horizonOptimum(mdp, limit).values);
+      // The registry shows four digits or more.
       expect(Math.abs(random / anchors.random - 1)).toBeLessThan(5e-4);
-      expect(Math.abs(optimal - anchors.optimal!)).toBeLessThan(1e-6);
+      expect(Math.abs(optimal / anchors.optimal! - 1)).toBeLessThan(5e-4);
     }
   });
 });
