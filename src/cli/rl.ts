@@ -19,6 +19,7 @@ import {
 import { commandLine } from './command_line.ts';
 import { INTERRUPTED, interruptible } from './interrupt.ts';
 import { formatDuration, formatRate, type TrainingProgress, trainingProgress } from './progress.ts';
+import { EXACT_DEFAULTS, EXACT_ROWS, isExact, solveExactly } from './rl_exact.ts';
 import { addRlPlay } from './rl_play.ts';
 import { newestRunFolder, nextRunFolder } from './runs.ts';
 import { loadSettings } from './settings.ts';
@@ -45,7 +46,7 @@ const rows = (table: Readonly<Record<string, { readonly about: string }>>) => {
 
 const HELP = `
 Algorithms:
-${rows(ALGORITHMS).join('\n')}
+${rows({ ...ALGORITHMS, ...EXACT_ROWS }).join('\n')}
 
 Environments:
 ${rows(ENVIRONMENTS).join('\n')}
@@ -54,6 +55,7 @@ Examples:
   shadegrad rl --algo ppo --env CartPole-v1                    100,000 steps, then 100 episodes of evaluation
   shadegrad rl --algo ppo --env CartPole-v1 --preset cleanrl   CleanRL's settings, 500,000 steps
   shadegrad rl --env CartPole-v1 --set learningRate=0.0003     any setting; --help-settings lists them
+  shadegrad rl --algo value-iteration --env FrozenLake-v1      the best values and policy, computed
   shadegrad rl --resume                                        continues the newest run in runs/
   shadegrad rl play runs/rl-1                                  shows an episode`;
 
@@ -79,9 +81,10 @@ export function addRl(program: Command): void {
     .option('--json', 'print JSON only, one object a line; the last line is the result')
     .option('--help-settings', "list the algorithm's settings with their defaults")
     .addHelpText('after', HELP)
-    .action((flags: RlFlags & { helpSettings?: boolean }) =>
-      flags.helpSettings ? printSettings(flags.algo ?? 'ppo') : train(flags),
-    );
+    .action((flags: RlFlags & { helpSettings?: boolean }) => {
+      if (flags.helpSettings) return printSettings(flags.algo ?? 'ppo');
+      return isExact(flags.algo) ? solveExactly(flags.algo, flags) : train(flags);
+    });
   addRlPlay(rl);
 }
 
@@ -204,7 +207,9 @@ function printResult(result: AgentResult, { adapter }: RlFlags, out: string): vo
 }
 
 function printSettings(algorithm: string): void {
-  const { defaults } = algorithmNamed(algorithm);
-  for (const [name, value] of Object.entries({ ...RUN_DEFAULTS, ...defaults }))
+  const settings = isExact(algorithm)
+    ? EXACT_DEFAULTS
+    : { ...RUN_DEFAULTS, ...algorithmNamed(algorithm).defaults };
+  for (const [name, value] of Object.entries(settings))
     console.log(`${name.padEnd(24)}${JSON.stringify(value)}`);
 }

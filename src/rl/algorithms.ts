@@ -13,6 +13,7 @@ import { environmentEntry, makeEnvironment } from './registry.ts';
 import { SAC_CHECKS, SAC_DEFAULTS, Sac, type SacSettings } from './sac.ts';
 import { SacModel } from './sac_networks.ts';
 import { SAC_PRESETS } from './sac_presets.ts';
+import { EXACT_ALGORITHMS } from './tabular/solve.ts';
 import { TRPO_CHECKS, TRPO_DEFAULTS, Trpo, type TrpoSettings } from './trpo.ts';
 import { TRPO_PRESETS } from './trpo_presets.ts';
 import { VectorEnvironment } from './vector.ts';
@@ -93,7 +94,9 @@ function trustRegion(about: string, own: Partial<TrpoSettings>): Algorithm {
 /** @throws ConfigError, with all that there are, for an unknown name */
 export function algorithmNamed(name: string): Algorithm {
   if (Object.hasOwn(ALGORITHMS, name)) return ALGORITHMS[name]!;
-  const names = Object.keys(ALGORITHMS);
+  const exact: readonly string[] = EXACT_ALGORITHMS;
+  if (exact.includes(name)) throw new ConfigError(`${name} trains nothing: solve() computes it`);
+  const names = [...Object.keys(ALGORITHMS), ...exact];
   const guess = nearest(name, names);
   throw new ConfigError(
     `unknown algorithm "${name}"${guess ? ` (did you mean "${guess}"?)` : ''}; there are ${names.join(', ')}`,

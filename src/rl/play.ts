@@ -86,7 +86,7 @@ export async function openPlayer(
     );
   const { learner: saved } = await loadAgent(folder);
   const { algorithm, environment, settings } = about;
-  const learner = algorithmNamed(algorithm).create(device, environment, settings);
+  const learner = await algorithmNamed(algorithm).create(device, environment, settings);
   learner.load(saved);
   const { observationSpace, actionSpace } = makeEnvironment(environment);
   const spaces = { observationSpace, actionSpace };

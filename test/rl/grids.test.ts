@@ -122,7 +122,7 @@ describe('grid worlds', () => {
   test('A11 begins at an S, or anywhere that is free', () => {
     expect([...gridWorld({ map: ['S..S*'] }).d0]).toEqual([0.5, 0, 0, 0.5, 0]);
     expect([...gridWorld({ map: ['..#*'] }).d0]).toEqual([0.5, 0.5, 0, 0]);
-    expect(() => gridWorld({ map: ['#*'] })).toThrow('no state to start in');
+    expect(() => gridWorld({ map: ['#*'] })).toThrow('no cell to start in');
   });
 
   test('A12 a random maze is its seed’s, has all rooms joined, and more ways where walls are open', () => {
@@ -169,10 +169,12 @@ describe('solve', () => {
       expect(solved.values[0]).toBe(solved.startValue);
       expect(solved.policy.slice(0, 4)).toEqual([0, 3, 3, 3]);
       expect(solved.residual).toBeLessThan(1e-12);
+      expect(Math.abs(solved.evalReturn! - 0.740165)).toBeLessThan(1e-6);
       expect(JSON.parse(JSON.stringify(solved))).toEqual(solved);
     }
     expect(byPolicies.iterations).toBeLessThan(20);
-    expect(solve(gridWorld({ map: ['S..*'] }), { gamma: 0.5 }).values).toEqual([0.25, 0.5, 1, 0]);
+    const own = solve(gridWorld({ map: ['S..*'] }), { gamma: 0.5 });
+    expect(own).toMatchObject({ values: [0.25, 0.5, 1, 0], evalReturn: null });
   });
 
   test('A6 refuses what cannot be solved, and says what can', () => {

@@ -4,8 +4,10 @@ import { ConfigError } from '../../errors.ts';
 import { nearest } from '../../io/config.ts';
 import { type FiniteDynamics, isFiniteDynamics } from '../finite.ts';
 import { ENVIRONMENTS, environmentEntry } from '../registry.ts';
-import { fromDynamics, startValue } from './mdp.ts';
+import { horizonValues } from './horizon.ts';
+import { fromDynamics, startValue, type TabularMDP } from './mdp.ts';
 import { policyIteration, valueIteration } from './optimal.ts';
+import { deterministicPolicy } from './policy.ts';
 
 const ALGORITHMS = { 'value-iteration': valueIteration, 'policy-iteration': policyIteration };
 
@@ -29,6 +31,8 @@ export interface Solved {
   readonly best: readonly (readonly number[])[];
   /** d0 · V*: the expected discounted return of an episode without a time limit. */
   readonly startValue: number;
+  /** Expected return of this policy within the environment's time limit, not discounted; null for dynamics, which have none. */
+  readonly evalReturn: number | null;
   /** Sweeps over all states, or policies evaluated. */
   readonly iterations: number;
   /** max over states of |max_a Q(s, a) - V(s)|. */
@@ -46,8 +50,21 @@ export function solve(
   { algorithm = 'value-iteration', gamma = 0.99 }: SolveOptions = {},
 ): Solved {
   const mdp = fromDynamics(listed(environment), { gamma });
-  const { values, ...rest } = named(algorithm)(mdp);
-  return { values: [...values], startValue: startValue(mdp, values), ...rest };
+  const { values, policy, ...rest } = named(algorithm)(mdp);
+  const limit = typeof environment === 'string' ? environmentEntry(environment).limit : null;
+  return {
+    values: [...values],
+    policy,
+    startValue: startValue(mdp, values),
+    evalReturn: limit === null ? null : returnWithin(limit, mdp, policy),
+    ...rest,
+  };
+}
+
+function returnWithin(limit: number, mdp: TabularMDP, policy: readonly number[]): number {
+  const undiscounted = { ...mdp, gamma: 1 };
+  const V = horizonValues(undiscounted, deterministicPolicy(mdp, policy), limit);
+  return startValue(mdp, V);
 }
 
 function listed(environment: string | FiniteDynamics): FiniteDynamics {
