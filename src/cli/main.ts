@@ -10,6 +10,7 @@ import { addBench } from './bench.ts';
 import { addChainOfThought } from './chain_of_thought.ts';
 import { addChat } from './chat.ts';
 import { addClassifyCompare } from './classify_compare.ts';
+import { addDagger } from './dagger.ts';
 import { addDataset } from './dataset.ts';
 import { addDemos } from './demos.ts';
 import { addFinetune } from './finetune.ts';
@@ -52,6 +53,7 @@ const adders = [
   addAutoencoder,
   addIntrinsicDimension,
   addImitation,
+  addDagger,
   addSelfInstruct,
   addScaling,
 ];

@@ -1,5 +1,6 @@
 // report.html of the autoencoder experiment: test errors by number of labels, and what the stack restores.
 
+import { type MeanInterval, meanInterval } from '../io/mean_interval.ts';
 import type { Report } from '../io/report.ts';
 import type {
   AutoencoderResults,
@@ -8,7 +9,6 @@ import type {
   LabelRuns,
   Start,
 } from './autoencoder_experiment.ts';
-import { type MeanInterval, meanInterval } from './mean_interval.ts';
 
 /** A start with its learning rate. */
 export interface StartSummary extends MeanInterval {

@@ -18,6 +18,7 @@ export {
 } from '../io/experiment.ts';
 // Files
 export { type IdxArray, readIdx } from '../io/idx.ts';
+export { type MeanInterval, meanInterval } from '../io/mean_interval.ts';
 // Adapters
 export { Bottleneck } from '../nn/bottleneck.ts';
 export { mergeAdapter, setAdapter, unmergeAdapter } from '../nn/linear.ts';
@@ -172,7 +173,6 @@ export {
   intrinsicExperiment,
 } from './intrinsic_experiment.ts';
 export { KeyValueCache } from './key_value_cache.ts';
-export { type MeanInterval, meanInterval } from './mean_interval.ts';
 export { Mixer, type MixerConfig } from './mixer.ts';
 export { applyLora, type OpenedModel, openModel } from './open_model.ts';
 export { type OrderSensitivity, type OrderStudyData, orderStudy } from './order_study.ts';

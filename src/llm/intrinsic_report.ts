@@ -1,8 +1,8 @@
 // report.html of the intrinsic dimension: accuracy by dimension, and where it crosses 90 % of the whole network's.
 
+import { type MeanInterval, meanInterval } from '../io/mean_interval.ts';
 import type { Report } from '../io/report.ts';
 import type { IntrinsicResults, IntrinsicSettings } from './intrinsic_experiment.ts';
-import { type MeanInterval, meanInterval } from './mean_interval.ts';
 
 /** A dimension with the rate that is best on the validation images. */
 export interface DimensionSummary extends MeanInterval {

@@ -1,62 +1,59 @@
-// What a trained policy does: actions for what N copies see, in one captured pass.
+// Acting by a policy in a vector of environments, without learning: its likeliest actions, or drawn ones.
 
 import type { CapturedStep } from '../ops/capture.ts';
 import type { Device } from '../ops/device.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { Info, Space, Value } from './environment.ts';
+import type { Info, Value } from './environment.ts';
 import { type ActorCritic, observationShape } from './networks.ts';
 import { actionsOf, encode, masksOf } from './rollout.ts';
+import type { VectorEnvironment } from './vector.ts';
 
 export interface ActorOptions {
-  readonly observationSpace: Space;
-  readonly actionSpace: Space;
-  /** N. */
-  readonly count: number;
-  /** Of the draws; default 0. */
-  readonly seed?: number;
+  /** Of drawn actions. */
+  readonly seed: number;
   /** Draw the actions instead of taking the likeliest ones. Default false. */
   readonly sampled?: boolean;
 }
 
-export class Actor {
+/** Reads the model's weights as they are when it acts: they may be trained in between. */
+export class Actor implements Disposable {
   readonly #observations: Tensor;
   readonly #actionMask: Tensor;
   #act: CapturedStep<Tensor> | null = null;
-  #steps = 0;
+  #step = 0;
 
   constructor(
     private readonly device: Device,
     private readonly model: Pick<ActorCritic, 'policy'>,
+    private readonly environments: Pick<
+      VectorEnvironment,
+      'observationSpace' | 'actionSpace' | 'count'
+    >,
     private readonly options: ActorOptions,
   ) {
-    const { observationSpace, actionSpace, count } = options;
-    this.#observations = device.zeros([count, ...observationShape(observationSpace)]);
-    this.#actionMask = device.ones([count, actionSpace.kind === 'discrete' ? actionSpace.n : 1]);
-    Object.assign(this.#observations, { kept: true });
-    Object.assign(this.#actionMask, { kept: true });
+    const { observationSpace, actionSpace, count: N } = environments;
+    this.#observations = kept(device.zeros([N, ...observationShape(observationSpace)]));
+    const actions = actionSpace.kind === 'discrete' ? actionSpace.n : 1;
+    this.#actionMask = kept(device.ones([N, actions]));
   }
 
-  /** @param infos their masks: of all copies at every step, or never */
+  /** One action for each copy. */
   async act(observations: readonly Value[], infos: readonly Info[]): Promise<Value[]> {
-    const { observationSpace, actionSpace, seed = 0, sampled = false } = this.options;
-    const masks = masksOf(actionSpace, infos);
+    const { observationSpace, actionSpace } = this.environments;
     this.#observations.write(encode(observationSpace, observations));
-    if (masks) this.#actionMask.write(masks);
-    this.device.beginStep(seed, this.#steps++);
+    const mask = masksOf(actionSpace, infos);
+    if (mask) this.#actionMask.write(mask);
+    this.device.beginStep(this.options.seed, this.#step++);
     if (this.#act) this.#act();
-    else
-      this.#act = this.device.capture(() =>
-        noGrad(() => {
-          const policy = this.model.policy(
-            this.#observations,
-            masks ? this.#actionMask : undefined,
-          );
-          return sampled ? policy.sample() : policy.mode();
-        }),
-      );
+    else this.#act = this.device.capture(() => noGrad(() => this.#choose(mask !== null)));
     const drawn = (await this.#act.result.data()) as Float32Array | Int32Array;
     return actionsOf(actionSpace, drawn);
+  }
+
+  #choose(masked: boolean): Tensor {
+    const policy = this.model.policy(this.#observations, masked ? this.#actionMask : undefined);
+    return this.options.sampled ? policy.sample() : policy.mode();
   }
 
   dispose(): void {
@@ -70,3 +67,6 @@ export class Actor {
     this.dispose();
   }
 }
+
+/** Outlives the scope that it is made in. */
+const kept = (x: Tensor): Tensor => Object.assign(x, { kept: true });

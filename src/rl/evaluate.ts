@@ -38,10 +38,9 @@ export async function evaluateAgent(
     throw new ConfigError(`evaluateAgent: episodes is ${episodes}, expected at least 1`);
   const rounds = Math.ceil(episodes / MOST_COPIES);
   const copies = new VectorEnvironment(make, Math.ceil(episodes / rounds));
-  const { observationSpace, actionSpace, count } = copies;
-  using actor = new Actor(device, model, { observationSpace, actionSpace, count, seed, sampled });
+  using actor = new Actor(device, model, copies, { seed, sampled });
   let { observations, infos } = copies.reset(seed);
-  const played: Episode[][] = Array.from({ length: count }, () => []);
+  const played: Episode[][] = Array.from({ length: copies.count }, () => []);
   while (played.some((each) => each.length < rounds)) {
     const step = copies.step(await actor.act(observations, infos));
     for (const episode of step.episodes) played[episode.copy]!.push(episode);

@@ -65,6 +65,22 @@ export function randomPolicy({ actionSpace }: Environment, seed: number): Script
   return (_, info) => randomAction(actionSpace, random, info);
 }
 
+/** An expert that acts at random with probability `noise`, step by step. */
+export function noisy(
+  { actionSpace }: Environment,
+  newExpert: () => ScriptedPolicy,
+  { noise, seed }: { noise: number; seed: number },
+): () => ScriptedPolicy {
+  const random = new RandomSequence({ seed });
+  return () => {
+    const expert = newExpert();
+    return (observation, info) => {
+      const told = expert(observation, info);
+      return random.uniform() < noise ? randomAction(actionSpace, random, info) : told;
+    };
+  };
+}
+
 /** The returns of whole episodes, one after another. */
 export function scriptedReturns(
   env: Environment,

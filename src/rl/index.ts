@@ -7,6 +7,27 @@ export { Actor, type ActorOptions } from './actor.ts';
 export { ALGORITHMS, type Algorithm, algorithmNamed } from './algorithms.ts';
 export { type CheckOptions, checkEnv } from './check_env.ts';
 export {
+  CLONING_DEFAULTS,
+  Cloning,
+  type CloningSettings,
+  cloningLoss,
+  type Demonstrations,
+  type Imitator,
+} from './cloning.ts';
+export {
+  DAGGER_DEFAULTS,
+  type DaggerRound,
+  type DaggerSettings,
+  type DemonstrateOptions,
+  dagger,
+  demonstrate,
+} from './dagger.ts';
+export {
+  type DaggerExperimentSettings,
+  type DaggerResults,
+  daggerExperiment,
+} from './dagger_experiment.ts';
+export {
   type Categorical,
   categorical,
   type Distribution,
@@ -54,6 +75,7 @@ export { type EvaluationOptions, type EvaluationResult, evaluateAgent } from './
 export {
   EXPERTS,
   expertFor,
+  noisy,
   randomPolicy,
   type ScriptedPolicy,
   scriptedReturns,
@@ -144,6 +166,7 @@ export {
   gaeEstimator,
   type Rollout,
 } from './rollout.ts';
+export { signFlipTest } from './sign_flip.ts';
 export { type Dynamics, type SimulateOptions, simulate, type Transition } from './simulate.ts';
 export * from './tabular/index.ts';
 export {

@@ -90,7 +90,7 @@ export async function openPlayer(
   learner.load(saved);
   const { observationSpace, actionSpace } = makeEnvironment(environment);
   const spaces = { observationSpace, actionSpace };
-  const actor = new Actor(device, learner.model, { ...spaces, count: 1, seed, sampled });
+  const actor = new Actor(device, learner.model, { ...spaces, count: 1 }, { seed, sampled });
   return {
     ...about,
     makeEnvironment: () => makeEnvironment(environment),

@@ -8,7 +8,7 @@ import { runExperiment } from '../../src/io/experiment.ts';
 import { Autoencoder, Encoder, fitRows, pretrain, reconstruct } from '../../src/llm/autoencoder.ts';
 import { autoencoderExperiment } from '../../src/llm/autoencoder_experiment.ts';
 import { summarise } from '../../src/llm/autoencoder_report.ts';
-import { meanInterval } from '../../src/llm/mean_interval.ts';
+import { meanInterval } from '../../src/io/mean_interval.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
 import { Linear } from '../../src/nn/linear.ts';
 import { Device } from '../../src/ops/device.ts';
