@@ -10,6 +10,13 @@ import { MlpActorCritic } from './networks.ts';
 import { PPO_CHECKS, PPO_DEFAULTS, type PpoSettings, ppo } from './ppo.ts';
 import { PPO_PRESETS } from './ppo_presets.ts';
 import { environmentEntry, makeEnvironment } from './registry.ts';
+import {
+  REINFORCE_CHECKS,
+  REINFORCE_DEFAULTS,
+  Reinforce,
+  type ReinforceSettings,
+} from './reinforce_learner.ts';
+import { REINFORCE_PRESETS } from './reinforce_presets.ts';
 import { SAC_CHECKS, SAC_DEFAULTS, Sac, type SacSettings } from './sac.ts';
 import { SacModel } from './sac_networks.ts';
 import { SAC_PRESETS } from './sac_presets.ts';
@@ -71,6 +78,16 @@ export const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
     create(device, environment, settings) {
       const copies = new VectorEnvironment(() => makeEnvironment(environment), settings.copies);
       return new Sac(device, new SacModel(device, copies, settings), copies, settings);
+    },
+  }),
+  reinforce: algorithm<ReinforceSettings>({
+    about: 'Monte Carlo policy gradient (Williams 1992)',
+    defaults: REINFORCE_DEFAULTS,
+    checks: REINFORCE_CHECKS,
+    presets: REINFORCE_PRESETS,
+    create(device, environment, settings) {
+      const make = () => makeEnvironment(environment);
+      return new Reinforce(device, new MlpActorCritic(device, make(), settings), make, settings);
     },
   }),
   trpo: trustRegion('trust-region policy optimisation (Schulman et al. 2015)', {}),

@@ -5,7 +5,7 @@ import type { CapturedStep } from '../ops/capture.ts';
 import type { Device } from '../ops/device.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { Environment, Space, Start } from './environment.ts';
+import type { Environment, Space, Start, Value } from './environment.ts';
 import { type ActorCritic, observationShape } from './networks.ts';
 import { actionsOf, encode, masksOf } from './rollout.ts';
 
@@ -75,70 +75,53 @@ export class EpisodeCollector {
    * begun is played to its end: with `steps` = 1 there is one episode of each copy, and long ones count as often as short.
    */
   async collect(steps: number): Promise<PlayedEpisode[]> {
-    const { observationSpace, actionSpace } = this;
-    const seats = this.#environments.map((environment, i) => ({
-      environment,
-      start: this.#begin(environment, i),
-      episode: emptyEpisode(),
-      isPlaying: true,
-    }));
+    const seats = this.#environments.map((environment, i): Seat => {
+      const start = environment.reset(this.#isSeeded ? {} : { seed: this.#seed, stream: i });
+      return { environment, start, episode: emptyEpisode(), isPlaying: true };
+    });
     this.#isSeeded = true;
     const played: PlayedEpisode[] = [];
     for (let taken = 0; seats.some(({ isPlaying }) => isPlaying); ) {
-      const starts = seats.map(({ start }) => start);
-      const seen = encode(
-        observationSpace,
-        starts.map(({ observation }) => observation),
-      );
-      const masks = masksOf(
-        actionSpace,
-        starts.map(({ info }) => info),
-      );
-      const drawn = await this.#draw(seen, masks);
-      const actions = actionsOf(actionSpace, drawn);
+      const turn = await this.#draw(seats.map(({ start }) => start));
       for (const [i, seat] of seats.entries()) {
         if (!seat.isPlaying) continue;
-        const row = <T extends Float32Array | Int32Array>(of: T) => rowOf(of, i, seats.length);
-        const step = seat.environment.step(actions[i]!);
-        const { episode } = seat;
-        episode.observations.push(row(seen));
-        episode.actions.push(row(drawn));
-        if (masks) episode.masks.push(row(masks));
-        episode.rewards.push(step.reward);
+        const isOver = play(seat, turn, i);
         taken++;
-        seat.start = step;
-        if (!step.terminated && !step.truncated) continue;
-        episode.truncated = step.truncated;
-        played.push(episode);
+        if (!isOver) continue;
+        played.push(seat.episode);
         seat.isPlaying = taken < steps;
-        if (seat.isPlaying) seat.start = seat.environment.reset();
+        if (!seat.isPlaying) continue;
         seat.episode = emptyEpisode();
+        seat.start = seat.environment.reset();
       }
     }
     return played;
   }
 
-  #begin(environment: Environment, stream: number): Start {
-    return environment.reset(this.#isSeeded ? {} : { seed: this.#seed, stream });
-  }
-
-  async #draw(seen: Float32Array, masks: Float32Array | null): Promise<Float32Array | Int32Array> {
+  /** An action for each copy, also for those that do not play any more. */
+  async #draw(starts: readonly Start[]): Promise<Turn> {
     const device = this.#device;
-    this.#now.write(seen);
+    const observations = encode(
+      this.observationSpace,
+      starts.map(({ observation }) => observation),
+    );
+    const masks = masksOf(
+      this.actionSpace,
+      starts.map(({ info }) => info),
+    );
+    this.#now.write(observations);
     if (masks) {
-      this.#mask ??= Object.assign(
-        device.zeros([this.#environments.length, masks.length / this.#environments.length]),
-        { kept: true },
-      );
+      const shape = [starts.length, masks.length / starts.length];
+      this.#mask ??= Object.assign(device.zeros(shape), { kept: true });
       this.#mask.write(masks);
     }
     device.beginStep(this.#seed, this.#draws++);
+    const mask = this.#mask ?? undefined;
     if (this.#act) this.#act();
-    else {
-      const mask = this.#mask ?? undefined;
-      this.#act = device.capture(() => noGrad(() => this.#policy(this.#now, mask).sample()));
-    }
-    return (await this.#act.result.data()) as Float32Array | Int32Array;
+    else this.#act = device.capture(() => noGrad(() => this.#policy(this.#now, mask).sample()));
+    const drawn = (await this.#act.result.data()) as Float32Array | Int32Array;
+    const values = actionsOf(this.actionSpace, drawn);
+    return { observations, masks, drawn, values, count: starts.length };
   }
 
   /** Between batches no episode is under way: what follows depends on the random numbers alone. */
@@ -161,6 +144,37 @@ export class EpisodeCollector {
     this.#now.dispose();
     this.#mask?.dispose();
   }
+}
+
+/** A copy of the environment, and the episode that it plays. */
+interface Seat {
+  readonly environment: Environment;
+  start: Start;
+  episode: PlayedEpisode;
+  isPlaying: boolean;
+}
+
+/** What the copies see and do at one time, in rows. */
+interface Turn {
+  readonly observations: Float32Array;
+  readonly masks: Float32Array | null;
+  readonly drawn: Float32Array | Int32Array;
+  /** The actions as the environments take them. */
+  readonly values: readonly Value[];
+  readonly count: number;
+}
+
+/** Row i of the turn, written down. @returns whether the episode is over */
+function play(seat: Seat, { observations, masks, drawn, values, count }: Turn, i: number): boolean {
+  const { episode } = seat;
+  const step = seat.environment.step(values[i]!);
+  episode.observations.push(rowOf(observations, i, count));
+  episode.actions.push(rowOf(drawn, i, count));
+  if (masks) episode.masks.push(rowOf(masks, i, count));
+  episode.rewards.push(step.reward);
+  episode.truncated = step.truncated;
+  seat.start = step;
+  return step.terminated || step.truncated;
 }
 
 const emptyEpisode = (): PlayedEpisode => ({

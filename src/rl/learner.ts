@@ -12,6 +12,8 @@ export interface Iteration {
   readonly episodes: readonly Episode[];
   /** For the log: losses, entropy, KL, … */
   readonly metrics: Readonly<Record<string, number>>;
+  /** Steps that it took, where that differs from one to the next; default `stepsPerIteration`. */
+  readonly steps?: number;
 }
 
 export interface LearnerState {
@@ -22,9 +24,9 @@ export interface LearnerState {
 
 export interface Learner {
   readonly model: Pick<ActorCritic, 'policy'> & Module;
-  /** Steps of all copies together in one iteration. */
+  /** Steps of all copies together in one iteration; at least so many where it plays whole episodes. */
   readonly stepsPerIteration: number;
-  /** Iteration number `index`, from 0, of `count`. @throws DataError for a loss that is not finite */
+  /** Iteration number `index`, from 0, of `count`; both by `stepsPerIteration`, and perhaps not whole. @throws DataError for a loss that is not finite */
   iterate(index: number, count: number): Promise<Iteration>;
   /** Everything that the rest of the training follows from. */
   save(): Promise<LearnerState>;

@@ -10,6 +10,7 @@ import { sum } from '../ops/reduce.ts';
 import { neg } from '../ops/unary.ts';
 import { format, sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { discountedReturns } from './returns.ts';
 
 /** What R_t is: Σ_k γ^k r_k over the whole episode, or Σ_{k≥t} γ^(k-t) r_k: an action cannot change rewards before it. */
 export type Estimator = 'full' | 'reward-to-go';
@@ -57,19 +58,11 @@ export function advantages(
   }: AdvantageOptions = {},
 ): Float64Array[] {
   const returns = rewards.map((episode) => {
-    const toGo = rewardsToGo(episode, gamma);
+    const toGo = discountedReturns({ rewards: episode }, gamma);
     return estimator === 'full' ? toGo.fill(toGo[0] ?? 0) : toGo;
   });
   const baselineOf = baselines(baseline, returns, { average, values });
   return returns.map((episode, i) => episode.map((R, t) => R - baselineOf(i, t)));
-}
-
-/** G_t = r_t + γ G_{t+1}. */
-export function rewardsToGo(rewards: ArrayLike<number>, gamma = 1): Float64Array {
-  const returns = new Float64Array(rewards.length);
-  let next = 0;
-  for (let t = rewards.length - 1; t >= 0; t--) returns[t] = next = rewards[t]! + gamma * next;
-  return returns;
 }
 
 /** b_t of episode i. */

@@ -38,9 +38,9 @@ import {
   type Estimator,
   MovingAverage,
   pgLoss,
-  rewardsToGo,
 } from './policy_gradient.ts';
 import { returnOf } from './reinforce.ts';
+import { discountedReturns } from './returns.ts';
 import { fitValues } from './value_regression.ts';
 
 export interface ReinforceSettings {
@@ -138,7 +138,8 @@ export class Reinforce implements Learner {
     const metrics = { entropy: await entropy.item(), batchEpisodes: episodes.length };
     for (const x of [weights, entropy, ...Object.values(steps)]) x?.dispose();
     await requireFiniteMetrics(metrics, model);
-    return { episodes: episodes.map(accountOf), metrics };
+    const taken = episodes.reduce((total, { rewards }) => total + rewards.length, 0);
+    return { episodes: episodes.map(accountOf), metrics, steps: taken };
   }
 
   /** A_t / N, in rows as the steps. */
@@ -167,7 +168,7 @@ export class Reinforce implements Learner {
   /** After the step, so that a batch's baseline does not know its returns. */
   #fitValues(episodes: readonly PlayedEpisode[], observations: Tensor): void {
     const { gamma, valueSteps: steps } = this.settings;
-    const G = episodes.map(({ rewards }) => rewardsToGo(rewards, gamma));
+    const G = episodes.map(({ rewards }) => discountedReturns({ rewards }, gamma));
     using returns = this.device.tensor(concatenated(G));
     fitValues(this.device, this.model, this.#regression, { observations, returns, steps });
   }

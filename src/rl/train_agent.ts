@@ -129,42 +129,46 @@ export async function trainAgent(device: Device, options: TrainAgentOptions): Pr
     const about = { algorithm, environment, settings };
     const run = folder && (await openAgentRun(folder, { ...options, device, about }));
     const size = learner.stepsPerIteration;
-    const count = Math.ceil(settings.steps / size);
+    const steps = Math.ceil(settings.steps / size) * size;
     if (run?.saved) learner.load(run.saved.learner);
-    const first = run?.saved ? run.saved.step / size : 0;
+    const first = run?.saved?.step ?? 0;
     let recent: number[] = [...(run?.saved?.recent ?? [])];
-    options.onStart?.({ settings, learner, step: first * size, steps: count * size });
-    const save = async (step: number) => run?.save({ step, recent, learner: await learner.save() });
+    options.onStart?.({ settings, learner, step: first, steps });
+    const save = async () => run?.save({ step, recent, learner: await learner.save() });
 
     const begin = clock();
-    let [done, last] = [first, begin];
+    let [step, last] = [first, begin];
     let unsaved = 0;
-    while (done < count && !signal?.aborted) {
-      const { episodes, metrics } = await learner.iterate(done, count);
-      done++;
+    while (step < steps && !signal?.aborted) {
+      const {
+        episodes,
+        metrics,
+        steps: taken = size,
+      } = await learner.iterate(step / size, steps / size);
+      step += taken;
       recent = [...recent, ...episodes.map((episode) => episode.return)].slice(-RECENT_EPISODES);
       const now = clock();
       const progress = {
-        step: done * size,
-        steps: count * size,
+        step,
+        steps: Math.max(step, steps),
         return: mean(recent),
         episodes,
         metrics,
-        stepsPerSecond: (size * 1000) / (now - last),
+        stepsPerSecond: (taken * 1000) / (now - last),
       };
       last = now;
-      unsaved += size;
+      unsaved += taken;
       await run?.log(progress);
-      if (done === count || unsaved >= settings.checkpointEvery) {
-        await save(done * size);
+      if (step >= steps || unsaved >= settings.checkpointEvery) {
+        await save();
         unsaved = 0;
       }
       await onProgress?.(progress);
     }
-    if (done < count) await save(done * size);
+    if (step < steps) await save();
     const seconds = (clock() - begin) / 1000;
     const { evaluationEpisodes: episodes, seed } = settings;
-    const evaluates = done === count && episodes > 0;
+    const evaluates = step >= steps && episodes > 0;
     const evaluation = evaluates
       ? await evaluateAgent(device, learner.model, () => makeEnvironment(environment), {
           episodes,
@@ -173,12 +177,12 @@ export async function trainAgent(device: Device, options: TrainAgentOptions): Pr
       : null;
     const result: AgentResult = {
       ...about,
-      steps: done * size,
-      stopped: done < count,
+      steps: step,
+      stopped: step < steps,
       evaluation,
       trainingReturn: mean(recent),
       seconds,
-      stepsPerSecond: ((done - first) * size) / seconds,
+      stepsPerSecond: (step - first) / seconds,
       adapter: device.adapter.name,
     };
     if (!result.stopped) await run?.finish(result);

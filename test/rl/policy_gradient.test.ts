@@ -1,12 +1,8 @@
 // The estimators of the policy gradient against ∇J, exactly: on a problem whose episodes can all be listed, E ĝ is a sum.
 
 import { describe, expect, test } from 'vitest';
-import {
-  type AdvantageOptions,
-  advantages,
-  MovingAverage,
-  rewardsToGo,
-} from '../../src/rl/policy_gradient.ts';
+import { type AdvantageOptions, advantages, MovingAverage } from '../../src/rl/policy_gradient.ts';
+import { discountedReturns } from '../../src/rl/returns.ts';
 import {
   ALIASED_CHAIN,
   CHAIN,
@@ -70,6 +66,8 @@ test('the problem: the probabilities sum to 1, and J is d0 V', () => {
   const direct = sum(CHAIN.start.map((p, s) => p * V[0]![s]!));
   expect(objective(THETA, paths)).toBeCloseTo(direct, 12);
 });
+
+const rewardsToGo = (rewards: readonly number[]) => [...discountedReturns({ rewards })];
 
 describe('unbiased', () => {
   test('B1 E Σ_t G_t ∇log π is ∇J, with nothing known of the environment', () => {
@@ -157,7 +155,8 @@ describe('unbiased', () => {
   });
 
   test('discounted returns are those of the discounted objective from each step on', () => {
-    expect([...rewardsToGo([1, 2, 3], 0.5)]).toEqual([2.75, 3.5, 3]);
+    const [toGo] = advantages([[1, 2, 3]], { gamma: 0.5 });
+    expect([...toGo!]).toEqual([2.75, 3.5, 3]);
     const [full] = advantages([[1, 2, 3]], { estimator: 'full', gamma: 0.5 });
     expect([...full!]).toEqual([2.75, 2.75, 2.75]);
   });
@@ -167,7 +166,7 @@ describe('variance', () => {
   test('B11 none > mean > timestep > value, of reward-to-go in the limit of a large batch', () => {
     const mean = sum(
       paths.map((path) => {
-        const returns = [...rewardsToGo(path.rewards)];
+        const returns = rewardsToGo(path.rewards);
         return (probability(THETA, path) * sum(returns)) / returns.length;
       }),
     );
@@ -226,7 +225,7 @@ describe('slips of the lectures', () => {
       weightedScores(
         THETA,
         path,
-        [...rewardsToGo(path.rewards)].map((G, t) => G - path.rewards[t]!),
+        rewardsToGo(path.rewards).map((G, t) => G - path.rewards[t]!),
       );
     expect(distance(expected(THETA, paths, later), gradient)).toBeGreaterThan(0.3);
   });
