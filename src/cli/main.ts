@@ -13,6 +13,7 @@ import { addClassifyCompare } from './classify_compare.ts';
 import { addDagger } from './dagger.ts';
 import { addDataset } from './dataset.ts';
 import { addDemos } from './demos.ts';
+import { addEstimators } from './estimators.ts';
 import { addFinetune } from './finetune.ts';
 import { addGenerate } from './generate.ts';
 import { addImitation } from './imitation.ts';
@@ -47,6 +48,7 @@ const adders = [
   addInfo,
   addDemos,
   addLoraRank,
+  addEstimators,
   addClassifyCompare,
   addAddition,
   addChainOfThought,

@@ -19,10 +19,11 @@ import { mul, sub } from '../ops/binary.ts';
 import type { Device } from '../ops/device.ts';
 import { mean } from '../ops/reduce.ts';
 import { AdamW } from '../optim/adamw.ts';
-import { backward, noGrad } from '../tensor/tape.ts';
+import { backward } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Environment } from './environment.ts';
 import { concatenated, EpisodeCollector, type PlayedEpisode, stepTensors } from './episodes.ts';
+import { valuesOf } from './gradient_variance.ts';
 import {
   type Iteration,
   type Learner,
@@ -144,6 +145,7 @@ export class Reinforce implements Learner {
 
   /** A_t / N, in rows as the steps. */
   async #weights(episodes: readonly PlayedEpisode[], observations: Tensor): Promise<Tensor> {
+    const { device, model } = this;
     const { estimator, baseline, gamma } = this.settings;
     const A = advantages(
       episodes.map(({ rewards }) => rewards),
@@ -152,17 +154,10 @@ export class Reinforce implements Learner {
         baseline,
         gamma,
         average: this.#average.value,
-        values: baseline === 'value' ? await this.#values(episodes, observations) : [],
+        values: baseline === 'value' ? await valuesOf(device, model, episodes, observations) : [],
       },
     );
-    return this.device.tensor(concatenated(A).map((weight) => weight / episodes.length));
-  }
-
-  async #values(episodes: readonly PlayedEpisode[], observations: Tensor): Promise<Float32Array[]> {
-    using values = noGrad(() => this.device.scope(() => this.model.value(observations)));
-    const all = (await values.data()) as Float32Array;
-    let at = 0;
-    return episodes.map(({ rewards }) => all.slice(at, (at += rewards.length)));
+    return device.tensor(concatenated(A).map((weight) => weight / episodes.length));
   }
 
   /** After the step, so that a batch's baseline does not know its returns. */
