@@ -7,6 +7,7 @@ import { ShadegradError } from '../errors.ts';
 import { addAddition } from './addition.ts';
 import { addAutoencoder } from './autoencoder.ts';
 import { addBench } from './bench.ts';
+import { addChain } from './chain.ts';
 import { addChainOfThought } from './chain_of_thought.ts';
 import { addChat } from './chat.ts';
 import { addClassifyCompare } from './classify_compare.ts';
@@ -49,6 +50,7 @@ const adders = [
   addDemos,
   addLoraRank,
   addEstimators,
+  addChain,
   addClassifyCompare,
   addAddition,
   addChainOfThought,

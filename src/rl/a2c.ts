@@ -16,7 +16,7 @@ import { neg, square } from '../ops/unary.ts';
 import { slice } from '../ops/view.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Copies } from './copies.ts';
-import type { ActorCritic } from './networks.ts';
+import { type ActorCritic, judge } from './networks.ts';
 import { type Losses, ON_POLICY_CHECKS, OnPolicy, type OnPolicySettings } from './on_policy.ts';
 import { type AdvantageEstimator, gaeEstimator, type Rollout } from './rollout.ts';
 
@@ -77,9 +77,10 @@ export function a2cLoss(
   { observations, actions, actionMask, advantages, returns }: Rollout,
   { valueCoef, entropyCoef }: Pick<A2cSettings, 'valueCoef' | 'entropyCoef'>,
 ): Losses {
-  const policy = model.policy(observations, actionMask ?? undefined).evaluate(actions);
+  const judged = judge(model, observations, actionMask ?? undefined);
+  const policy = judged.policy.evaluate(actions);
   const policyLoss = neg(mean(mul(advantages, policy.logProb)));
-  const valueLoss = mul(mean(square(sub(model.value(observations), returns))), 0.5);
+  const valueLoss = mul(mean(square(sub(judged.values, returns))), 0.5);
   const entropy = mean(policy.entropy);
   const loss = sub(add(policyLoss, mul(valueLoss, valueCoef)), mul(entropy, entropyCoef));
   return { loss, policyLoss, valueLoss, entropy };

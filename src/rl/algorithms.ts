@@ -4,9 +4,10 @@ import { ConfigError } from '../errors.ts';
 import { type Checks, nearest } from '../io/config.ts';
 import type { Device } from '../ops/device.ts';
 import { A2C_CHECKS, A2C_DEFAULTS, type A2cSettings, a2c } from './a2c.ts';
-import { openCopies } from './copies.ts';
+import { ConvActorCritic, isImage } from './conv_policy.ts';
+import { type Copies, openCopies } from './copies.ts';
 import type { Learner } from './learner.ts';
-import { MlpActorCritic } from './networks.ts';
+import { type ActorCritic, MlpActorCritic, type MlpActorCriticOptions } from './networks.ts';
 import { PPO_CHECKS, PPO_DEFAULTS, type PpoSettings, ppo } from './ppo.ts';
 import { PPO_PRESETS } from './ppo_presets.ts';
 import { environmentEntry, makeEnvironment } from './registry.ts';
@@ -57,7 +58,7 @@ export const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
     presets: { sb3: { any: { steps: 500_000 } } },
     async create(device, environment, settings) {
       const copies = await openCopies(device, environment, settings);
-      return a2c(device, new MlpActorCritic(device, copies, settings), copies, settings);
+      return a2c(device, modelFor(device, copies, settings), copies, settings);
     },
   }),
   ppo: algorithm<PpoSettings>({
@@ -67,7 +68,7 @@ export const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
     presets: PPO_PRESETS,
     async create(device, environment, settings) {
       const copies = await openCopies(device, environment, settings);
-      return ppo(device, new MlpActorCritic(device, copies, settings), copies, settings);
+      return ppo(device, modelFor(device, copies, settings), copies, settings);
     },
   }),
   sac: algorithm<SacSettings>({
@@ -93,6 +94,16 @@ export const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
   trpo: trustRegion('trust-region policy optimisation (Schulman et al. 2015)', {}),
   npg: trustRegion('natural policy gradient (Kakade 2001)', { searchSteps: 0 }),
 };
+
+/** Of convolutions where images are seen, else of linear layers. @throws ConfigError where it cannot be as it is set */
+function modelFor(device: Device, copies: Copies, settings: MlpActorCriticOptions): ActorCritic {
+  if (!isImage(copies.observationSpace)) return new MlpActorCritic(device, copies, settings);
+  if (settings.normaliseObservations)
+    throw new ConfigError(
+      'normaliseObservations is true; images keep their scale: set it to false',
+    );
+  return new ConvActorCritic(device, copies, settings);
+}
 
 /** TRPO, and what it is without its line search. */
 function trustRegion(about: string, own: Partial<TrpoSettings>): Algorithm {

@@ -6,6 +6,7 @@ export { A2C_DEFAULTS, type A2cSettings, a2c, a2cLoss, kStepEstimator } from './
 export { Actor, type ActorOptions } from './actor.ts';
 export { ALGORITHMS, type Algorithm, algorithmNamed } from './algorithms.ts';
 export { type CheckOptions, checkEnv } from './check_env.ts';
+export { ConvActorCritic, type ConvActorCriticOptions } from './conv_policy.ts';
 export {
   CLONING_DEFAULTS,
   Cloning,
@@ -90,6 +91,12 @@ export {
 } from './finite.ts';
 export { frameStack } from './frame_stack.ts';
 export {
+  chainGraph,
+  type Graph,
+  GraphActorCritic,
+  type GraphActorCriticOptions,
+} from './graph_policy.ts';
+export {
   KernelEnvironment,
   type KernelEnvironmentOptions,
   type KernelSteps,
@@ -107,6 +114,8 @@ export {
 } from './logistic_policy.ts';
 export {
   type ActorCritic,
+  type Judgement,
+  judge,
   MlpActorCritic,
   type MlpActorCriticOptions,
   OrthogonalInitialiser,

@@ -21,10 +21,29 @@ export interface ActorCritic extends Module {
   policy(observations: Tensor, actionMask?: Tensor): Distribution;
   /** [B] */
   value(observations: Tensor): Tensor;
+  /** Both, where they share work; see `judge`. */
+  judge?(observations: Tensor, actionMask?: Tensor): Judgement;
   /** Scales observations by their running mean and deviation, where it has one. */
   readonly norm: ObservationNorm | null;
   /** The policy as `policyStep` takes it; null, or no such method, where it is not of that kind. */
   smallPolicy?(): SmallPolicy | null;
+}
+
+/** What an actor-critic says of states. */
+export interface Judgement {
+  readonly policy: Distribution;
+  /** [B] */
+  readonly values: Tensor;
+}
+
+/** Policy and values of the same observations, what they share computed once. */
+export function judge(model: ActorCritic, observations: Tensor, actionMask?: Tensor): Judgement {
+  return (
+    model.judge?.(observations, actionMask) ?? {
+      policy: model.policy(observations, actionMask),
+      values: model.value(observations),
+    }
+  );
 }
 
 export interface MlpOptions {

@@ -7,7 +7,7 @@ import type { Device } from '../ops/device.ts';
 import { type PpoLoss, ppoLoss, ppoLossFromLogProbs } from '../ops/ppo.ts';
 import type { Copies } from './copies.ts';
 import type { Categorical } from './distributions.ts';
-import type { ActorCritic } from './networks.ts';
+import { type ActorCritic, judge } from './networks.ts';
 import { ON_POLICY_CHECKS, OnPolicy, type OnPolicySettings } from './on_policy.ts';
 import type { Rollout } from './rollout.ts';
 
@@ -79,8 +79,7 @@ export function ppoLossOf(
 ): PpoLoss {
   const options = { clip, valueClip, valueCoef, entropyCoef };
   const targets = { oldLogProbs: logProbs, advantages, returns, oldValues: values };
-  const policy = model.policy(observations, actionMask ?? undefined);
-  const newValues = model.value(observations);
+  const { policy, values: newValues } = judge(model, observations, actionMask ?? undefined);
   if ('logits' in policy) {
     const { logits } = policy as Categorical;
     const samples = { ...targets, actions, actionMask: actionMask ?? undefined };

@@ -29,6 +29,17 @@ export const PPO_PRESETS: Readonly<Record<'fast' | 'cleanrl' | 'zoo', PresetsOf<
   /** Fewest environment steps. */
   fast: {
     any: { ...CART_POLE, steps: 100_000 },
+    'Breakout10x10-v0': {
+      copies: 64,
+      rolloutSteps: 32,
+      minibatches: 8,
+      epochs: 4,
+      learningRate: 1e-3,
+      schedule: 'linear',
+      entropyCoef: 0.01,
+      hidden: [128],
+      steps: 500_000,
+    },
   },
   /** ppo.py and ppo_continuous_action.py. */
   cleanrl: {

@@ -13,7 +13,7 @@ import { reshape } from '../ops/view.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { describeSpace, type Info, type Space, type Value } from './environment.ts';
-import { type ActorCritic, featuresOf, observationShape } from './networks.ts';
+import { type ActorCritic, featuresOf, judge, observationShape } from './networks.ts';
 import { RewardScale } from './normalise.ts';
 import type { Episode, VectorEnvironment } from './vector.ts';
 
@@ -266,8 +266,7 @@ export function estimateInto(
 ): void {
   const { shape } = rewards;
   const flat = estimates.values.shape;
-  const policy = model.policy(observations, actionMask ?? undefined);
-  const values = model.value(observations);
+  const { policy, values } = judge(model, observations, actionMask ?? undefined);
   const { advantages, returns } = estimate({
     rewards,
     values: reshape(values, shape),
