@@ -38,7 +38,7 @@ export const PPO_PRESETS: Readonly<Record<'fast' | 'cleanrl' | 'zoo', PresetsOf<
       schedule: 'linear',
       entropyCoef: 0.01,
       hidden: [128],
-      steps: 500_000,
+      steps: 200_000,
     },
   },
   /** ppo.py and ppo_continuous_action.py. */
