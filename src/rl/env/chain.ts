@@ -23,7 +23,7 @@ export interface ChainOptions {
 }
 
 /** What a link sees of itself: the numbers of a row of the observation. */
-export const LINK_FEATURES = [
+const LINK_FEATURES = [
   'sin',
   'cos',
   'spin',
