@@ -55,6 +55,7 @@ function expectNear(got: ArrayLike<number>, want: ArrayLike<number>, what: strin
 
 /** Where some copies begin, so that what is rare comes within few steps: an end, an angle of more than a turn. */
 const BEGINNINGS: Readonly<Record<string, number | number[]>> = {
+  'Breakout10x10-v0': [5, 8, 1, 1, 5, ...new Array<number>(30).fill(0)], // a wall just cleared
   'CartPole-v1': [2.3, 1.5, 0.1, 0.5],
   'CartPoleNoVelocity-v1': [-2.3, -1, -0.15, -0.5],
   'GridWorld-v0': 23,
@@ -79,9 +80,17 @@ function begin(host: VectorEnvironment, kernel: KernelEnvironment, id: string): 
   kernel.accounts.write(copies.flatMap(({ random, steps }) => [random.position, steps, 0]));
 }
 
+/** The kernel keeps the bricks, which are the state's last 30 numbers, as bits. */
+function breakoutWords(state: number[]): number[] {
+  const bits = state.slice(5).reduce((sum, brick, i) => sum + brick * 2 ** i, 0);
+  return [...state.slice(0, 5), bits];
+}
+
 function writeStates(host: VectorEnvironment, kernel: KernelEnvironment): void {
   const { copies } = host.snapshot() as unknown as Snapshot;
-  kernel.states.write(copies.flatMap(({ state }) => state));
+  const words = (state: number | number[]) =>
+    Array.isArray(state) && state.length > 30 ? breakoutWords(state) : state;
+  kernel.states.write(copies.flatMap(({ state }) => words(state)));
 }
 
 describe.each(Object.keys(ENVIRONMENT_KERNELS))('%s', (id) => {

@@ -1,5 +1,6 @@
 // The environments that are kernels, too: their equations in WGSL, and what the host needs to know of each.
 
+import breakout from '../../../kernels/env/breakout.wgsl' with { type: 'text' };
 import cartPole from '../../../kernels/env/cart_pole.wgsl' with { type: 'text' };
 import gridWorld from '../../../kernels/env/grid_world.wgsl' with { type: 'text' };
 import vector from '../../../kernels/env/lib/vector.wgsl' with { type: 'text' };
@@ -21,6 +22,7 @@ export interface EnvironmentKernel {
 
 /** By the ids of the registry, which has the rest: spaces and the time limit. */
 export const ENVIRONMENT_KERNELS: Readonly<Record<string, EnvironmentKernel>> = {
+  'Breakout10x10-v0': { equations: breakout, stateWords: 6, stateType: 'u32' },
   'CartPole-v1': {
     equations: cartPole,
     stateWords: 4,
