@@ -5,18 +5,21 @@
 
 import type { Device } from '../src/ops/device.ts';
 
+/** Records work; what waits for some of it on the way is asynchronous. */
+export type Call = () => void | Promise<void>;
+
 /** Tells how long the GPU takes for what `record` records. */
 export interface Clock {
   readonly source: 'timestamp' | 'wall';
   /** In microseconds. */
-  time(device: Device, record: () => void): Promise<number>;
+  time(device: Device, record: Call): Promise<number>;
 }
 
 /** Something to time. */
 export interface Candidate {
   readonly name: string;
   /** Records one call, and frees what it makes. */
-  readonly run: () => void;
+  readonly run: Call;
 }
 
 export interface MeasureOptions {
@@ -59,7 +62,7 @@ export const wallClock: Clock = {
   async time(device, record) {
     await device.sync();
     const begin = performance.now();
-    record();
+    await record();
     await device.sync();
     return 1000 * (performance.now() - begin);
   },
@@ -73,7 +76,7 @@ export function clockFor(device: Device): Clock {
 /** Times one thing; `run` as in `Candidate`. */
 export async function measure(
   device: Device,
-  run: () => void,
+  run: Call,
   options: MeasureOptions = {},
 ): Promise<Measurement> {
   const [only] = await measureInterleaved(device, [{ name: '', run }], options);
@@ -150,7 +153,10 @@ async function callsToFill(
 const MAX_CALLS = 4096;
 
 const repeated =
-  ({ run }: Candidate, calls: number) =>
-  () => {
-    for (let i = 0; i < calls; i++) run();
+  ({ run }: Candidate, calls: number): Call =>
+  async () => {
+    for (let i = 0; i < calls; i++) {
+      const waiting = run();
+      if (waiting) await waiting;
+    }
   };

@@ -9,7 +9,7 @@ export const benchmarkClock: Clock = {
   async time(device, record) {
     await device.sync();
     const { stats } = await cycle(async () => {
-      record();
+      await record();
       await device.sync();
     });
     return 1e6 * stats.mean;

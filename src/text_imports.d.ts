@@ -14,3 +14,8 @@ declare module '*.css' {
   const source: string;
   export default source;
 }
+
+declare module '*.py' {
+  const source: string;
+  export default source;
+}

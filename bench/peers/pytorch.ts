@@ -1,28 +1,19 @@
 // PyTorch on the CPU: what the machine itself can do. A Python process does the items; it is asked by lines of JSON.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { HostArrays } from '../item.ts';
+import { converse, findPyTorch, type PythonSession } from '../python.ts';
 import { type Peer, wantedGradients } from './peer.ts';
 import script from './pytorch.py' with { type: 'text' };
 
-/** The machine's own Python too: a user's often hides it. */
-const PYTHONS = ['python3', '/usr/bin/python3', 'python'];
 const OPS = new Set([
   ...['matmul', 'softmax', 'logSoftmax', 'layerNorm', 'rmsNorm', 'crossEntropy', 'attention'],
   ...['embedding', 'AdamW', 'gae', 'ppoLoss', 'Trainer.step', 'generate'],
 ]);
 
-interface Session {
-  ask(question: object): Promise<Record<string, unknown>>;
-  readonly process: ChildProcess;
-  readonly folder: string;
-}
-
-let session: Session | null = null;
+let session: (PythonSession & { readonly folder: string }) | null = null;
 let version = '';
 
 export const pytorch: Peer = {
@@ -33,7 +24,10 @@ export const pytorch: Peer = {
   cannot: ({ op }) => (OPS.has(op) ? null : `no composition of ${op}`),
 
   async open() {
-    session = converse(findPython());
+    const python = findPyTorch();
+    version = python.version;
+    const folder = mkdtempSync(join(tmpdir(), 'shadegrad-peers-'));
+    session = { ...converse(python.command, script), folder };
   },
 
   async start(item, inputs) {
@@ -58,39 +52,10 @@ export const pytorch: Peer = {
   },
 
   close() {
-    session?.process.kill();
+    session?.close();
     if (session) rmSync(session.folder, { recursive: true, force: true });
   },
 };
-
-function findPython(): string {
-  for (const python of PYTHONS) {
-    const { status, stdout } = spawnSync(python, ['-c', 'import torch; print(torch.__version__)']);
-    if (status !== 0) continue;
-    version = String(stdout).trim();
-    return python;
-  }
-  throw new Error('no python3 with torch on this machine');
-}
-
-function converse(python: string): Session {
-  const process = spawn(python, ['-c', script], { stdio: ['pipe', 'pipe', 'pipe'] });
-  let complaints = '';
-  process.stderr.on('data', (text) => {
-    complaints += text;
-  });
-  const answers = createInterface(process.stdout)[Symbol.asyncIterator]();
-  return {
-    process,
-    folder: mkdtempSync(join(tmpdir(), 'shadegrad-peers-')),
-    async ask(question) {
-      process.stdin.write(`${JSON.stringify(question)}\n`);
-      const { value, done } = await answers.next();
-      if (done) throw new Error(complaints.trim().split('\n').at(-1) ?? 'Python ended');
-      return JSON.parse(value);
-    },
-  };
-}
 
 /** Arrays are too large for JSON: they go through files. */
 function writeArrays(folder: string, inputs: HostArrays) {

@@ -8,6 +8,7 @@ import { addAddition } from './addition.ts';
 import { addAutoencoder } from './autoencoder.ts';
 import { addBench } from './bench.ts';
 import { addChain } from './chain.ts';
+import { addBenchPpo } from './bench_ppo.ts';
 import { addChainOfThought } from './chain_of_thought.ts';
 import { addChat } from './chat.ts';
 import { addClassifyCompare } from './classify_compare.ts';
@@ -45,6 +46,7 @@ const adders = [
   addDataset,
   addTokenizer,
   addBench,
+  addBenchPpo,
   addTune,
   addInfo,
   addDemos,

@@ -100,21 +100,11 @@ export class KernelCollector implements Collecting {
       this.#roll = this.#device.capture(() =>
         noGrad(() => {
           const { observations } = this.#environments;
-          const act = this.#actor();
+          const act = actorOf(this.#device, this.#model, this.#environments.count);
           for (let t = 0; t < this.#options.steps; t++)
             scope(() => this.#environments.step(act(observations), t));
         }),
       );
-  }
-
-  /** Draws actions, by the parameters of the rollout's beginning. */
-  #actor(): (observations: Tensor) => Tensor {
-    const { software } = this.#device.adapter;
-    const fits = !software || this.#environments.count <= FEW_COPIES;
-    const small = fits ? this.#model.smallPolicy?.() : null;
-    if (!small) return (observations) => this.#model.policy(observations).sample();
-    const packed = packPolicy(small);
-    return (observations) => policyStep(observations, packed);
   }
 
   #prepared(): void {
@@ -166,6 +156,18 @@ export class KernelCollector implements Collecting {
       x?.dispose();
     this.#environments.dispose();
   }
+}
+
+/** What draws actions for so many copies, by the model's parameters as they are now. */
+export function actorOf(
+  { adapter }: Device,
+  model: ActorCritic,
+  count: number,
+): (observations: Tensor) => Tensor {
+  const small = !adapter.software || count <= FEW_COPIES ? model.smallPolicy?.() : null;
+  if (!small) return (observations) => model.policy(observations).sample();
+  const packed = packPolicy(small);
+  return (observations) => policyStep(observations, packed);
 }
 
 /** Each [T, N], as the kernel keeps them. */

@@ -28,7 +28,7 @@ function toldClock(costs: { total: number }): Clock {
     source: 'wall',
     async time(_device, record) {
       costs.total = 0;
-      record();
+      await record();
       return costs.total;
     },
   };
