@@ -3,11 +3,11 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** `import source from './x.wgsl' with { type: 'text' }`, as esbuild takes it natively. */
-const wgslAsText = {
-  name: 'wgsl-as-text',
+const filesAsText = {
+  name: 'files-as-text',
   enforce: 'pre' as const,
   load(id: string) {
-    return id.endsWith('.wgsl')
+    return id.endsWith('.wgsl') || id.endsWith('.py')
       ? `export default ${JSON.stringify(readFileSync(id, 'utf8'))}`
       : null;
   },
@@ -38,7 +38,7 @@ class LongestFirst extends BaseSequencer {
 }
 
 export default defineConfig({
-  plugins: [wgslAsText],
+  plugins: [filesAsText],
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/long/**', 'node_modules/**'],

@@ -2,8 +2,15 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Device } from '../../src/ops/device.ts';
+import { type CopiesSettings, openCopies } from '../../src/rl/copies.ts';
 import type { Learner, LearnerState } from '../../src/rl/index.ts';
-import { KernelEnvironment, MlpActorCritic, PPO_DEFAULTS, ppo } from '../../src/rl/index.ts';
+import {
+  KernelEnvironment,
+  MlpActorCritic,
+  PPO_DEFAULTS,
+  ppo,
+  VectorEnvironment,
+} from '../../src/rl/index.ts';
 import { KernelCollector } from '../../src/rl/kernel_collector.ts';
 import { gaeEstimator } from '../../src/rl/rollout.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
@@ -87,4 +94,22 @@ test('the same seed twice, and a run that was stopped, give the same bits', asyn
   expect(resumed).toEqual(straight);
   expect(half).toEqual(await iterations(0, COUNT / 2));
   expect(half).not.toEqual(straight);
+});
+
+test('the setting environments chooses, and says what it cannot', async () => {
+  const place = { seed: SEED, copies: 2, rolloutSteps: 3, environments: 'auto', noiseSteps: null };
+  const opened = (id: string, changes: object) =>
+    openCopies(device, id, { ...place, ...changes } as CopiesSettings);
+  const kernel = await opened(ID, {});
+  expect(kernel).toBeInstanceOf(KernelEnvironment);
+  expect(kernel).toMatchObject({ count: 2, rows: 3 });
+  expect(await opened(ID, { environments: 'typescript' })).toBeInstanceOf(VectorEnvironment);
+  expect(await opened('Acrobot-v1', {})).toBeInstanceOf(VectorEnvironment);
+  expect(await opened('Pendulum-v1', { noiseSteps: 4 })).toBeInstanceOf(VectorEnvironment);
+  await expect(opened('Acrobot-v1', { environments: 'kernel' })).rejects.toThrow(
+    'Acrobot-v1 has no kernel',
+  );
+  await expect(opened('Pendulum-v1', { environments: 'kernel', noiseSteps: 4 })).rejects.toThrow(
+    'noiseSteps is 4',
+  );
 });
