@@ -4,35 +4,20 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/ops/device.ts';
 import { mean } from '../../src/ops/reduce.ts';
 import { closedForm, divergence } from '../../src/rl/divergence.ts';
-import { box } from '../../src/rl/environment.ts';
 import { MlpActorCritic } from '../../src/rl/networks.ts';
 import { makeEnvironment } from '../../src/rl/registry.ts';
 import { actionsOf, encode } from '../../src/rl/rollout.ts';
-import { type Dynamics, simulate } from '../../src/rl/simulate.ts';
 import { agentSettings } from '../../src/rl/train_agent.ts';
 import { TRPO_DEFAULTS, Trpo, type TrpoSettings } from '../../src/rl/trpo.ts';
 import { VectorEnvironment } from '../../src/rl/vector.ts';
 import { noGrad } from '../../src/tensor/tape.ts';
+import { follow } from './follow.ts';
 
 let device: Device;
 beforeAll(async () => {
   device = await Device.open({ announce: null });
 });
 afterAll(() => device.destroy());
-
-/** One number is seen, and the action should be it: the reward is -(action - number)². */
-const follow = (): Dynamics<number, Float64Array, Float64Array> => ({
-  id: 'Follow',
-  observationSpace: box([1], -1, 1),
-  actionSpace: box([1], -2, 2),
-  begin: (random) => random.uniform(-1, 1),
-  next: (state, action, random) => ({
-    state: random.uniform(-1, 1),
-    reward: -((action[0]! - state) ** 2),
-    terminated: false,
-  }),
-  observe: (state) => Float64Array.of(state),
-});
 
 const SETTINGS: TrpoSettings & { seed: number } = {
   ...TRPO_DEFAULTS,
@@ -47,9 +32,10 @@ const SETTINGS: TrpoSettings & { seed: number } = {
 
 function learnerOf(name: 'CartPole-v1' | 'Follow', own: Partial<TrpoSettings> = {}) {
   const settings = { ...SETTINGS, ...own };
-  const make = () =>
-    name === 'Follow' ? simulate(follow(), { limit: 10 }) : makeEnvironment(name);
-  const copies = new VectorEnvironment(make, settings.copies);
+  const copies =
+    name === 'Follow'
+      ? follow(settings.copies)
+      : new VectorEnvironment(() => makeEnvironment(name), settings.copies);
   const model = new MlpActorCritic(device, copies, settings);
   return { learner: new Trpo(device, model, copies, settings), model };
 }
