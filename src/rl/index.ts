@@ -35,6 +35,7 @@ export {
   type Gaussian,
   gaussian,
 } from './distributions.ts';
+export { type ClosedForm, divergence } from './divergence.ts';
 export { acrobot } from './env/acrobot.ts';
 export { asteroids } from './env/asteroids.ts';
 export { asteroidsExpert } from './env/asteroids_expert.ts';
@@ -113,6 +114,14 @@ export {
   sideScore,
 } from './logistic_policy.ts';
 export {
+  conjugateGradient,
+  fisherVectorProduct,
+  flatGradient,
+  type NaturalStep,
+  naturalStep,
+  normalisedStep,
+} from './natural_gradient.ts';
+export {
   type ActorCritic,
   type Judgement,
   judge,
@@ -160,6 +169,11 @@ export { PPO_DEFAULTS, type PpoSettings, ppo, ppoLossOf } from './ppo.ts';
 export { type RandomPosition, RandomSequence } from './random.ts';
 export { ENVIRONMENTS, type Entry, environmentEntry, makeEnvironment } from './registry.ts';
 export {
+  ReplayBuffer,
+  type Transition as ReplayTransition,
+  type TransitionBatch,
+} from './replay.ts';
+export {
   discountedReturns,
   kStepAdvantages,
   lambdaReturns,
@@ -176,7 +190,10 @@ export {
   type Rollout,
 } from './rollout.ts';
 export { signFlipTest } from './sign_flip.ts';
+export { SAC_DEFAULTS, Sac, type SacSettings } from './sac.ts';
+export { SacModel } from './sac_networks.ts';
 export { type Dynamics, type SimulateOptions, simulate, type Transition } from './simulate.ts';
+export { squashed } from './squashed.ts';
 export * from './tabular/index.ts';
 export {
   type AgentProgress,
@@ -186,4 +203,5 @@ export {
   type TrainAgentOptions,
   trainAgent,
 } from './train_agent.ts';
+export { TRPO_DEFAULTS, Trpo, type TrpoSettings } from './trpo.ts';
 export { type Episode, VectorEnvironment, type VectorStep } from './vector.ts';

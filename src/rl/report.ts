@@ -17,6 +17,8 @@ const TITLES: Readonly<Record<string, readonly [title: string, unit: string]>> =
   expectedGain: ['Gain of the surrogate objective, to first order', 'objective'],
   stepShare: ['Share of the natural step that was taken', 'share'],
   solverResidual: ['What conjugate gradients left of the residual', 'share'],
+  criticLoss: ['Loss of the critics', '½ squared errors'],
+  alpha: ['Temperature α', 'per nat'],
   clipFraction: ['Share of clipped samples', 'share'],
   gradNorm: ['Norm of the gradient', 'norm'],
   stepsPerSecond: ['Speed', 'environment steps/s'],
