@@ -17,8 +17,8 @@ const CART_POLE = {
 type Name = 'fast' | 'sb3' | 'spinningup' | 'zoo';
 
 export const TRPO_PRESETS: Readonly<Record<Name, PresetsOf<TrpoSettings>>> = {
-  /** Fewest environment steps. */
-  fast: { any: { ...CART_POLE, steps: 100_000 } },
+  /** RL-Zoo's for CartPole, the same samples from four times the copies: fewer steps of each wait for their actions. */
+  fast: { any: { ...CART_POLE, copies: 8, rolloutSteps: 128, steps: 100_000 } },
   /** Stable-Baselines3-contrib's defaults, which are ours. */
   sb3: { any: { steps: 1_000_000 } },
   /** Spinning Up: the value function takes 80 steps on the whole of each rollout. */
