@@ -280,7 +280,7 @@ export class Trpo implements Learner {
         updates: this.#updates,
         epochs: this.#epochs,
         norm: this.model.norm?.snapshot() ?? null,
-        collector: this.#collector.snapshot(),
+        collector: await this.#collector.snapshot(),
       },
     };
   }
