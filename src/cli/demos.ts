@@ -13,7 +13,11 @@ const DEFAULT_PORT = 8080;
 
 const HELP = `
 The pages train models in the browser: open the printed address in Chrome or Edge 113, Safari 26 or Firefox 141, or newer.
-They are static files in dist/demos; any web server with https can serve them as well.`;
+They are static files in dist/demos; any web server with https can serve them as well.
+
+Examples:
+  shadegrad demos
+  shadegrad demos --port 3000`;
 
 export function addDemos(program: Command): void {
   program

@@ -4,12 +4,18 @@ import type { Command } from 'commander';
 import { platform } from '#platform';
 import { Device } from '../ops/device.ts';
 
+const EXAMPLES = `
+Examples:
+  shadegrad info                      the adapter that the other commands take, too
+  shadegrad info --adapter software   the one that computes on the CPU`;
+
 export function addInfo(program: Command): void {
   program
     .command('info')
     .description('show the adapter, its features and limits, and what is missing')
     .option('--adapter <name>', "auto, hardware, software, or a part of an adapter's name", 'auto')
     .option('--json', 'print one JSON object')
+    .addHelpText('after', EXAMPLES)
     .action(info);
 }
 

@@ -1,8 +1,6 @@
 #!/usr/bin/env node
 // The `shadegrad` command. Each subcommand is a thin shell over an exported function.
 
-import { Command } from 'commander';
-import manifest from '../../package.json' with { type: 'json' };
 import { ShadegradError } from '../errors.ts';
 import { addAddition } from './addition.ts';
 import { addAutoencoder } from './autoencoder.ts';
@@ -66,9 +64,10 @@ const adders = [
 for (const add of adders) add(program);
 for (const command of program.commands)
   command.showHelpAfterError(`(shadegrad ${command.name()} --help lists the options)`);
+import { makeProgram } from './program.ts';
 
 try {
-  await program.parseAsync();
+  await makeProgram().parseAsync();
 } catch (error) {
   console.error(explained(error));
   process.exitCode = 1;

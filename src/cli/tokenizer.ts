@@ -41,10 +41,16 @@ interface EncodeFlags extends UseFlags {
   readonly specials: 'refuse' | 'allow' | 'text';
 }
 
+const EXAMPLES = `
+Examples:
+  shadegrad tokenizer train book.txt
+  shadegrad tokenizer encode 'To be, or not to be' --tokenizer tokenizer.json`;
+
 export function addTokenizer(program: Command): void {
   const tokenizer = program
     .command('tokenizer')
-    .description('train a tokenizer on a text; turn texts into ids, and ids into text');
+    .description('train a tokenizer on a text; turn texts into ids, and ids into text')
+    .addHelpText('after', EXAMPLES);
   addTrain(tokenizer);
   addEncode(tokenizer);
   addDecode(tokenizer);

@@ -24,7 +24,11 @@ export function addTune(program: Command): void {
       'after',
       `
 Every variant is checked against float64 first: one that computes something wrong on this adapter is never chosen.
-The choices are kept per adapter and driver, and hold until the next 'shadegrad tune'.`,
+The choices are kept per adapter and driver, and hold until the next 'shadegrad tune'.
+
+Examples:
+  shadegrad tune                    all families, in some minutes
+  shadegrad tune matmul --no-keep   what would be chosen for products`,
     )
     .action(run);
 }

@@ -1,0 +1,62 @@
+// All commands of `shadegrad`.
+
+import { Command } from 'commander';
+import manifest from '../../package.json' with { type: 'json' };
+import { addAddition } from './addition.ts';
+import { addAutoencoder } from './autoencoder.ts';
+import { addBench } from './bench.ts';
+import { addChainOfThought } from './chain_of_thought.ts';
+import { addChat } from './chat.ts';
+import { addClassifyCompare } from './classify_compare.ts';
+import { addDataset } from './dataset.ts';
+import { addDemos } from './demos.ts';
+import { addFinetune } from './finetune.ts';
+import { addGenerate } from './generate.ts';
+import { addImitation } from './imitation.ts';
+import { addInfo } from './info.ts';
+import { addIntrinsicDimension } from './intrinsic_dimension.ts';
+import { addLoraRank } from './lora_rank.ts';
+import { addRl } from './rl.ts';
+import { addScaling } from './scaling.ts';
+import { addSelfInstruct } from './self_instruct.ts';
+import { addTokenizer } from './tokenizer.ts';
+import { addTrain } from './train.ts';
+import { addTune } from './tune.ts';
+
+const adders = [
+  addTrain,
+  addFinetune,
+  addGenerate,
+  addChat,
+  addRl,
+  addDataset,
+  addTokenizer,
+  addBench,
+  addTune,
+  addInfo,
+  addDemos,
+  addLoraRank,
+  addClassifyCompare,
+  addAddition,
+  addChainOfThought,
+  addAutoencoder,
+  addIntrinsicDimension,
+  addImitation,
+  addSelfInstruct,
+  addScaling,
+];
+
+/** Ready to parse a command line. */
+export function makeProgram(): Command {
+  const program = new Command('shadegrad')
+    .description(
+      'WebGPU tensors with autodiff, and language models and reinforcement learning on top.',
+    )
+    .version(manifest.version)
+    .showHelpAfterError('(shadegrad --help lists the commands)')
+    .enablePositionalOptions();
+  for (const add of adders) add(program);
+  for (const command of program.commands)
+    command.showHelpAfterError(`(shadegrad ${command.name()} --help lists the options)`);
+  return program;
+}
