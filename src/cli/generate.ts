@@ -9,7 +9,7 @@ import {
   type GenerateTextOptions,
   generateText,
 } from '../llm/generate_text.ts';
-import { applyLora, type OpenedModel, openModel } from '../llm/open_model.ts';
+import { applyAdapter, type OpenedModel, openModel } from '../llm/open_model.ts';
 import { Device } from '../ops/device.ts';
 import { withoutControls } from './progress.ts';
 
@@ -70,7 +70,7 @@ export function addModelOptions(command: Command): Command {
     .requiredOption('--model <folder>', "the model's folder")
     .option(
       '--lora <folder>',
-      "a LoRA over the model, in PEFT's format, as shadegrad finetune leaves it",
+      "an adapter over the model, as shadegrad finetune leaves it: a LoRA in PEFT's format, or bottlenecks",
     )
     .option(
       '--weights <kind>',
@@ -84,7 +84,7 @@ export function addModelOptions(command: Command): Command {
     );
 }
 
-/** The model that the flags name, with its LoRA at work. @throws CheckpointError or DataError that says what is amiss. */
+/** The model that the flags name, with its adapter at work. @throws CheckpointError or DataError that says what is amiss. */
 export async function openModelOf(
   device: Device,
   { model, lora, weights }: ModelFlags,
@@ -93,7 +93,7 @@ export async function openModelOf(
     throw new ConfigError(`--weights is ${weights}, expected stored or 8bit`);
   const frozen = weights === '8bit' ? weights : true;
   const opened = await openModel(device, await openFolder(model), { frozen });
-  if (lora !== undefined) await applyLora(device, opened, await openFolder(lora));
+  if (lora !== undefined) await applyAdapter(device, opened, await openFolder(lora));
   return opened;
 }
 

@@ -10,7 +10,7 @@ import type { Initialiser } from '../nn/initialiser.ts';
 import { linearLayers } from '../nn/linear.ts';
 import { Module } from '../nn/module.ts';
 
-const FILE = 'bottlenecks.safetensors';
+export const BOTTLENECKS = 'bottlenecks.safetensors';
 
 class Bottlenecks extends Module {
   constructor(readonly bottlenecks: ReadonlyMap<string, Bottleneck>) {
@@ -31,7 +31,7 @@ export async function saveBottlenecks(
   const tensors = new Map<string, HostTensor>();
   for (const [path, x] of new Bottlenecks(new Map(found)).namedTensors())
     tensors.set(path, { dtype: 'f32', shape: x.shape, data: await x.data() });
-  await folder.write(FILE, writeSafetensors(tensors));
+  await folder.write(BOTTLENECKS, writeSafetensors(tensors));
 }
 
 /**
@@ -44,8 +44,8 @@ export async function loadBottlenecks(
   init: Initialiser,
   { name = 'default' }: { name?: string } = {},
 ): Promise<void> {
-  const what = `${folder.location}/${FILE}`;
-  const { tensors } = readSafetensors(await folder.read(FILE), what);
+  const what = `${folder.location}/${BOTTLENECKS}`;
+  const { tensors } = readSafetensors(await folder.read(BOTTLENECKS), what);
   const values = new Map(
     [...tensors].map(([path, { dtype, shape, data }]) => {
       if (dtype !== 'f32') throw new DataError(`${what}: tensor ${path} is ${dtype}, expected f32`);

@@ -7,8 +7,9 @@
 
 import { CheckpointError } from '../errors.ts';
 import { type Folder, subfolder } from '../io/folder.ts';
-import { findCheckpoints, sha256OfText } from '../io/manifest.ts';
+import { findCheckpoints, sha256, sha256OfText } from '../io/manifest.ts';
 import { mergeAdapter, unmergeAdapter } from '../nn/linear.ts';
+import type { Module } from '../nn/module.ts';
 import type { Device } from '../ops/device.ts';
 import { saveBottlenecks } from './bottleneck_file.ts';
 import { ADAPTER, type FinetuneResult } from './finetune.ts';
@@ -30,7 +31,7 @@ export interface FinetuneRun extends RunLog {
 export interface FinetuneRunOptions {
   readonly device: Device;
   readonly settings: FinetuneSettings;
-  /** Where the model came from: a run that is resumed must have the same. */
+  /** Where the model came from. A run that is resumed must have the same values, wherever they are. */
   readonly base: string;
   /** The examples: their name, where they are, and what they are. */
   readonly data: string;
@@ -43,7 +44,7 @@ export interface FinetuneRunOptions {
 
 /**
  * @throws CheckpointError where the folder holds a run already and `resume` is off, where there is nothing to resume, and where
- *   it was of other settings or examples; ConfigError for targets that cannot be saved.
+ *   it was of another base, other settings or examples; ConfigError for targets that cannot be saved.
  */
 export async function openFinetuneRun(
   folder: Folder,
@@ -64,7 +65,12 @@ export async function openFinetuneRun(
   }
   const log = await openRunLog(folder, {
     device,
-    config: { ...shared, data: places.data, dataSha256: await sha256OfText(text) },
+    config: {
+      ...shared,
+      baseSha256: await sha256OfTensors(base.model),
+      data: places.data,
+      dataSha256: await sha256OfText(text),
+    },
     checkpoints,
     resume,
     onNote,
@@ -90,6 +96,18 @@ export async function openFinetuneRun(
       if (!stopped) await folder.remove(UNFINISHED);
     },
   };
+}
+
+/** Of the names, shapes and bits of a model's tensors. */
+async function sha256OfTensors(model: Module): Promise<string> {
+  const lines: string[] = [];
+  for (const [name, x] of model.namedTensors()) {
+    const { buffer, byteOffset, byteLength } = await x.data();
+    lines.push(
+      `${name} ${x.shape} ${await sha256(new Uint8Array(buffer, byteOffset, byteLength))}`,
+    );
+  }
+  return sha256OfText(lines.join('\n'));
 }
 
 /** A model, or a fine-tuning that has come to one; what was killed before its first checkpoint may be begun again. */

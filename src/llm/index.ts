@@ -174,7 +174,7 @@ export {
 } from './intrinsic_experiment.ts';
 export { KeyValueCache } from './key_value_cache.ts';
 export { Mixer, type MixerConfig } from './mixer.ts';
-export { applyLora, type OpenedModel, openModel } from './open_model.ts';
+export { applyAdapter, type OpenedModel, openModel } from './open_model.ts';
 export { type OrderSensitivity, type OrderStudyData, orderStudy } from './order_study.ts';
 export { loadPeft, type PeftOptions, savePeft } from './peft.ts';
 export { huggingFaceNames } from './peft_names.ts';

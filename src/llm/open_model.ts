@@ -7,6 +7,7 @@ import { Initialiser } from '../nn/initialiser.ts';
 import { setAdapter } from '../nn/linear.ts';
 import type { Device } from '../ops/device.ts';
 import { END_OF_TEXT, type Tokenizer } from '../text/tokenizer.ts';
+import { BOTTLENECKS, loadBottlenecks } from './bottleneck_file.ts';
 import { packModel } from './frozen_weights.ts';
 import { type LoadOptions, loadHuggingFace } from './hugging_face.ts';
 import { modelTypeOf } from './hugging_face_config.ts';
@@ -53,23 +54,28 @@ export async function openModel(
 }
 
 /**
- * Reads a LoRA in PEFT's format into the model, and selects it.
+ * Reads an adapter into the model, and selects it: a LoRA in PEFT's format, or bottlenecks, as `shadegrad finetune` leaves them.
  * @throws DataError, with nothing added to the model, where the folder holds none or one that does not fit.
  */
-export async function applyLora(
+export async function applyAdapter(
   device: Device,
   { model, peftNames }: OpenedModel,
   folder: Folder,
 ): Promise<void> {
-  if (!(await folder.exists(PEFT_CONFIG)))
+  const init = new Initialiser(device, 0);
+  if (await folder.exists(PEFT_CONFIG))
+    await loadPeft(folder, model, init, { ...peftNames, name: APPLIED });
+  else if (await folder.exists(BOTTLENECKS))
+    await loadBottlenecks(folder, model, init, { name: APPLIED });
+  else {
     throw new DataError(
-      `${folder.location} holds no LoRA in PEFT's format: there is no ${PEFT_CONFIG}`,
+      `${folder.location} holds no adapter: neither ${PEFT_CONFIG} of a LoRA in PEFT's format, nor ${BOTTLENECKS}`,
     );
-  await loadPeft(folder, model, new Initialiser(device, 0), { ...peftNames, name: LORA });
-  setAdapter(model, LORA);
+  }
+  setAdapter(model, APPLIED);
 }
 
-const LORA = 'lora';
+const APPLIED = 'applied';
 
 /** `eos_token_id`: an id, or a list of them. */
 function endsOf({ eos_token_id: ends }: JsonObject): number[] {

@@ -78,7 +78,7 @@ describe('through a pipe', () => {
     [['--template', 'lime'], 'no chat template "lime"; there are lines, dialogue'],
     [
       ['--lora', 'nowhere'],
-      "nowhere holds no LoRA in PEFT's format: there is no adapter_config.json",
+      "nowhere holds no adapter: neither adapter_config.json of a LoRA in PEFT's format, nor bottlenecks.safetensors",
     ],
     [['--top-p', '0'], 'topP is 0, expected a share in (0, 1]'],
   ])('%j is refused', async (args, message) => {

@@ -9,7 +9,7 @@ import { ADAPTER, finetune } from '../../src/llm/finetune.ts';
 import { openFinetuneBase } from '../../src/llm/finetune_base.ts';
 import { openFinetuneRun } from '../../src/llm/finetune_run.ts';
 import { FINETUNE_DEFAULTS, type FinetuneSettings } from '../../src/llm/finetune_settings.ts';
-import { openModel } from '../../src/llm/open_model.ts';
+import { applyAdapter, openModel } from '../../src/llm/open_model.ts';
 import { loadPeft, PEFT_MODEL } from '../../src/llm/peft.ts';
 import { holdOut, readExamples } from '../../src/llm/supervised.ts';
 import type { Transformer } from '../../src/llm/transformer.ts';
@@ -84,6 +84,27 @@ describe.skipIf(!present)('a Hugging Face folder', () => {
     await loadPeft(out, base, new Initialiser(device, 9), peftNames);
     expect(await logitsOf(base, 'default')).toEqual(await logitsOf(model, ADAPTER));
     expect(await logitsOf(base, 'default')).not.toEqual(await logitsOf(base));
+  });
+
+  test('with bottlenecks, or in 8 bits, gives an adapter that is applied to the same folder again', async () => {
+    for (const changes of [{ method: 'adapter' }, { weights: '8bit' }] as const) {
+      const { out, model } = await tuned({ ...changes, learningRate: 0.01 });
+      expect(await out.list('')).not.toContain('model.safetensors');
+      const frozen = 'weights' in changes ? '8bit' : true;
+      const opened = await openModel(device, await openFolder(LLAMA), { frozen });
+      const before = await logitsOf(opened.model);
+      await applyAdapter(device, opened, out);
+      const ids = device.tensor(Int32Array.of(5, 6, 7, 8), { shape: [1, 4] });
+      const after = await opened.model.forward(ids).data();
+      expect(after).toEqual(await logitsOf(model, ADAPTER));
+      expect(after).not.toEqual(before);
+      await expect(applyAdapter(device, opened, await openFolder(LLAMA))).rejects.toThrow(
+        "holds no adapter: neither adapter_config.json of a LoRA in PEFT's format, nor bottlenecks.safetensors",
+      );
+    }
+    await expect(tuned({ method: 'full', weights: '8bit' })).rejects.toThrow(
+      'weights in 8bit are not trained, which full does',
+    );
   });
 
   test('targets that PEFT has no modules for are refused before anything is trained', async () => {

@@ -35,10 +35,11 @@ const settingsOf = (changes: Partial<FinetuneSettings>): FinetuneSettings => ({
 async function tune(
   path: string,
   settings: FinetuneSettings,
-  { until = Number.POSITIVE_INFINITY, resume = false } = {},
+  { until = Number.POSITIVE_INFINITY, resume = false, changed = false } = {},
 ) {
   const folder = await openFolder(path);
   const model = makeModel(device);
+  if (changed) model.norm.weight.write(new Float32Array(model.norm.weight.size).fill(1.5));
   const base: FinetuneBase = {
     model,
     tokenizer,
@@ -100,12 +101,15 @@ describe('stopped and resumed', () => {
     expect(await tune(path, settings, { resume: true })).toEqual({ ...expected, first: 7 });
   });
 
-  test('with other settings or examples it is refused; reporting may differ', async () => {
+  test('with another base, other settings or examples it is refused; reporting may differ', async () => {
     const path = await temporaryFolder();
     await tune(path, settingsOf({}), { until: 2 });
     const other = settingsOf({ rank: 4 });
     await expect(tune(path, other, { resume: true })).rejects.toThrow(
       'rank is 8 in the checkpoint, 4 now',
+    );
+    await expect(tune(path, settingsOf({}), { resume: true, changed: true })).rejects.toThrow(
+      /is of another configuration: baseSha256 is [0-9a-f"]+ in the checkpoint, [0-9a-f"]+ now/,
     );
     await expect(tune(path, settingsOf({}))).rejects.toThrow('holds a run already');
     await tune(path, settingsOf({ logEvery: 1 }), { resume: true });
