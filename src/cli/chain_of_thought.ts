@@ -10,7 +10,7 @@ export function addChainOfThought(program: Command): void {
     name: 'chain-of-thought',
     description: 'word problems answered at once, or step by step',
     about:
-      'Teaches small models word problems with answers alone, or with the steps before them, and asks for held-out ones.',
+      'Teaches small models word problems with answers alone, or with the steps before them, or both by the prompt: what it asks for,\nor what two solved problems in it show (zero-shot, few-shot, and with chains of thought). Then asks for held-out ones.',
     examples: [
       ['shadegrad chain-of-thought --set seeds=[1] --set maxSteps=3', 'a part of it'],
       ['shadegrad chain-of-thought --resume', 'goes on with the newest run'],

@@ -1,5 +1,6 @@
 // Chains of thought (lecture row J8): small models learn the same word problems with answers alone, or with the steps that
-// lead to them, and are asked held-out ones of one to five steps. A third model learns both, so that the prompt alone decides what the same weights write.
+// lead to them, and are asked held-out ones of one to five steps. A third model learns both, so that the prompt alone decides what
+// the same weights write; of a fourth the solved problems before the question decide, too.
 
 import { positive, positiveInteger } from '../io/config.ts';
 import type { Cells, Experiment } from '../io/experiment.ts';
@@ -8,6 +9,8 @@ import { type Problem, textOf } from '../text/problems.ts';
 import {
   answerSentence,
   answersWith,
+  fewShot,
+  fewShotChain,
   reasonedAnswer,
   type WorkedExample,
   zeroShot,
@@ -49,7 +52,11 @@ const CHAIN_CHECKS = {
   learningRate: positive,
 };
 
-/** Ways of asking, and what is to be written. */
+/** Solved problems before a question, of one step and of two. */
+const SHOTS = 2;
+const SOLVED = 400;
+
+/** Ways of asking, after solved problems or none, and what is to be written. */
 const ASKED = {
   directly: ({ question, answer }: WorkedExample): Problem => ({
     prompt: zeroShot(question),
@@ -57,6 +64,14 @@ const ASKED = {
   }),
   stepByStep: (problem: WorkedExample): Problem => ({
     prompt: zeroShotChain(problem.question),
+    completion: ` ${reasonedAnswer(problem)}`,
+  }),
+  afterAnswers: (problem: WorkedExample, solved: readonly WorkedExample[]): Problem => ({
+    prompt: fewShot(problem.question, solved),
+    completion: ` ${answerSentence(problem.answer)}`,
+  }),
+  afterChains: (problem: WorkedExample, solved: readonly WorkedExample[]): Problem => ({
+    prompt: fewShotChain(problem.question, solved),
     completion: ` ${reasonedAnswer(problem)}`,
   }),
 };
@@ -68,6 +83,7 @@ export const TAUGHT = {
   answers: ['directly'],
   chains: ['stepByStep'],
   both: ['directly', 'stepByStep'],
+  fromExamples: ['directly', 'stepByStep', 'afterAnswers', 'afterChains'],
 } as const satisfies Readonly<Record<string, readonly Asked[]>>;
 
 export type Taught = keyof typeof TAUGHT;
@@ -105,7 +121,8 @@ async function run(device: Device, settings: ChainSettings, cells: Cells): Promi
   const pairs = (some: readonly Taught[]) =>
     settings.seeds.flatMap((seed) => some.map((taught) => ({ seed, taught })));
   // What is compared first: a run that is stopped early has it for some seeds.
-  for (const { seed, taught } of [...pairs(['answers', 'chains']), ...pairs(['both'])]) {
+  const order = [pairs(['answers', 'chains']), pairs(['both']), pairs(['fromExamples'])].flat();
+  for (const { seed, taught } of order) {
     const result = await cells.cell(
       `seed-${seed}-${taught}`,
       () => teach(device, settings, { taught, seed, signal: cells.signal }),
@@ -123,13 +140,18 @@ async function teach(
   { taught, seed, signal }: { taught: Taught; seed: number; signal: AbortSignal },
 ): Promise<ChainResult> {
   const { layers, heads, width, steps, batch, learningRate, maxSteps } = settings;
-  const { train, heldOut } = problemSets(settings, seed);
+  const { train, heldOut, solved } = problemSets(settings, seed);
+  const shots = (i: number) =>
+    Array.from({ length: SHOTS }, (_, k) => solved[(SHOTS * i + k) % SOLVED]!);
   const ways = TAUGHT[taught];
   // Problem i has 1 + i mod maxSteps steps: those of each number are shared out evenly.
   const learned = train.map((problem, i) =>
-    ASKED[ways[Math.floor(i / maxSteps) % ways.length]!](problem),
+    ASKED[ways[Math.floor(i / maxSteps) % ways.length]!](problem, shots(i)),
   );
-  const tests = ways.map((asked) => ({ asked, problems: heldOut.map(ASKED[asked]) }));
+  const tests = ways.map((asked) => ({
+    asked,
+    problems: heldOut.map((problem, i) => ASKED[asked](problem, shots(i))),
+  }));
 
   const all = [learned, ...tests.map(({ problems }) => problems)].flat();
   const tokenizer = trainWords(textOf(all), 1000);
@@ -158,5 +180,7 @@ function problemSets({ examples, heldOut, maxSteps, largest }: ChainSettings, se
   const common = { seed, minSteps: 1, maxSteps, largest };
   const tests = wordProblems({ ...common, count: heldOut * maxSteps });
   const without = new Set(tests.map(({ question }) => question));
-  return { heldOut: tests, train: wordProblems({ ...common, set: 1, count: examples, without }) };
+  const train = wordProblems({ ...common, set: 1, count: examples, without });
+  const few = { set: 2, count: SOLVED, maxSteps: SHOTS, without };
+  return { heldOut: tests, train, solved: wordProblems({ ...common, ...few }) };
 }

@@ -32,6 +32,8 @@ const meanOf = (rows: readonly (readonly number[])[]): number[] =>
 const ASKED_TEXT: Readonly<Record<Asked, string>> = {
   directly: 'asked directly',
   stepByStep: '“Let’s think step by step.”',
+  afterAnswers: 'after two problems with answers',
+  afterChains: 'after two problems with chains',
 };
 
 export function chainReport(
@@ -40,7 +42,12 @@ export function chainReport(
 ): Omit<Report, 'settings'> {
   const { results } = experiment;
   const summaries = summariseChains(experiment);
-  const separate = summaries.filter(({ taught }) => taught !== 'both');
+  const separate = summaries.filter(({ taught }) => taught === 'answers' || taught === 'chains');
+  const byPrompt = (taught: Taught, title: string) => {
+    const own = summaries.filter((each) => each.taught === taught);
+    const series = own.map(({ asked, mean }) => ({ label: ASKED_TEXT[asked], x, y: mean }));
+    return { ...axes, title, series };
+  };
   const x = Array.from({ length: maxSteps }, (_, k) => k + 1);
   const axes = { xLabel: 'steps of the problem', yLabel: 'share of right answers', fromZero: true };
   return {
@@ -64,13 +71,8 @@ export function chainReport(
           ]),
         ],
       },
-      {
-        ...axes,
-        title: 'One model that has learned both, by its prompt',
-        series: summaries
-          .filter(({ taught }) => taught === 'both')
-          .map(({ asked, mean }) => ({ label: ASKED_TEXT[asked], x, y: mean })),
-      },
+      byPrompt('both', 'One model that has learned both, by its prompt'),
+      byPrompt('fromExamples', 'One model that goes by solved problems before the question, too'),
     ],
     samples: results
       .filter(({ seed }) => seed === seeds[0])

@@ -22,13 +22,23 @@ test('J8 a model writes the steps when it is asked to, and its answers are read 
     'chains stepByStep',
     'both directly',
     'both stepByStep',
+    'fromExamples directly',
+    'fromExamples stepByStep',
+    'fromExamples afterAnswers',
+    'fromExamples afterChains',
   ]);
-  const [answers, chains, both] = result!.results;
+  const [answers, chains, both, fromExamples] = result!.results;
   expect(answers!.answers[0]!.sample).toMatch(/now\?\nA: The answer is \d+\.$/);
   expect(chains!.answers[0]!.sample).toMatch(
     /A: Let's think step by step\. .*=.* The answer is \d+\.$/,
   );
   expect(both!.answers.map(({ accuracy }) => accuracy.length)).toEqual([2, 2]);
+  const [direct, , afterAnswers, afterChains] = fromExamples!.answers.map(({ sample }) => sample);
+  expect(direct!.match(/Q:/g)).toHaveLength(1);
+  const answered = (how: string) => `Q: .*\\nA: ${how}The answer is \\d+\\.`;
+  const after = (how: string) => new RegExp(`^(${answered(how)}\n\n){2}Q: .*\nA:`);
+  expect(afterAnswers).toMatch(after(''));
+  expect(afterChains).toMatch(after('(\\d+ [-+] \\d+ = \\d+\\. )+'));
 });
 
 test('J8 the kept run: of three and more steps, chains solve more than answers alone, with every seed', () => {
