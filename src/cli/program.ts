@@ -5,11 +5,15 @@ import manifest from '../../package.json' with { type: 'json' };
 import { addAddition } from './addition.ts';
 import { addAutoencoder } from './autoencoder.ts';
 import { addBench } from './bench.ts';
+import { addBenchPpo } from './bench_ppo.ts';
+import { addChain } from './chain.ts';
 import { addChainOfThought } from './chain_of_thought.ts';
 import { addChat } from './chat.ts';
 import { addClassifyCompare } from './classify_compare.ts';
+import { addDagger } from './dagger.ts';
 import { addDataset } from './dataset.ts';
 import { addDemos } from './demos.ts';
+import { addEstimators } from './estimators.ts';
 import { addFinetune } from './finetune.ts';
 import { addGenerate } from './generate.ts';
 import { addImitation } from './imitation.ts';
@@ -32,16 +36,20 @@ const adders = [
   addDataset,
   addTokenizer,
   addBench,
+  addBenchPpo,
   addTune,
   addInfo,
   addDemos,
   addLoraRank,
+  addEstimators,
+  addChain,
   addClassifyCompare,
   addAddition,
   addChainOfThought,
   addAutoencoder,
   addIntrinsicDimension,
   addImitation,
+  addDagger,
   addSelfInstruct,
   addScaling,
 ];

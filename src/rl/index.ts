@@ -6,7 +6,6 @@ export { A2C_DEFAULTS, type A2cSettings, a2c, a2cLoss, kStepEstimator } from './
 export { Actor, type ActorOptions } from './actor.ts';
 export { ALGORITHMS, type Algorithm, algorithmNamed } from './algorithms.ts';
 export { type CheckOptions, checkEnv } from './check_env.ts';
-export { ConvActorCritic, type ConvActorCriticOptions } from './conv_policy.ts';
 export {
   CLONING_DEFAULTS,
   Cloning,
@@ -15,6 +14,7 @@ export {
   type Demonstrations,
   type Imitator,
 } from './cloning.ts';
+export { ConvActorCritic, type ConvActorCriticOptions } from './conv_policy.ts';
 export {
   DAGGER_DEFAULTS,
   type DaggerRound,
@@ -163,7 +163,6 @@ export {
   type Estimator,
   MovingAverage,
   pgLoss,
-  rewardsToGo,
 } from './policy_gradient.ts';
 export { PPO_DEFAULTS, type PpoSettings, ppo, ppoLossOf } from './ppo.ts';
 export { type RandomPosition, RandomSequence } from './random.ts';
@@ -189,9 +188,9 @@ export {
   gaeEstimator,
   type Rollout,
 } from './rollout.ts';
-export { signFlipTest } from './sign_flip.ts';
 export { SAC_DEFAULTS, Sac, type SacSettings } from './sac.ts';
 export { SacModel } from './sac_networks.ts';
+export { signFlipTest } from './sign_flip.ts';
 export { type Dynamics, type SimulateOptions, simulate, type Transition } from './simulate.ts';
 export { squashed } from './squashed.ts';
 export * from './tabular/index.ts';

@@ -23,15 +23,7 @@ export interface ChainOptions {
 }
 
 /** What a link sees of itself: the numbers of a row of the observation. */
-const LINK_FEATURES = [
-  'sin',
-  'cos',
-  'spin',
-  'forward',
-  'sideways',
-  'bend',
-  'bending',
-] as const;
+const LINK_FEATURES = ['sin', 'cos', 'spin', 'forward', 'sideways', 'bend', 'bending'] as const;
 
 /** Positions, then velocities: the head's tip x and y, its heading, and each joint's angle. */
 type ChainState = number[];

@@ -19,11 +19,11 @@ export {
   tabularMDP,
 } from './mdp.ts';
 export {
+  exactNaturalStep,
+  exactNormalisedStep,
   fisherBlock,
   meanKL,
   naturalGradient,
-  naturalStep,
-  normalisedStep,
   policyGradient,
   visitation,
 } from './natural.ts';

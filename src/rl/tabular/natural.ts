@@ -85,13 +85,13 @@ export function meanKL(d: Float64Array, p: Policy, q: Policy): number {
 // ---- how far to go along a direction
 
 /** argmax Δᵀg with ‖Δ‖² ≤ ε: √ε g / ‖g‖. */
-export function normalisedStep(g: Float64Array, epsilon: number): Float64Array {
+export function exactNormalisedStep(g: Float64Array, epsilon: number): Float64Array {
   const norm = Math.sqrt(dot(g, g));
   return g.map((x) => (norm > 0 ? (Math.sqrt(epsilon) * x) / norm : 0));
 }
 
 /** argmax Δᵀg with ½ Δᵀ F Δ ≤ ε, where F x = g: √(2ε / gᵀx) x. */
-export function naturalStep(g: Float64Array, x: Float64Array, epsilon: number): Float64Array {
+export function exactNaturalStep(g: Float64Array, x: Float64Array, epsilon: number): Float64Array {
   const curvature = dot(g, x);
   return x.map((value) => (curvature > 0 ? Math.sqrt((2 * epsilon) / curvature) * value : 0));
 }
