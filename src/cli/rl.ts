@@ -19,6 +19,7 @@ import {
 import { commandLine } from './command_line.ts';
 import { INTERRUPTED, interruptible } from './interrupt.ts';
 import { formatDuration, formatRate, type TrainingProgress, trainingProgress } from './progress.ts';
+import { addRlCompare } from './rl_compare.ts';
 import { EXACT_DEFAULTS, EXACT_ROWS, isExact, solveExactly } from './rl_exact.ts';
 import { addRlPlay } from './rl_play.ts';
 import { newestRunFolder, nextRunFolder } from './runs.ts';
@@ -86,6 +87,7 @@ export function addRl(program: Command): void {
       return isExact(flags.algo) ? solveExactly(flags.algo, flags) : train(flags);
     });
   addRlPlay(rl);
+  addRlCompare(rl);
 }
 
 async function train(flags: RlFlags): Promise<void> {
