@@ -32,6 +32,7 @@ export {
   type Categorical,
   categorical,
   type Distribution,
+  exploringGaussian,
   type Gaussian,
   gaussian,
 } from './distributions.ts';
