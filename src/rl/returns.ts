@@ -12,7 +12,7 @@ import { ShapeError } from '../errors.ts';
 export interface Steps {
   /** r_t. */
   readonly rewards: ArrayLike<number>;
-  /** Where the step ended its episode, by its rules: no value follows. Default: nowhere, the last step aside. */
+  /** Where the step ended its episode, by its rules: no value follows. Default: nowhere. */
   readonly terminated?: ArrayLike<number | boolean>;
   /** Where a limit cut the episode off: the next value counts, nothing else is carried across. Default: nowhere. */
   readonly truncated?: ArrayLike<number | boolean>;
@@ -25,7 +25,7 @@ export interface ValuedSteps extends Steps {
   readonly nextValues: ArrayLike<number>;
 }
 
-/** G_t: from each step to the end of its episode, what no step has seen counting as 0. @param gamma default 1 */
+/** G_t: from each step to the end of its episode; what comes after the last step counts as 0. @param gamma default 1 */
 export function discountedReturns(steps: Steps, gamma = 1): Float64Array {
   const { rewards } = steps;
   const { episodeEnds } = checked(steps);

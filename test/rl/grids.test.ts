@@ -184,6 +184,13 @@ describe('solve', () => {
     expect(() => solve('Taxi-v3', { algorithm: 'value-iterations' as 'value-iteration' })).toThrow(
       'did you mean "value-iteration"?',
     );
+    const large = gridWorld({
+      map: randomMaze({ seed: 1, rows: 40, columns: 40 }),
+      reward: 'maze',
+    });
+    expect(() => solve(large, { algorithm: 'policy-iteration' })).toThrow(
+      /unknown values, at most 2000; use iteratePolicy or value iteration/,
+    );
     const walled = gridWorld({ map: ['S#*'], reward: 'maze' });
     for (const algorithm of ['value-iteration', 'policy-iteration'] as const)
       expect(() => solve(walled, { algorithm, gamma: 1 })).toThrow(/with gamma 1/);

@@ -12,12 +12,12 @@ import {
   kStepAdvantages,
   lambdaReturns,
   RandomSequence,
-  simulate,
   softmaxPolicy,
   startValue,
+  supNorm,
   tdErrors,
 } from '../../src/rl/index.ts';
-import { randomMDP } from './tabular/walks.ts';
+import { randomMDP, randomPolicy } from './tabular/walks.ts';
 
 const expectNear = (actual: ArrayLike<number>, expected: readonly number[], tolerance = 1e-12) => {
   expect(actual.length).toBe(expected.length);
@@ -130,59 +130,54 @@ describe('advantages', () => {
 });
 
 describe('targets of a value function', () => {
-  // Sutton & Barto, example 6.2: from the middle of five places left or right, 1 at the right end. V = 1/6 … 5/6.
-  const walk = finiteDynamics({
-    id: 'RandomWalk',
-    states: 7,
-    actions: 1,
-    starts: [3],
-    outcomes(state) {
-      if (state === 0 || state === 6) return certain(state, 0, true);
-      return [state - 1, state + 1].map((to) => ({
-        probability: 0.5,
-        state: to,
-        reward: Number(to === 6),
-        terminated: to === 0 || to === 6,
-      }));
-    },
-  });
-  const truth = [0, 1, 2, 3, 4, 5, 0].map((s) => s / 6);
-
-  test('C3 Monte Carlo, bootstrapped and λ targets all lead to V_π', () => {
-    const mdp = fromDynamics(walk, { gamma: 1 });
-    expectNear(evaluatePolicy(mdp, new Float64Array(7).fill(1)), truth);
-    const env = simulate(walk);
-    const [states, nexts, rewards, terminated] = [[], [], [], []] as number[][];
-    let state = env.reset({ seed: 1 }).observation;
-    for (let t = 0; t < 15_000; t++) {
-      const step = env.step(0);
-      states!.push(state);
-      nexts!.push(step.observation);
-      rewards!.push(step.reward);
-      terminated!.push(Number(step.terminated));
-      state = step.terminated ? env.reset().observation : step.observation;
-    }
-    /** The mean target of each state, again and again from the values that it gave. */
-    const fitted = (lambda: number) => {
-      let V = new Float64Array(7);
-      for (let round = 0; round < 50; round++) {
-        const valued = {
-          rewards: rewards!,
-          terminated: terminated!,
-          values: states!.map((s) => V[s]!),
-          nextValues: nexts!.map((s) => V[s]!),
-        };
-        const targets = lambdaReturns(valued, { gamma: 1, lambda });
-        const [sums, counts] = [new Float64Array(7), new Float64Array(7)];
-        for (const [t, s] of states!.entries()) {
-          sums[s]! += targets[t]!;
-          counts[s]!++;
+  test('C3 Monte Carlo, bootstrapped and λ targets, in expectation over every episode, all lead to V_π', () => {
+    // Three storeys of two rooms and an end below: every episode is over after three steps.
+    const random = new RandomSequence({ seed: 3 });
+    const storeys = finiteDynamics({
+      id: 'Storeys',
+      states: 7,
+      actions: 2,
+      starts: [0, 1],
+      outcomes(state) {
+        const below = 2 * (Math.floor(state / 2) + 1);
+        if (below > 4) return certain(6, state === 6 ? 0 : random.normal(), true);
+        const p = random.uniform(0.1, 0.9);
+        const lead = { reward: random.normal(), terminated: false };
+        return [
+          { ...lead, state: below, probability: p },
+          { ...lead, state: below + 1, probability: 1 - p },
+        ];
+      },
+    });
+    const mdp = fromDynamics(storeys, { gamma: 0.9 });
+    const policy = randomPolicy(random, mdp);
+    const truth = evaluatePolicy(mdp, policy);
+    /** E[G^λ_0] of each state, from the values V. */
+    const expected = (V: Float64Array, lambda: number) =>
+      V.map((_, s) => {
+        const from = { ...mdp, d0: V.map((_, start) => Number(start === s)) };
+        let mean = 0;
+        for (const { probability, states, rewards } of enumerateTrajectories(from, policy, 3)) {
+          if (rewards.length === 0) continue; // an end: no target
+          const [values, nextValues] = [states.slice(0, -1), states.slice(1)].map((at) =>
+            at.map((state) => V[state]!),
+          );
+          const terminated = states.slice(1).map((state) => Number(state === 6));
+          const steps = { rewards, terminated, values: values!, nextValues: nextValues! };
+          mean += probability * lambdaReturns(steps, { gamma: 0.9, lambda })[0]!;
         }
-        V = sums.map((sum, s) => (counts[s]! > 0 ? sum / counts[s]! : 0));
-        if (lambda === 1) break; // a Monte Carlo target does not depend on V
-      }
-      return V;
-    };
-    for (const lambda of [1, 0, 0.8]) expectNear(fitted(lambda), truth, 0.03);
+        return mean;
+      });
+    for (const [lambda, rounds] of [
+      [1, 1], // a Monte Carlo target does not depend on V
+      [0, 3], // a bootstrapped one takes a round per storey
+      [0.8, 3],
+    ] as const) {
+      let V: Float64Array = new Float64Array(7).fill(5);
+      for (let round = 0; round < rounds; round++) V = expected(V, lambda);
+      expectNear(V, [...truth]);
+      if (rounds > 1)
+        expect(supNorm(expected(new Float64Array(7).fill(5), lambda), truth)).toBeGreaterThan(0.1);
+    }
   });
 });

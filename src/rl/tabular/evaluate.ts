@@ -9,8 +9,8 @@ import { solveLinear } from './linear.ts';
 import { expectedNext, type TabularMDP } from './mdp.ts';
 import { expectPolicy, type Policy } from './policy.ts';
 
-/** More unknowns than these are for the iteration: the matrix alone takes 128 MB. */
-const MOST_EQUATIONS = 4000;
+/** More unknowns than these are for the iteration: they would take minutes. */
+const MOST_EQUATIONS = 2000;
 
 /** Q(s, a) of the values V(s'), [S, A]. */
 export function actionValues(mdp: TabularMDP, V: ArrayLike<number>): Float64Array {
