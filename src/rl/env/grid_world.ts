@@ -25,6 +25,7 @@ export function readWorld(id: string, map: readonly string[]): { grid: Grid; sta
   const grid = parseGrid(id, map, '.#S*');
   const marked = cellsOf(grid, 'S');
   const starts = marked.length > 0 ? marked : cellsOf(grid, '.');
+  if (starts.length === 0) throw new ConfigError(`${id}: the map has no cell to start in`);
   return { grid, starts };
 }
 
