@@ -19,12 +19,14 @@ import {
 import type { Environment, Value } from './environment.ts';
 import type { ScriptedPolicy } from './experts.ts';
 import { RandomSequence } from './random.ts';
-import { type Episode, VectorEnvironment } from './vector.ts';
+import { VectorEnvironment } from './vector.ts';
 
 export interface DaggerSettings extends CloningSettings {
   readonly rounds: number;
   /** Labels of the expert in a round. */
   readonly labels: number;
+  /** Steps from one state that is labelled to the next. */
+  readonly every: number;
   readonly epochs: number;
   /** Of the environment, played together. */
   readonly copies: number;
@@ -34,6 +36,7 @@ export const DAGGER_DEFAULTS: DaggerSettings = {
   ...CLONING_DEFAULTS,
   rounds: 15,
   labels: 500,
+  every: 1,
   epochs: 4,
   copies: 1,
 };
@@ -44,11 +47,9 @@ export interface DaggerRound {
   /** In all rounds so far. */
   readonly labels: number;
   readonly metrics: Readonly<Record<string, number>>;
-  /** Played whole in this round, by the mixture. */
-  readonly episodes: readonly Episode[];
 }
 
-/** @throws ConfigError unless 0 rounds and labels are refused; DataError for a loss that is not finite */
+/** Trains the model, round by round. @throws DataError for a loss that is not finite */
 export async function dagger(
   device: Device,
   model: Imitator,
@@ -63,64 +64,56 @@ export async function dagger(
   } = {},
 ): Promise<void> {
   const settings = { ...DAGGER_DEFAULTS, ...own };
-  const { rounds, labels, epochs, copies, seed } = settings;
+  const { rounds, labels, every, epochs, copies, seed } = settings;
   const environments = new VectorEnvironment(make, copies);
   using cloning = new Cloning(device, model, environments, rounds * labels, settings);
   using learner = new Actor(device, model, environments, { seed });
   for (let round = 0; round < rounds; round++) {
     const beta = 1 - round / rounds;
-    const shown = await demonstrate(environments, newExpert, {
-      labels,
-      seed: seed + round,
-      beta,
-      learner,
-    });
-    cloning.add(shown);
+    const show = { labels, every, seed: seed + round, beta, learner };
+    cloning.add(await demonstrate(environments, newExpert, show));
     const metrics = await cloning.fit(epochs);
-    await onRound?.({ round, beta, labels: cloning.count, metrics, episodes: shown.episodes });
+    await onRound?.({ round, beta, labels: cloning.count, metrics });
   }
 }
 
 export interface DemonstrateOptions {
   readonly labels: number;
   readonly seed: number;
+  /** Steps from one state that is labelled to the next; default 1, every state. */
+  readonly every?: number;
   /** Probability that an action of the expert is taken, step by step; default 1. */
   readonly beta?: number;
   /** Acts otherwise. */
   readonly learner?: Pick<Actor, 'act'>;
 }
 
-/** New episodes, with the expert's action in every state. @throws ConfigError where beta is below 1 without a learner */
+/** New episodes, with the expert's action in their states. @throws ConfigError where beta is below 1 without a learner */
 export async function demonstrate(
   environments: VectorEnvironment,
   newExpert: () => ScriptedPolicy,
-  { labels, seed, beta = 1, learner }: DemonstrateOptions,
-): Promise<Demonstrations & { readonly episodes: readonly Episode[] }> {
+  { labels, seed, every = 1, beta = 1, learner }: DemonstrateOptions,
+): Promise<Demonstrations> {
   if (beta < 1 && !learner)
     throw new ConfigError(`demonstrate: beta is ${beta}, and there is no learner to act`);
   const coin = new RandomSequence({ seed, stream: STREAM });
   const experts = Array.from({ length: environments.count }, newExpert);
   const observations: Value[] = [];
   const actions: Value[] = [];
-  const episodes: Episode[] = [];
   let { observations: seen, infos } = environments.reset(seed);
-  while (actions.length < labels) {
+  for (let t = 0; actions.length < labels; t++) {
     const told = seen.map((observation, i) => experts[i]!(observation, infos[i]!));
-    observations.push(...seen);
-    actions.push(...told);
+    if (t % every === 0) {
+      observations.push(...seen);
+      actions.push(...told);
+    }
     const own = beta < 1 ? await learner!.act(seen, infos) : told;
-    const step = environments.step(
-      told.map((action, i) => (coin.uniform() < beta ? action : own[i]!)),
-    );
+    const taken = told.map((action, i) => (coin.uniform() < beta ? action : own[i]!));
+    const step = environments.step(taken);
     for (const { copy } of step.episodes) experts[copy] = newExpert();
-    episodes.push(...step.episodes);
     [seen, infos] = [step.observations, step.infos];
   }
-  return {
-    observations: observations.slice(0, labels),
-    actions: actions.slice(0, labels),
-    episodes,
-  };
+  return { observations: observations.slice(0, labels), actions: actions.slice(0, labels) };
 }
 
 const STREAM = 0x64616767; // 'dagg': who acts

@@ -1,10 +1,12 @@
-// Cloning and DAgger with as many labels of the expert, and what reinforcement learning makes of a clone (rows D3, D4, D5).
+// Cloning and DAgger with as many labels of the expert, and what reinforcement learning makes of a clone (lecture rows D3, D4, D5).
 //
-// 1. For each seed, cloning on whole episodes of the expert against DAgger, with the same labels, updates and initial weights.
+// 1. For each seed three policies from the same number of labels and updates and the same initial weights: a clone of one
+//    demonstration, a clone of demonstrations that begin where DAgger's rounds do, and DAgger. The second tells what DAgger's
+//    many beginnings are worth from what its own states are worth.
 // 2. An expert that acts at random some of the time: its clone is no better than it is. PPO goes on from the clone, and
 //    begins from scratch, until its episodes return `threshold`.
 
-import { between, nonNegativeInteger, positive, positiveInteger } from '../io/config.ts';
+import { between, nonNegativeInteger, positiveInteger } from '../io/config.ts';
 import type { Cells, Experiment } from '../io/experiment.ts';
 import type { Device } from '../ops/device.ts';
 import { presetSettings } from './algorithms.ts';
@@ -22,18 +24,20 @@ export const DAGGER_EXPERIMENT_DEFAULTS = {
   environment: 'CartPole-v1',
   rounds: 15,
   /** Of the expert, per round. */
-  labels: 10,
-  epochs: 20,
+  labels: 15,
+  epochs: 30,
   hidden: [32, 32],
-  seeds: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+  seeds: [11, 12, 13, 14, 15, 16, 17, 18, 19, 20],
   evaluationEpisodes: 50,
+  /** Of the noisy expert, its clone and PPO. */
+  warmEnvironment: 'Acrobot-v1',
   /** Share of random actions of the noisy expert. */
   noise: 0.5,
   noisyLabels: 2000,
   noisyEpochs: 10,
-  warmSeeds: [1, 2, 3, 4, 5],
-  /** Mean return of the last 20 episodes at which PPO is there. */
-  threshold: 400,
+  warmSeeds: [11, 12, 13, 14, 15, 16],
+  /** Mean return of the last 20 episodes that ended, at which PPO is there. */
+  threshold: -100,
   /** Environment steps after which it is stopped. */
   mostSteps: 60_000,
 };
@@ -48,14 +52,17 @@ const CHECKS = {
   noise: between(0, 1),
   noisyLabels: positiveInteger,
   noisyEpochs: nonNegativeInteger,
-  threshold: positive,
   mostSteps: positiveInteger,
 };
+
+/** How a policy came by its labels. */
+export const METHODS = ['cloning', 'same-starts', 'dagger'] as const;
+export type Method = (typeof METHODS)[number];
 
 /** One policy, from all its labels. */
 export interface ImitationResult {
   readonly seed: number;
-  readonly method: 'cloning' | 'dagger';
+  readonly method: Method;
   /** Mean of the evaluation's episodes, likeliest actions. */
   readonly mean: number;
   readonly returns: readonly number[];
@@ -87,7 +94,7 @@ export interface DaggerResults {
 export const daggerExperiment: Experiment<DaggerExperimentSettings, DaggerResults> = {
   defaults: DAGGER_EXPERIMENT_DEFAULTS,
   checks: CHECKS,
-  count: ({ seeds, warmSeeds }) => 2 * seeds.length + 3 * warmSeeds.length,
+  count: ({ seeds, warmSeeds }) => METHODS.length * seeds.length + 3 * warmSeeds.length,
   run,
   report: daggerReport,
 };
@@ -99,7 +106,7 @@ async function run(
 ): Promise<DaggerResults> {
   const imitation: ImitationResult[] = [];
   for (const seed of settings.seeds)
-    for (const method of ['cloning', 'dagger'] as const)
+    for (const method of METHODS)
       imitation.push(
         await cells.cell(
           `seed-${seed}-${method}`,
@@ -133,7 +140,7 @@ async function imitate(
   device: Device,
   { environment, rounds, labels, epochs, hidden, evaluationEpisodes }: DaggerExperimentSettings,
   seed: number,
-  method: 'cloning' | 'dagger',
+  method: Method,
 ): Promise<ImitationResult> {
   const make = () => makeEnvironment(environment);
   const newExpert = expertFor(environment);
@@ -143,8 +150,11 @@ async function imitate(
     await dagger(device, model, make, newExpert, { settings: { ...own, rounds, labels, epochs } });
   } else {
     using cloning = new Cloning(device, model, make(), rounds * labels, own);
-    const shown = { labels: rounds * labels, seed: own.seed };
-    cloning.add(await demonstrate(new VectorEnvironment(make, 1), newExpert, shown));
+    const parts = method === 'same-starts' ? rounds : 1;
+    for (let part = 0; part < parts; part++) {
+      const show = { labels: (rounds * labels) / parts, seed: own.seed + part };
+      cloning.add(await demonstrate(new VectorEnvironment(make, 1), newExpert, show));
+    }
     await cloning.fit(epochsOfAsManyUpdates({ rounds, labels, epochs }, own.batch));
   }
   const { mean, returns } = await evaluateAgent(device, model, make, {
@@ -179,7 +189,7 @@ function ppoSettings(environment: string, seed: number) {
 
 async function cloneOfNoisy(
   device: Device,
-  { environment, noise, noisyLabels, noisyEpochs }: DaggerExperimentSettings,
+  { warmEnvironment: environment, noise, noisyLabels, noisyEpochs }: DaggerExperimentSettings,
   seed: number,
 ) {
   const make = () => makeEnvironment(environment);
@@ -187,8 +197,8 @@ async function cloneOfNoisy(
   const module = new MlpActorCritic(device, make(), ppoSettings(environment, seed));
   const own = { ...CLONING_DEFAULTS, seed: SEEDS * seed };
   using cloning = new Cloning(device, module, make(), noisyLabels, own);
-  const shown = { labels: noisyLabels, seed: own.seed };
-  cloning.add(await demonstrate(new VectorEnvironment(make, 1), newExpert, shown));
+  const show = { labels: noisyLabels, seed: own.seed };
+  cloning.add(await demonstrate(new VectorEnvironment(make, 1), newExpert, show));
   await cloning.fit(noisyEpochs);
   const test = { episodes: 100, seed: own.seed + EVALUATION };
   const returns = scriptedReturns(make(), newExpert, test);
@@ -201,7 +211,7 @@ const WINDOW = 20; // episodes
 
 async function train(
   device: Device,
-  { environment, threshold, mostSteps }: DaggerExperimentSettings,
+  { warmEnvironment: environment, threshold, mostSteps }: DaggerExperimentSettings,
   seed: number,
   from: 'clone' | 'scratch',
   signal: AbortSignal,
