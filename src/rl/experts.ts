@@ -47,6 +47,7 @@ export const EXPERTS: Readonly<Record<string, () => ScriptedPolicy>> = {
   'Asteroids7x7-v0': () => asteroidsExpert(),
   'Breakout10x10-v0': breakoutExpert,
   'Cooling-v0': coolingExpert,
+  'Maze-v0': wallFollower,
   'Pursuit-v0': pursuitExpert,
   'Recommender-v0': recommenderExpert,
 };
@@ -112,6 +113,17 @@ function swingUp(theta: number, omega: number): number {
   if (Math.cos(theta) > 0.7) return clamp(-8 * theta - 2 * omega, -2, 2);
   const energy = omega ** 2 / 2 + 15 * (Math.cos(theta) - 1);
   return energy < 0 === omega >= 0 ? 2 : -2;
+}
+
+/** A hand on the wall: turns right where it can, else goes on, else left, else back. A step that is blocked tells of a wall. */
+function wallFollower(): ScriptedPolicy {
+  const clockwise = [0, 3, 1, 2]; // up, right, down, left
+  let [before, heading] = [-1, 0];
+  return (cell) => {
+    heading = (heading + (cell === before ? 3 : 1)) % 4;
+    before = cell as number;
+    return clockwise[heading]!;
+  };
 }
 
 /** The rate of change of an angle that is seen every `interval` seconds; 0 at first. */
