@@ -18,6 +18,7 @@ import { pursuit } from './env/pursuit.ts';
 import { recommender } from './env/recommender.ts';
 import { taxi } from './env/taxi.ts';
 import type { Environment } from './environment.ts';
+import { frameStack } from './frame_stack.ts';
 import { type Dynamics, simulate } from './simulate.ts';
 
 /** What is known of an environment, besides its rules. */
@@ -27,6 +28,8 @@ export interface Entry {
   readonly dynamics: () => Dynamics;
   /** Steps after which an episode is truncated. */
   readonly limit: number;
+  /** How many of the dynamics' observations are seen at once, the newest last; default 1. */
+  readonly frames?: number;
   /** Mean return that counts as solved, where one is published. */
   readonly solved?: number;
   /** Mean returns of the uniformly random policy, of the scripted one, and the optimum where it is known. */
@@ -50,6 +53,13 @@ export const ENVIRONMENTS: Readonly<Record<string, Entry>> = {
     dynamics: () => cartPole({ velocities: false }),
     limit: 500,
     anchors: { random: 22.4, scripted: 500, optimal: 500 },
+  },
+  'CartPoleFrames-v1': {
+    about: 'CartPole that sees its last 4 positions',
+    dynamics: () => cartPole({ velocities: false }),
+    limit: 500,
+    frames: 4,
+    anchors: { random: 22.4, optimal: 500 },
   },
   'FrozenLake-v1': {
     about: 'cross slippery ice, 4 x 4 cells',
@@ -159,6 +169,13 @@ export const ENVIRONMENTS: Readonly<Record<string, Entry>> = {
     limit: 300,
     anchors: { random: 1.37, scripted: 176 },
   },
+  'Asteroids7x7Frames-v0': {
+    about: 'the same with the last 2 frames, which tell velocities',
+    dynamics: asteroids,
+    limit: 300,
+    frames: 2,
+    anchors: { random: 1.37 },
+  },
   'Breakout10x10-v0': {
     about: 'break a wall of bricks with a ball and a paddle',
     dynamics: breakout,
@@ -179,6 +196,7 @@ export function environmentEntry(id: string): Entry {
 
 /** A new copy, with its time limit. @throws ConfigError for an unknown id. */
 export function makeEnvironment(id: string): Environment {
-  const { dynamics, limit } = environmentEntry(id);
-  return simulate(dynamics(), { limit });
+  const { dynamics, limit, frames = 1 } = environmentEntry(id);
+  const environment = simulate(dynamics(), { limit });
+  return frames === 1 ? environment : frameStack(environment, frames);
 }
