@@ -92,7 +92,8 @@ export function daggerReport(
         title: 'PPO from a clone of a noisy expert, and from scratch',
         xLabel: 'environment steps',
         yLabel: 'mean return of 20 episodes',
-        series: starts.map(({ seed, from, curve }) => {
+        // The faint curve goes before the one whose colour it has.
+        series: starts.toReversed().map(({ seed, from, curve }) => {
           const known = curve.filter(({ mean }) => mean !== null);
           return {
             label: `${from === 'clone' ? 'from the clone' : 'from scratch'}, seed ${seed}`,
