@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { estimatorsExperiment } from '../rl/estimators_experiment.ts';
-import { ratioText, summarise } from '../rl/estimators_report.ts';
+import { areaText, ratioText, summarise } from '../rl/estimators_report.ts';
 import { addExperiment } from './experiment.ts';
 
 export function addEstimators(program: Command): void {
@@ -11,15 +11,12 @@ export function addEstimators(program: Command): void {
     description: 'REINFORCE by four estimates of the gradient: their variance, and what it costs',
     about:
       'Measures the variance of four estimates of the policy gradient on the same episodes, and trains CartPole with each.',
-    examples: [
-      ['shadegrad estimators --set seeds=[1,2] --set steps=10000', 'a part of it, in a minute'],
-    ],
+    examples: [['shadegrad estimators --set seeds=[1,2] --set steps=10000', 'a part of it']],
     presets: { small: {}, gpu: {} },
     experiment: estimatorsExperiment,
     lines: (result) =>
-      summarise(result).map((each) => {
-        const area = `${each.area.toFixed(1)} ± ${each.areaMargin.toFixed(1)}`;
-        return `${each.label}\tvariance ${ratioText(each)}\tmean return ${area}`;
-      }),
+      summarise(result).map(
+        (each) => `${each.label}\tvariance ${ratioText(each)}\tmean return ${areaText(each)}`,
+      ),
   });
 }

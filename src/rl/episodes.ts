@@ -73,14 +73,14 @@ export class EpisodeCollector {
   /**
    * Every copy plays an episode, and begins another as long as fewer than `steps` steps have been taken in all. What was
    * begun is played to its end: with `steps` = 1 there is one episode of each copy, and long ones count as often as short.
+   * @returns copy by copy: an order by their ends would sort them by length
    */
   async collect(steps: number): Promise<PlayedEpisode[]> {
     const seats = this.#environments.map((environment, i): Seat => {
       const start = environment.reset(this.#isSeeded ? {} : { seed: this.#seed, stream: i });
-      return { environment, start, episode: emptyEpisode(), isPlaying: true };
+      return { environment, start, played: [emptyEpisode()], isPlaying: true };
     });
     this.#isSeeded = true;
-    const played: PlayedEpisode[] = [];
     for (let taken = 0; seats.some(({ isPlaying }) => isPlaying); ) {
       const turn = await this.#draw(seats.map(({ start }) => start));
       for (const [i, seat] of seats.entries()) {
@@ -88,14 +88,13 @@ export class EpisodeCollector {
         const isOver = play(seat, turn, i);
         taken++;
         if (!isOver) continue;
-        played.push(seat.episode);
         seat.isPlaying = taken < steps;
         if (!seat.isPlaying) continue;
-        seat.episode = emptyEpisode();
+        seat.played.push(emptyEpisode());
         seat.start = seat.environment.reset();
       }
     }
-    return played;
+    return seats.flatMap(({ played }) => played);
   }
 
   /** An action for each copy, also for those that do not play any more. */
@@ -146,11 +145,11 @@ export class EpisodeCollector {
   }
 }
 
-/** A copy of the environment, and the episode that it plays. */
+/** A copy of the environment, and its episodes; the last is being played. */
 interface Seat {
   readonly environment: Environment;
   start: Start;
-  episode: PlayedEpisode;
+  readonly played: PlayedEpisode[];
   isPlaying: boolean;
 }
 
@@ -166,7 +165,7 @@ interface Turn {
 
 /** Row i of the turn, written down. @returns whether the episode is over */
 function play(seat: Seat, { observations, masks, drawn, values, count }: Turn, i: number): boolean {
-  const { episode } = seat;
+  const episode = seat.played.at(-1)!;
   const step = seat.environment.step(values[i]!);
   episode.observations.push(rowOf(observations, i, count));
   episode.actions.push(rowOf(drawn, i, count));

@@ -1,5 +1,5 @@
-// What makes a policy gradient less noisy, and what less noise is worth (lecture rows B8, B10, B11, B13): the whole return, the
-// reward to go, that minus its mean at the time step, and that minus a learned value.
+// What makes a policy gradient less noisy, and what less noise is worth (lecture rows B8, B10, B11, B13): the whole return,
+// the reward to go, that minus the mean of the batch's other episodes, and that minus a learned value.
 //
 // Per seed: the variance of each estimate's gradient, by the same episodes of one half-trained policy; and a policy trained
 // from the beginning with each, all settings alike.
@@ -10,10 +10,11 @@ import type { Device } from '../ops/device.ts';
 import { AdamW } from '../optim/adamw.ts';
 import { concatenated, EpisodeCollector, type PlayedEpisode, stepTensors } from './episodes.ts';
 import { estimatorsReport } from './estimators_report.ts';
-import { gradientVariance } from './gradient_variance.ts';
+import { gradientVariance, valuesOf } from './gradient_variance.ts';
 import { MlpActorCritic } from './networks.ts';
 import type { Baseline, Estimator } from './policy_gradient.ts';
 import { makeEnvironment } from './registry.ts';
+import { returnOf } from './reinforce.ts';
 import { REINFORCE_DEFAULTS, Reinforce } from './reinforce_learner.ts';
 import { discountedReturns } from './returns.ts';
 import { fitValues } from './value_regression.ts';
@@ -22,16 +23,16 @@ export const ESTIMATORS_DEFAULTS = {
   environment: 'CartPole-v1',
   seeds: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
   /** Of each training. */
-  steps: 40_000,
+  steps: 20_000,
   /** Episodes of a batch. */
   episodes: 8,
   learningRate: 0.03,
-  valueRate: 0.01,
-  valueSteps: 10,
+  valueRate: 0.05,
+  valueSteps: 20,
   hidden: [32],
   /** Batches of training before the variance is measured, and batches that measure it. */
-  warmupBatches: 10,
-  varianceBatches: 40,
+  warmupBatches: 8,
+  varianceBatches: 64,
 };
 
 export type EstimatorsSettings = typeof ESTIMATORS_DEFAULTS;
@@ -42,20 +43,32 @@ export interface Choice {
   readonly baseline: Baseline;
 }
 
-/** In the order that the lectures have them. */
+/** In the order that the lectures have them; policies are trained with each. */
 export const CHOICES: readonly Choice[] = [
   { label: 'whole return', estimator: 'full', baseline: 'none' },
   { label: 'reward-to-go', estimator: 'reward-to-go', baseline: 'none' },
-  { label: 'minus its mean at the step', estimator: 'reward-to-go', baseline: 'timestep' },
+  { label: 'minus the mean of others', estimator: 'reward-to-go', baseline: 'rloo' },
   { label: 'minus a learned value', estimator: 'reward-to-go', baseline: 'value' },
+];
+
+/**
+ * Their variance is measured too. The mean at a time step holds the episode itself, and late steps few others: a part of its
+ * small variance is a gradient that is too small.
+ */
+export const ALSO_MEASURED: readonly Choice[] = [
+  { label: 'whole return minus the mean of others', estimator: 'full', baseline: 'rloo' },
+  { label: 'minus the mean at the step', estimator: 'reward-to-go', baseline: 'timestep' },
 ];
 
 export interface VarianceResult {
   readonly seed: number;
   /** Mean return of the policy that it is measured at. */
   readonly return: number;
-  /** As CHOICES. */
+  /** As CHOICES, then ALSO_MEASURED: E ‖ĝ - E ĝ‖², and ‖mean ĝ‖². */
   readonly variances: readonly number[];
+  readonly squaredMeans: readonly number[];
+  /** Share of the returns' variance that the critic explains in episodes that it was not fitted to. */
+  readonly explained: number;
 }
 
 export interface LearningResult {
@@ -143,7 +156,7 @@ async function learningOf(
   return { seed, label: choice.label, curve, area: area / settings.steps };
 }
 
-/** The variances at a policy that the last choice has trained for some batches; its critic is fitted to episodes of their own. */
+/** The variances at a policy that the last choice has trained for some batches; its critic is fitted to other episodes. */
 async function varianceOf(
   device: Device,
   settings: EstimatorsSettings,
@@ -153,41 +166,34 @@ async function varianceOf(
   for (let i = 0; i < settings.warmupBatches; i++) await learner.iterate();
   const { model } = learner;
   const make = () => makeEnvironment(settings.environment);
-  const collector = new EpisodeCollector(device, model, make, {
-    copies: settings.episodes,
-    seed: seed + FRESH_SEEDS,
-  });
-  const batch = () => collector.collect(1);
-  const fitting = (await batches(batch, FITTING_BATCHES)).flat();
-  fitCritic(device, model, collector, fitting);
-  const measured = await batches(batch, settings.varianceBatches);
-  const found = await gradientVariance(device, model, CHOICES, {
-    batches: measured,
+  const [copies, fresh] = [FITTING_EPISODES, seed + FRESH_SEEDS];
+  const collector = new EpisodeCollector(device, model, make, { copies, seed: fresh });
+  fitCritic(device, model, collector, await collector.collect(1));
+  const { episodes: N, varianceBatches: K } = settings;
+  const measured: PlayedEpisode[] = [];
+  while (measured.length < K * N) measured.push(...(await collector.collect(1)));
+  const batches = Array.from({ length: K }, (_, k) => measured.slice(k * N, (k + 1) * N));
+  const found = await gradientVariance(device, model, [...CHOICES, ...ALSO_MEASURED], {
+    batches,
     spaces: collector,
     parameters: [...model.actor.namedParameters().values()],
   });
-  const lengths = measured.flat().map(({ rewards }) => rewards.reduce((a, b) => a + b, 0));
+  const explained = await explainedBy(device, model, collector, batches.flat());
   collector.dispose();
   dispose(learner);
+  const returns = batches.flat().map(returnOf);
   return {
     seed,
-    return: lengths.reduce((a, b) => a + b, 0) / lengths.length,
+    return: returns.reduce((a, b) => a + b, 0) / returns.length,
     variances: found.map(({ variance }) => variance),
+    squaredMeans: found.map(({ squaredMean }) => squaredMean),
+    explained,
   };
 }
 
 const FRESH_SEEDS = 2 ** 20;
-const FITTING_BATCHES = 12;
-const FITTING_STEPS = 300;
-
-async function batches(
-  batch: () => Promise<PlayedEpisode[]>,
-  count: number,
-): Promise<PlayedEpisode[][]> {
-  const all: PlayedEpisode[][] = [];
-  for (let i = 0; i < count; i++) all.push(await batch());
-  return all;
-}
+const FITTING_EPISODES = 128;
+const FITTING = { rate: 0.05, steps: 300 };
 
 function fitCritic(
   device: Device,
@@ -196,12 +202,30 @@ function fitCritic(
   episodes: readonly PlayedEpisode[],
 ): void {
   const { observations, actions, actionMask } = stepTensors(device, episodes, spaces);
-  const G = episodes.map(({ rewards }) => discountedReturns({ rewards }));
-  using returns = device.tensor(concatenated(G));
-  using optimizer = new AdamW(model.critic.namedParameters(), { lr: 0.01, weightDecay: 0 });
-  fitValues(device, model, optimizer, { observations, returns, steps: FITTING_STEPS });
+  using returns = device.tensor(concatenated(returnsOf(episodes)));
+  using optimizer = new AdamW(model.critic.namedParameters(), { lr: FITTING.rate, weightDecay: 0 });
+  fitValues(device, model, optimizer, { observations, returns, steps: FITTING.steps });
   for (const x of [observations, actions, actionMask]) x?.dispose();
 }
+
+/** 1 - Σ (G - V)² / Σ (G - mean G)². */
+async function explainedBy(
+  device: Device,
+  model: MlpActorCritic,
+  spaces: EpisodeCollector,
+  episodes: readonly PlayedEpisode[],
+): Promise<number> {
+  const { observations, actions, actionMask } = stepTensors(device, episodes, spaces);
+  const V = concatenated(await valuesOf(device, model, episodes, observations));
+  for (const x of [observations, actions, actionMask]) x?.dispose();
+  const G = concatenated(returnsOf(episodes));
+  const mean = G.reduce((a, b) => a + b, 0) / G.length;
+  const left = G.reduce((sum, g, i) => sum + (g - V[i]!) ** 2, 0);
+  return 1 - left / G.reduce((sum, g) => sum + (g - mean) ** 2, 0);
+}
+
+const returnsOf = (episodes: readonly PlayedEpisode[]) =>
+  episodes.map(({ rewards }) => discountedReturns({ rewards }));
 
 function learnerOf(
   device: Device,

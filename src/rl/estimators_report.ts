@@ -1,8 +1,9 @@
 // report.html of the estimators experiment: learning curves, and the variance of each estimate's gradient.
 
-import { meanInterval } from '../io/mean_interval.ts';
+import { type MeanInterval, meanInterval } from '../io/mean_interval.ts';
 import type { Report, ReportSeries } from '../io/report.ts';
 import {
+  ALSO_MEASURED,
   CHOICES,
   type EstimatorsResults,
   type EstimatorsSettings,
@@ -16,34 +17,37 @@ export interface EstimatorSummary {
   readonly ratio: number;
   readonly ratioFrom: number;
   readonly ratioTo: number;
-  /** Mean return over the training. */
-  readonly area: number;
-  readonly areaMargin: number;
+  /** Mean return over the training; null where none was trained with it. */
+  readonly area: MeanInterval | null;
 }
 
+const MEASURED = [...CHOICES, ...ALSO_MEASURED];
+
 export function summarise({ variances, learning }: EstimatorsResults): EstimatorSummary[] {
-  return CHOICES.map(({ label }, i) => {
+  return MEASURED.map(({ label }, i) => {
     const logs = variances.map(({ variances: of }) => Math.log(of[i]! / of[0]!));
     const { mean, margin } = meanInterval(logs);
-    const area = meanInterval(learning.filter((each) => each.label === label).map(areaOf));
+    const areas = learning.filter((each) => each.label === label).map(({ area }) => area);
+    const area = areas.length > 0 ? meanInterval(areas) : null;
     return {
       label,
       ratio: Math.exp(mean),
       ratioFrom: Math.exp(mean - margin),
       ratioTo: Math.exp(mean + margin),
-      area: area.mean,
-      areaMargin: area.margin,
+      area,
     };
   });
 }
-
-const areaOf = ({ area }: LearningResult) => area;
 
 /** "0.31 (0.27 to 0.36)". */
 export const ratioText = ({ ratio, ratioFrom, ratioTo }: EstimatorSummary): string =>
   ratioTo > ratioFrom
     ? `${ratio.toFixed(3)} (${ratioFrom.toFixed(3)} to ${ratioTo.toFixed(3)})`
     : ratio.toFixed(3);
+
+/** "120.3 ± 4.5". */
+export const areaText = ({ area }: EstimatorSummary): string =>
+  area ? `${area.mean.toFixed(1)} ± ${area.margin.toFixed(1)}` : '';
 
 export function estimatorsReport(
   results: EstimatorsResults,
@@ -67,10 +71,10 @@ export function estimatorsReport(
       },
       {
         title: 'Variance of the gradient, by that of the whole return',
-        xLabel: CHOICES.map(({ label }, i) => `${i + 1} ${label}`).join(', '),
+        xLabel: MEASURED.map(({ label }, i) => `${i + 1} ${label}`).join(', '),
         yLabel: 'one point per seed',
         logY: true,
-        series: CHOICES.map(({ label }, i) => ({
+        series: MEASURED.map(({ label }, i) => ({
           label,
           x: results.variances.map(() => i + 1),
           y: results.variances.map(({ variances }) => variances[i]! / variances[0]!),
@@ -81,8 +85,8 @@ export function estimatorsReport(
     tables: [
       {
         title: 'Over the seeds, with 95 % intervals',
-        columns: ['estimate', 'variance', 'mean return over the training', '±'],
-        rows: summary.map((each) => [each.label, ratioText(each), each.area, each.areaMargin]),
+        columns: ['estimate', 'variance by the first', 'mean return over the training'],
+        rows: summary.map((each) => [each.label, ratioText(each), areaText(each)]),
       },
     ],
     samples: [],
