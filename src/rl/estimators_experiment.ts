@@ -9,10 +9,10 @@ import type { Cells, Experiment } from '../io/experiment.ts';
 import type { Device } from '../ops/device.ts';
 import { AdamW } from '../optim/adamw.ts';
 import { concatenated, EpisodeCollector, type PlayedEpisode, stepTensors } from './episodes.ts';
+import { ALSO_MEASURED, CHOICES, type Choice } from './estimator_choices.ts';
 import { estimatorsReport } from './estimators_report.ts';
 import { gradientVariance, valuesOf } from './gradient_variance.ts';
 import { MlpActorCritic } from './networks.ts';
-import type { Baseline, Estimator } from './policy_gradient.ts';
 import { makeEnvironment } from './registry.ts';
 import { returnOf } from './reinforce.ts';
 import { REINFORCE_DEFAULTS, Reinforce } from './reinforce_learner.ts';
@@ -36,29 +36,6 @@ export const ESTIMATORS_DEFAULTS = {
 };
 
 export type EstimatorsSettings = typeof ESTIMATORS_DEFAULTS;
-
-export interface Choice {
-  readonly label: string;
-  readonly estimator: Estimator;
-  readonly baseline: Baseline;
-}
-
-/** In the order that the lectures have them; policies are trained with each. */
-export const CHOICES: readonly Choice[] = [
-  { label: 'whole return', estimator: 'full', baseline: 'none' },
-  { label: 'reward-to-go', estimator: 'reward-to-go', baseline: 'none' },
-  { label: 'minus the mean of others', estimator: 'reward-to-go', baseline: 'rloo' },
-  { label: 'minus a learned value', estimator: 'reward-to-go', baseline: 'value' },
-];
-
-/**
- * Their variance is measured too. The mean at a time step holds the episode itself, and late steps few others: a part of its
- * small variance is a gradient that is too small.
- */
-export const ALSO_MEASURED: readonly Choice[] = [
-  { label: 'whole return minus the mean of others', estimator: 'full', baseline: 'rloo' },
-  { label: 'minus the mean at the step', estimator: 'reward-to-go', baseline: 'timestep' },
-];
 
 export interface VarianceResult {
   readonly seed: number;

@@ -2,12 +2,11 @@
 
 import { type MeanInterval, meanInterval } from '../io/mean_interval.ts';
 import type { Report, ReportSeries } from '../io/report.ts';
-import {
-  ALSO_MEASURED,
-  CHOICES,
-  type EstimatorsResults,
-  type EstimatorsSettings,
-  type LearningResult,
+import { ALSO_MEASURED, CHOICES } from './estimator_choices.ts';
+import type {
+  EstimatorsResults,
+  EstimatorsSettings,
+  LearningResult,
 } from './estimators_experiment.ts';
 
 /** Of one estimate, over the seeds, with half the 95 % interval. */
