@@ -76,28 +76,21 @@ describe('B9 REINFORCE(θ, η, β, maxIterations) as S4 states it', () => {
       const [w, b] = [await weight.data(), await bias!.data()];
       return [...w].map((v, i) => v + b[i]!);
     };
-    const [eta, beta] = [0.1, 0.9];
     let theta = await logits();
-    let average = 0;
+    const [eta, beta] = [0.1, 0.9];
     const seen: ReinforceIteration[] = [];
-    for (let i = 0; i < 4; i++) {
-      const before = theta;
-      await reinforce(device, policy, make(), {
-        eta,
-        beta,
-        maxIterations: 1,
-        seed: i,
-        onIteration: (iteration) => seen.push(iteration),
-      });
-      theta = await logits();
-      const G = seen.at(-1)!.return;
-      const score = softmaxRow(before).map((p, a) => Number(rewards[a] === G) - p);
-      // Weight and bias both get the gradient of a logit.
-      const want = before.map((z, a) => z + 2 * eta * G * score[a]!);
-      expectClose(theta, Float64Array.from(want), { rtol: 1e-5, atol: 1e-6 }, `step ${i}`);
-      average = beta * 0 + (1 - beta) * G;
-      expect(seen.at(-1)!.average).toBeCloseTo(average, 12);
+    const onIteration = (iteration: ReinforceIteration) => seen.push(iteration);
+    await reinforce(device, policy, make(), { eta, beta, maxIterations: 5, seed: 2, onIteration });
+    let average = 0;
+    for (const { return: G, average: after } of seen) {
+      const score = softmaxRow(theta).map((p, a) => Number(rewards[a] === G) - p);
+      // A logit is weight plus bias, and both get its gradient.
+      theta = theta.map((z, a) => z + 2 * eta * (G - average) * score[a]!);
+      average = beta * average + (1 - beta) * G;
+      expect(after).toBeCloseTo(average, 12);
     }
+    expect(seen).toHaveLength(5);
+    expectClose(await logits(), Float64Array.from(theta), { rtol: 1e-4, atol: 1e-5 }, 'θ');
     policy.dispose();
   });
 
@@ -106,8 +99,8 @@ describe('B9 REINFORCE(θ, η, β, maxIterations) as S4 states it', () => {
     const policy = new MlpActorCritic(device, make(), { seed: 1, hidden: [] });
     const returns: number[] = [];
     const onIteration = (iteration: ReinforceIteration) => returns.push(iteration.return);
-    await reinforce(device, policy, make(), { eta: 0.1, maxIterations: 150, seed: 1, onIteration });
-    expect(returns.slice(-30).filter((G) => G === 5).length).toBeGreaterThan(25);
+    await reinforce(device, policy, make(), { eta: 0.1, maxIterations: 80, seed: 1, onIteration });
+    expect(returns.slice(-20).filter((G) => G === 5).length).toBeGreaterThan(16);
     policy.dispose();
   });
 
@@ -131,13 +124,13 @@ describe('batches', () => {
       copies: 8,
       batchSteps: 1,
       learningRate: 0.03,
-      valueRate: 0.01,
-      valueSteps: 10,
+      valueRate: 0.05,
+      valueSteps: 5,
     } as const;
-    const { learner, history } = await trained(make, settings, 14);
+    const { learner, history } = await trained(make, settings, 10);
     dispose(learner);
     const last = history.slice(-3).map(({ mean }) => mean);
-    expect(Math.min(...last)).toBeGreaterThan(80); // random: 22
+    expect(Math.min(...last)).toBeGreaterThan(50); // random: 22
   });
 
   test('the same seed gives the same parameters, and a run that was stopped goes on to them', async () => {
@@ -205,35 +198,29 @@ describe('batches', () => {
 });
 
 describe('B16 a step that is too large commits to what it happened to try', () => {
-  // The best of ten arms pays three times as much as the others.
-  const make = () => simulate(arms([1, 1, 1, 1, 1, 1, 1, 1, 1, 3]));
-  const seeds = [1, 2, 3, 4, 5];
-  const settings = { hidden: [], copies: 1, batchSteps: 1, learningRate: 2 };
-  const after = async (own: Partial<ReinforceSettings>, count: number) => {
+  // One of twenty arms pays five times as much as the others; one pull a step.
+  const make = () => simulate(arms([...new Array<number>(19).fill(1), 5]));
+  const settings = { hidden: [], copies: 1, batchSteps: 1, learningRate: 0.5 };
+  const outcomes = async (own: Partial<ReinforceSettings>) => {
     const found: { entropy: number; mean: number }[] = [];
-    for (const seed of seeds) {
-      const { learner, history } = await trained(make, { ...settings, ...own }, count, seed);
-      const last = history.slice(-20);
-      const mean = last.reduce((sum, each) => sum + each.mean, 0) / last.length;
+    for (const seed of [1, 2, 3, 4, 5]) {
+      const { learner, history } = await trained(make, { ...settings, ...own }, 200, seed);
+      const last = history.slice(-20).map((each) => each.mean);
+      const mean = last.reduce((a, b) => a + b, 0) / last.length;
       found.push({ entropy: history.at(-1)!.entropy, mean });
       dispose(learner);
     }
     return found;
   };
 
-  test('entropy under 0.05 nats, and the return stays where it was', async () => {
-    const found = await after({}, 60);
-    for (const { entropy, mean } of found) {
-      expect(entropy).toBeLessThan(0.05);
-      expect(mean).toBeLessThan(1.2);
-    }
+  test('entropy under 0.05 nats, and the return stays that of an arm tried first', async () => {
+    const found = await outcomes({});
+    expect(Math.max(...found.map(({ entropy }) => entropy))).toBeLessThan(0.05);
+    expect(found.filter(({ mean }) => mean === 1).length).toBeGreaterThanOrEqual(4); // one may be lucky
   });
 
-  test('an entropy bonus, and a smaller step, keep it trying', async () => {
-    const found = await after({ entropyCoef: 0.5 }, 60);
-    console.log(found);
-    const small = await after({ learningRate: 0.05, copies: 16 }, 60);
-    console.log(small);
+  test('an entropy bonus keeps it trying until it finds the best', async () => {
+    for (const { mean } of await outcomes({ entropyCoef: 0.7 })) expect(mean).toBeGreaterThan(4);
   });
 });
 
