@@ -66,6 +66,13 @@ export const RUNS = [
     figure: 'evalReturn',
     goal: 475,
   },
+  {
+    name: 'reinforce-frozen-lake',
+    args: 'reinforce FrozenLake-v1 fast --eval-episodes 1000',
+    seeds: seeds(3),
+    figure: 'evalReturn',
+    goal: 0.7,
+  },
 ];
 
 /** The command of a run's seed, after `shadegrad`. */

@@ -26,10 +26,10 @@ export const REINFORCE_PRESETS: Readonly<Record<string, PresetsOf<ReinforceSetti
       copies: 8,
       batchSteps: 1,
       learningRate: 0.03,
-      valueRate: 0.01,
+      valueRate: 0.05,
       valueSteps: 20,
       steps: 100_000,
     },
-    'FrozenLake-v1': { ...TABLE, steps: 1_000_000 },
+    'FrozenLake-v1': { ...TABLE, steps: 700_000 },
   },
 };
