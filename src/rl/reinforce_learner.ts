@@ -60,7 +60,7 @@ export interface ReinforceSettings {
   /** Of the baseline 'value': Adam's rate, and steps on each batch. */
   readonly valueRate: number;
   readonly valueSteps: number;
-  /** Widths of the hidden layers of policy and value function. */
+  /** Widths of the hidden layers of policy and value function; none: both linear, tables where states are one-hot. */
   readonly hidden: readonly number[];
 }
 
@@ -90,7 +90,10 @@ export const REINFORCE_CHECKS: Checks<ReinforceSettings> = {
   averageDecay: between(0, 1),
   valueRate: positive,
   valueSteps: positiveInteger,
-  hidden: listOf(positiveInteger),
+  hidden: {
+    expected: 'a list, empty or each a whole number of at least 1',
+    accepts: (v) => Array.isArray(v) && (v.length === 0 || listOf(positiveInteger).accepts(v)),
+  },
 };
 
 export class Reinforce implements Learner {
