@@ -74,6 +74,20 @@ export {
   spaceContains,
   type Value,
 } from './environment.ts';
+export {
+  EpisodeCollector,
+  type EpisodeCollectorOptions,
+  type PlayedEpisode,
+  type StepTensors,
+  stepTensors,
+} from './episodes.ts';
+export { ALSO_MEASURED, CHOICES, type Choice } from './estimator_choices.ts';
+export {
+  ESTIMATORS_DEFAULTS,
+  type EstimatorsResults,
+  type EstimatorsSettings,
+  estimatorsExperiment,
+} from './estimators_experiment.ts';
 export { type EvaluationOptions, type EvaluationResult, evaluateAgent } from './evaluate.ts';
 export {
   EXPERTS,
@@ -92,6 +106,12 @@ export {
   type Outcome,
 } from './finite.ts';
 export { frameStack } from './frame_stack.ts';
+export {
+  type GradientVariance,
+  gradientVariance,
+  type VarianceOptions,
+  valuesOf,
+} from './gradient_variance.ts';
 export {
   chainGraph,
   type Graph,
@@ -169,6 +189,13 @@ export { PPO_DEFAULTS, type PpoSettings, ppo, ppoLossOf } from './ppo.ts';
 export { type RandomPosition, RandomSequence } from './random.ts';
 export { ENVIRONMENTS, type Entry, environmentEntry, makeEnvironment } from './registry.ts';
 export {
+  type ReinforceIteration,
+  type ReinforceOptions,
+  reinforce,
+  sampleGradient,
+} from './reinforce.ts';
+export { REINFORCE_DEFAULTS, Reinforce, type ReinforceSettings } from './reinforce_learner.ts';
+export {
   ReplayBuffer,
   type Transition as ReplayTransition,
   type TransitionBatch,
@@ -204,4 +231,5 @@ export {
   trainAgent,
 } from './train_agent.ts';
 export { TRPO_DEFAULTS, Trpo, type TrpoSettings } from './trpo.ts';
+export { fitValues } from './value_regression.ts';
 export { type Episode, VectorEnvironment, type VectorStep } from './vector.ts';
