@@ -56,10 +56,9 @@ export function estimatorsReport(
   return {
     title: 'What makes a policy gradient less noisy',
     subtitle: `REINFORCE on ${settings.environment}, ${settings.episodes} episodes a step, ${settings.seeds.length} seeds`,
-    summary: summary.map((each) => [
-      each.label,
-      `${each.ratio.toFixed(3)} of the whole return's variance`,
-    ]),
+    summary: summary
+      .slice(0, CHOICES.length)
+      .map((each) => [each.label, `${each.ratio.toFixed(3)} of the first's variance`]),
     plots: [
       {
         title: 'Learning, mean over the seeds',
@@ -70,12 +69,12 @@ export function estimatorsReport(
       },
       {
         title: 'Variance of the gradient, by that of the whole return',
-        xLabel: MEASURED.map(({ label }, i) => `${i + 1} ${label}`).join(', '),
-        yLabel: 'one point per seed',
+        xLabel: 'seed',
+        yLabel: 'share of it',
         logY: true,
         series: MEASURED.map(({ label }, i) => ({
           label,
-          x: results.variances.map(() => i + 1),
+          x: results.variances.map(({ seed }) => seed),
           y: results.variances.map(({ variances }) => variances[i]! / variances[0]!),
           points: true,
         })),
