@@ -11,6 +11,8 @@ import { actionsOf, encode, masksOf } from './rollout.ts';
 
 /** Steps t = 0 … T - 1, from a reset to the end. */
 export interface PlayedEpisode {
+  /** Of the environment. */
+  readonly copy: number;
   /** o_t in a row of numbers each; a discrete one is one-hot. */
   readonly observations: Float32Array[];
   /** a_t as it was drawn, a row each: one number of a discrete action. */
@@ -78,7 +80,7 @@ export class EpisodeCollector {
   async collect(steps: number): Promise<PlayedEpisode[]> {
     const seats = this.#environments.map((environment, i): Seat => {
       const start = environment.reset(this.#isSeeded ? {} : { seed: this.#seed, stream: i });
-      return { environment, start, played: [emptyEpisode()], isPlaying: true };
+      return { environment, start, played: [emptyEpisode(i)], isPlaying: true };
     });
     this.#isSeeded = true;
     for (let taken = 0; seats.some(({ isPlaying }) => isPlaying); ) {
@@ -90,7 +92,7 @@ export class EpisodeCollector {
         if (!isOver) continue;
         seat.isPlaying = taken < steps;
         if (!seat.isPlaying) continue;
-        seat.played.push(emptyEpisode());
+        seat.played.push(emptyEpisode(i));
         seat.start = seat.environment.reset();
       }
     }
@@ -176,7 +178,8 @@ function play(seat: Seat, { observations, masks, drawn, values, count }: Turn, i
   return step.terminated || step.truncated;
 }
 
-const emptyEpisode = (): PlayedEpisode => ({
+const emptyEpisode = (copy: number): PlayedEpisode => ({
+  copy,
   observations: [],
   actions: [],
   masks: [],

@@ -4,6 +4,7 @@
 //
 // A_t by any estimator and baseline of policy_gradient.ts. A time limit counts as the episode's end, as in the lectures' T.
 
+import { ConfigError } from '../errors.ts';
 import {
   between,
   type Checks,
@@ -104,13 +105,18 @@ export class Reinforce implements Learner {
   readonly #average: MovingAverage;
   #updates = 0;
 
+  /** @throws ConfigError for a baseline of other episodes where there are none */
   constructor(
     private readonly device: Device,
     readonly model: MlpActorCritic,
     make: () => Environment,
     private readonly settings: ReinforceSettings & { readonly seed: number },
   ) {
-    const { copies, seed, learningRate, valueRate, averageDecay } = settings;
+    const { baseline, copies, seed, learningRate, valueRate, averageDecay } = settings;
+    if (copies < 2 && ['mean', 'timestep', 'rloo'].includes(baseline))
+      throw new ConfigError(
+        `baseline is ${baseline}, which needs other episodes; set copies to 2 or more`,
+      );
     this.stepsPerIteration = settings.batchSteps;
     this.#collector = new EpisodeCollector(device, model, make, { copies, seed });
     const parameters = [...model.namedParameters()];
@@ -138,7 +144,8 @@ export class Reinforce implements Learner {
     this.#ascent.step({ zeroGrad: true });
     this.#updates++;
     if (settings.baseline === 'value') this.#fitValues(episodes, steps.observations);
-    for (const episode of episodes) this.#average.add(returnOf(episode));
+    for (const { rewards } of episodes)
+      this.#average.add(discountedReturns({ rewards }, settings.gamma)[0]!);
     const metrics = { entropy: await entropy.item(), batchEpisodes: episodes.length };
     for (const x of [weights, entropy, ...Object.values(steps)]) x?.dispose();
     await requireFiniteMetrics(metrics, model);
@@ -172,11 +179,10 @@ export class Reinforce implements Learner {
   }
 
   async save(): Promise<LearnerState> {
-    const [own, critic] = [this.#ascent, this.#regression].map((optimizer, i) =>
-      trainingState(i === 0 ? this.model.namedTensors() : new Map(), optimizer),
-    );
+    const own = await trainingState(this.model.namedTensors(), this.#ascent);
+    const critic = await trainingState(new Map(), this.#regression);
     return {
-      tensors: new Map([...(await own!), ...(await critic!)]),
+      tensors: new Map([...own, ...critic]),
       state: {
         updates: this.#updates,
         average: this.#average.state,
@@ -207,7 +213,7 @@ export class Reinforce implements Learner {
 }
 
 const accountOf = (episode: PlayedEpisode) => ({
-  copy: 0,
+  copy: episode.copy,
   return: returnOf(episode),
   length: episode.rewards.length,
   truncated: episode.truncated,

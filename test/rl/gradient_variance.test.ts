@@ -20,6 +20,7 @@ test('B13 the variance over batches, summed over parameters: two batches by hand
   const { weight, bias } = model.actor.layers[0]!;
   weight.write([0, 0]); // π = (1/2, 1/2)
   const pull = (action: number, reward: number): PlayedEpisode => ({
+    copy: 0,
     observations: [Float32Array.of(1)],
     actions: [Int32Array.of(action)],
     masks: [],

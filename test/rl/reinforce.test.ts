@@ -151,7 +151,8 @@ describe('batches', () => {
     const make = () => makeEnvironment('CartPole-v1');
     const model = new MlpActorCritic(device, make(), { seed: 1, hidden: [] });
     const collector = new EpisodeCollector(device, model, make, { copies: 5, seed: 1 });
-    expect(await collector.collect(1)).toHaveLength(5);
+    const each = await collector.collect(1);
+    expect(each.map(({ copy }) => copy)).toEqual([0, 1, 2, 3, 4]);
     const episodes = await collector.collect(300);
     const lengths = episodes.map(({ rewards }) => rewards.length);
     const total = lengths.reduce((a, b) => a + b, 0);
@@ -161,6 +162,12 @@ describe('batches', () => {
     for (const x of [observations, actions]) x.dispose();
     collector.dispose();
     model.dispose();
+  });
+
+  test('a baseline of other episodes is refused where there are none', () => {
+    const make = () => makeEnvironment('CartPole-v1');
+    for (const baseline of ['mean', 'timestep', 'rloo'] as const)
+      expect(() => learnerOf(make, { baseline, copies: 1 })).toThrow(`baseline is ${baseline}`);
   });
 
   test('a masked action is never taken, and its logit gets no gradient', async () => {
