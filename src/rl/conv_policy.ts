@@ -47,6 +47,7 @@ export class ConvActorCritic extends Module implements ActorCritic {
   readonly actor: Linear;
   readonly critic: Linear;
   readonly norm = null;
+  readonly #image: readonly number[];
 
   /** @throws ConfigError for other observations or actions */
   constructor(
@@ -59,6 +60,7 @@ export class ConvActorCritic extends Module implements ActorCritic {
       throw new ConfigError(
         `ConvActorCritic: expected images of at least ${WINDOW} x ${WINDOW} and discrete actions, got ${describeSpace(observationSpace)} and ${describeSpace(actionSpace)}`,
       );
+    this.#image = observationSpace.shape;
     const [channels, height, width] = observationSpace.shape as [number, number, number];
     const init = new OrthogonalInitialiser(device, seed);
     this.convolution = new Convolution(init, channels);
@@ -84,10 +86,11 @@ export class ConvActorCritic extends Module implements ActorCritic {
     return { policy, values: this.#valueOf(features) };
   }
 
-  /** [B, last of hidden] */
-  #features(images: Tensor): Tensor {
-    const seen = this.convolution.forward(images);
-    const flat = reshape(seen, [images.shape[0]!, this.hidden[0]!.inputs]);
+  /** [B, last of hidden]; observations may come as rows. */
+  #features(observations: Tensor): Tensor {
+    const B = observations.shape[0]!;
+    const seen = this.convolution.forward(reshape(observations, [B, ...this.#image]));
+    const flat = reshape(seen, [B, seen.size / B]);
     return this.hidden.reduce((h, layer) => relu(layer.forward(h)), flat);
   }
 

@@ -185,10 +185,11 @@ export class GraphActorCritic extends Module implements ActorCritic {
     this.#edges.dispose();
   }
 
-  /** [B, nodes, features] -> [nodes, B, features]. */
+  /** [B, nodes, features], or in rows -> [nodes, B, features]. */
   #nodes(observations: Tensor): Tensor {
-    const scaled = this.norm ? this.norm.forward(observations) : observations;
-    return permute(scaled, [1, 0, 2]);
+    const { nodes } = this.#edges.graph;
+    const x = reshape(observations, [observations.shape[0]!, nodes, this.actor.first.inputs]);
+    return permute(this.norm ? this.norm.forward(x) : x, [1, 0, 2]);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/ops/device.ts';
+import { reshape } from '../../src/ops/view.ts';
 import { ConvActorCritic } from '../../src/rl/conv_policy.ts';
 import { box, discrete } from '../../src/rl/environment.ts';
 import { evaluateAgent } from '../../src/rl/evaluate.ts';
@@ -44,6 +45,7 @@ describe('ConvActorCritic', () => {
       await model.policy(images).evaluate(actions).logProb.data(),
     );
     expect(await values.data()).toEqual(await model.value(images).data());
+    expect(await values.data()).toEqual(await model.value(reshape(images, [5, 36])).data()); // as kernels give them
     model.dispose();
   });
 
