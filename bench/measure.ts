@@ -10,7 +10,7 @@ export type Call = () => void | Promise<void>;
 
 /** Tells how long the GPU takes for what `record` records. */
 export interface Clock {
-  readonly source: 'timestamp' | 'wall';
+  readonly source: 'timestamp' | 'wall' | 'processor';
   /** In microseconds. */
   time(device: Device, record: Call): Promise<number>;
 }
@@ -67,6 +67,22 @@ export const wallClock: Clock = {
     return 1000 * (performance.now() - begin);
   },
 };
+
+/**
+ * What all threads of the process worked, for software adapters on a machine that others use, too. `elsewhere` counts the
+ * microseconds of other processes that worked for it.
+ */
+export const processorClock = (elsewhere = { microseconds: 0 }): Clock => ({
+  source: 'processor',
+  async time(device, record) {
+    await device.sync();
+    const [before, beforeElsewhere] = [process.cpuUsage(), elsewhere.microseconds];
+    await record();
+    await device.sync();
+    const { user, system } = process.cpuUsage(before);
+    return user + system + elsewhere.microseconds - beforeElsewhere;
+  },
+});
 
 /** Timestamps where the adapter has them. */
 export function clockFor(device: Device): Clock {

@@ -5,12 +5,12 @@ import json
 import math
 import os
 import sys
+import time
 
 import numpy as np
 import torch
 from torch import nn
 
-torch.set_num_threads(os.cpu_count())
 
 
 class CartPoles:
@@ -112,7 +112,10 @@ agent = None
 for line in sys.stdin:
     question = json.loads(line)
     if "start" in question:
+        torch.set_num_threads(question["threads"] or os.cpu_count())
         agent = Ppo(question["start"])
         print("{}", flush=True)
     else:
-        print(json.dumps({"loss": agent.iterate()}), flush=True)
+        begin = time.process_time()
+        loss = agent.iterate()
+        print(json.dumps({"loss": loss, "processorSeconds": time.process_time() - begin}), flush=True)

@@ -15,7 +15,14 @@ import {
 import { actorOf } from '../src/rl/kernel_collector.ts';
 import { scope } from '../src/tensor/scope.ts';
 import { noGrad } from '../src/tensor/tape.ts';
-import { type Candidate, measureInterleaved, medianRatio, wallClock } from './measure.ts';
+import {
+  type Candidate,
+  type Clock,
+  measureInterleaved,
+  medianRatio,
+  processorClock,
+  wallClock,
+} from './measure.ts';
 import script from './ppo.py' with { type: 'text' };
 import { converse, findPyTorch } from './python.ts';
 
@@ -30,6 +37,8 @@ export interface PpoBenchOptions {
   readonly rounds: number;
   /** Default false. */
   readonly pytorch?: boolean;
+  /** Processor time of all threads instead of the wall clock's; PyTorch then has one thread. Default false. */
+  readonly processorTime?: boolean;
 }
 
 /** What is timed, each over T steps of N copies. */
@@ -45,6 +54,7 @@ export interface PpoBenchResult {
   readonly copies: number;
   readonly steps: number;
   readonly rounds: number;
+  readonly clock: Clock['source'];
   /** Medians. */
   readonly milliseconds: Readonly<Partial<Record<PpoPart, number>>>;
   /** Environment steps per second of an iteration, all copies together. */
@@ -61,7 +71,7 @@ export interface PpoBenchResult {
 
 /** @throws where PyTorch is wanted and there is none */
 export async function benchPpo(device: Device, options: PpoBenchOptions): Promise<PpoBenchResult> {
-  const { copies, steps, rounds, pytorch = false } = options;
+  const { copies, steps, rounds, pytorch = false, processorTime = false } = options;
   const settings = { ...PPO_DEFAULTS, copies, rolloutSteps: steps, seed: SEED };
   const kernel = () =>
     KernelEnvironment.open(device, ID, { count: copies, seed: SEED, rows: steps });
@@ -72,7 +82,9 @@ export async function benchPpo(device: Device, options: PpoBenchOptions): Promis
   const parts = new Parts(device, await kernel(), host());
   const python = pytorch ? findPyTorch() : null;
   const session = python && converse(python.command, script);
-  await session?.ask({ start: settings });
+  await session?.ask({ start: settings, threads: processorTime ? 1 : null });
+  const elsewhere = { microseconds: 0 };
+  const clock = processorTime ? processorClock(elsewhere) : wallClock;
   const candidates: (Candidate & { readonly name: PpoPart })[] = [
     { name: 'iteration, kernels', run: async () => void (await learners[0]!.iterate(0, 1)) },
     { name: 'iteration, TypeScript', run: async () => void (await learners[1]!.iterate(0, 1)) },
@@ -83,11 +95,14 @@ export async function benchPpo(device: Device, options: PpoBenchOptions): Promis
   if (session)
     candidates.push({
       name: 'iteration, PyTorch',
-      run: async () => void (await session.ask({ iterate: true })),
+      async run() {
+        const { processorSeconds } = await session.ask({ iterate: true });
+        elsewhere.microseconds += 1e6 * (processorSeconds as number);
+      },
     });
   try {
     const measured = await measureInterleaved(device, candidates, {
-      ...{ rounds, clock: wallClock, minMilliseconds: 1 },
+      ...{ rounds, clock, minMilliseconds: 1 },
     });
     const found = new Map(measured.map((each, i) => [candidates[i]!.name, each]));
     const ratio = (slow: PpoPart, fast: PpoPart) =>
@@ -96,7 +111,7 @@ export async function benchPpo(device: Device, options: PpoBenchOptions): Promis
       Object.fromEntries(names.map((name) => [name, f(found.get(name)!.microseconds)]));
     const names = candidates.map(({ name }) => name);
     return {
-      ...{ copies, steps, rounds },
+      ...{ copies, steps, rounds, clock: clock.source },
       milliseconds: of((time) => time / 1e3, names),
       stepsPerSecond: of(
         (time) => (1e6 * steps * copies) / time,

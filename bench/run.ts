@@ -10,6 +10,7 @@ import { type CeilingForms, placeCeilings } from './ceilings.ts';
 import type { HostArrays, Item, Results, Tensors, Verdict, Work } from './item.ts';
 import {
   type Candidate,
+  type Clock,
   type Measurement,
   type MeasureOptions,
   measureInterleaved,
@@ -43,7 +44,7 @@ export interface BenchResult {
   readonly microseconds: number | null;
   readonly p10: number | null;
   readonly p90: number | null;
-  readonly source: 'timestamp' | 'wall' | null;
+  readonly source: Clock['source'] | null;
   /** Calls per sample, and samples. */
   readonly calls: number;
   readonly rounds: number;

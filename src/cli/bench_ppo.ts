@@ -11,6 +11,7 @@ interface BenchPpoFlags {
   readonly steps: string;
   readonly rounds: string;
   readonly pytorch?: boolean;
+  readonly processorTime?: boolean;
   readonly adapter: string;
   readonly json?: string;
 }
@@ -19,7 +20,8 @@ const HELP = `
 One iteration of PPO on CartPole-v1: a rollout of --steps steps of so many copies, advantages, 4 epochs of 4 minibatches, by
 networks of two layers of 64. Environments as kernels, where nothing is read back inside a rollout, and in TypeScript take
 turns, as does, with --pytorch, a loop like CleanRL's in PyTorch on the CPU with all copies in one NumPy program. Steps per
-second are of all copies together. The shares are those of the first column; "kernels gain" is how many times as fast as in
+second are of all copies together; with --processor-time, which software adapters have, of a second of one processor, and
+PyTorch then runs in one thread. The shares are those of the first column; "kernels gain" is how many times as fast as in
 TypeScript environments alone are.
 
 Example:
@@ -33,13 +35,17 @@ export function addBenchPpo(program: Command): void {
     .option('--steps <n>', 'steps of a rollout', '32')
     .option('--rounds <n>', 'samples of each', '5')
     .option('--pytorch', 'PyTorch too; needs a python3 with torch and numpy')
+    .option(
+      '--processor-time',
+      'of all threads, instead of wall time: where others use the machine',
+    )
     .option('--adapter <name>', "auto, hardware, software, or a part of an adapter's name", 'auto')
     .option('--json <file>', 'write the numbers to a file')
     .addHelpText('after', HELP)
     .action(run);
 }
 
-async function run({ pytorch = false, adapter, json, ...flags }: BenchPpoFlags): Promise<void> {
+async function run({ adapter, json, ...flags }: BenchPpoFlags): Promise<void> {
   const sizes = flags.copies.split(',').map((text) => count('--copies', text));
   const [steps, rounds] = [count('--steps', flags.steps), count('--rounds', flags.rounds)];
   const device = await Device.open({ adapter, announce: null });
@@ -47,7 +53,11 @@ async function run({ pytorch = false, adapter, json, ...flags }: BenchPpoFlags):
   const results: PpoBenchResult[] = [];
   try {
     for (const copies of sizes) {
-      const result = await benchPpo(device, { copies, steps, rounds, pytorch });
+      const result = await benchPpo(device, {
+        ...{ copies, steps, rounds },
+        pytorch: flags.pytorch ?? false,
+        processorTime: flags.processorTime ?? false,
+      });
       console.log(lineOf(result));
       results.push(result);
       if (json)
