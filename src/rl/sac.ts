@@ -132,8 +132,8 @@ export class Sac implements Learner {
   #observations: readonly Value[];
   #act: CapturedStep<Tensor> | null = null;
   #update: CapturedStep<Figures> | null = null;
-  /** Of the copies, and of the optimisers. */
-  #steps = 0;
+  /** Draws of actions and of batches: each begins a step of the device's random numbers. */
+  #draws = 0;
   #updates = 0;
 
   /** @throws ConfigError unless the actions are bounded, or where a setting does not fit another */
@@ -173,10 +173,8 @@ export class Sac implements Learner {
   async iterate(): Promise<Iteration> {
     const episodes: Episode[] = [];
     for (let t = 0; t < REPORT_STEPS; t++) {
-      this.device.beginStep(this.settings.seed, this.#steps);
       episodes.push(...(await this.#step()));
       if (this.#replay.size > this.settings.learningStarts) this.#learn();
-      this.#steps++;
     }
     const figures = Object.entries(this.#update?.result ?? {});
     const values = await Promise.all(figures.map(([, x]) => x.item()));
@@ -216,6 +214,7 @@ export class Sac implements Learner {
       ).flat();
     }
     this.#observed.write(observations);
+    this.device.beginStep(this.settings.seed, this.#draws++);
     if (this.#act) this.#act();
     else {
       const act = () => this.model.policy(this.#observed).sample();
@@ -232,9 +231,10 @@ export class Sac implements Learner {
 
   #learn(): void {
     for (let i = 0; i < this.settings.updates; i++) {
-      this.device.beginStep(this.settings.seed + 1, this.#updates++);
+      this.device.beginStep(this.settings.seed, this.#draws++);
       this.#criticOptimizer.advance();
       this.#actorOptimizer.advance();
+      this.#updates++;
       if (this.#update) this.#update();
       else this.#update = this.device.capture(() => this.#updated());
     }
@@ -301,7 +301,7 @@ export class Sac implements Learner {
       tensors: new Map(tensors.flatMap((map) => [...map])),
       state: {
         written,
-        steps: this.#steps,
+        draws: this.#draws,
         updates: this.#updates,
         random: { ...this.#random.at },
         environments: this.environments.snapshot(),
@@ -315,7 +315,7 @@ export class Sac implements Learner {
   load({ tensors, state }: LearnerState): void {
     const saved = state as {
       written: number;
-      steps: number;
+      draws: number;
       updates: number;
       random: RandomPosition;
       environments: Json;
@@ -335,7 +335,7 @@ export class Sac implements Learner {
       ),
     );
     this.#replay.restore({ rows: tensors.get('replay')!, written: saved.written });
-    this.#steps = saved.steps;
+    this.#draws = saved.draws;
     this.#updates = saved.updates;
     this.#random = new RandomSequence(saved.random);
     this.environments.restore(saved.environments);
