@@ -83,7 +83,7 @@ export const TAUGHT = {
   answers: ['directly'],
   chains: ['stepByStep'],
   both: ['directly', 'stepByStep'],
-  fromExamples: ['directly', 'stepByStep', 'afterAnswers', 'afterChains'],
+  prompted: ['directly', 'stepByStep', 'afterAnswers', 'afterChains'],
 } as const satisfies Readonly<Record<string, readonly Asked[]>>;
 
 export type Taught = keyof typeof TAUGHT;
@@ -121,7 +121,7 @@ async function run(device: Device, settings: ChainSettings, cells: Cells): Promi
   const pairs = (some: readonly Taught[]) =>
     settings.seeds.flatMap((seed) => some.map((taught) => ({ seed, taught })));
   // What is compared first: a run that is stopped early has it for some seeds.
-  const order = [pairs(['answers', 'chains']), pairs(['both']), pairs(['fromExamples'])].flat();
+  const order = [pairs(['answers', 'chains']), pairs(['both']), pairs(['prompted'])].flat();
   for (const { seed, taught } of order) {
     const result = await cells.cell(
       `seed-${seed}-${taught}`,

@@ -72,7 +72,7 @@ export function chainReport(
         ],
       },
       byPrompt('both', 'One model that has learned both, by its prompt'),
-      byPrompt('fromExamples', 'One model that goes by solved problems before the question, too'),
+      byPrompt('prompted', 'One model that goes by solved problems before the question, too'),
     ],
     samples: results
       .filter(({ seed }) => seed === seeds[0])

@@ -22,18 +22,18 @@ test('J8 a model writes the steps when it is asked to, and its answers are read 
     'chains stepByStep',
     'both directly',
     'both stepByStep',
-    'fromExamples directly',
-    'fromExamples stepByStep',
-    'fromExamples afterAnswers',
-    'fromExamples afterChains',
+    'prompted directly',
+    'prompted stepByStep',
+    'prompted afterAnswers',
+    'prompted afterChains',
   ]);
-  const [answers, chains, both, fromExamples] = result!.results;
+  const [answers, chains, both, prompted] = result!.results;
   expect(answers!.answers[0]!.sample).toMatch(/now\?\nA: The answer is \d+\.$/);
   expect(chains!.answers[0]!.sample).toMatch(
     /A: Let's think step by step\. .*=.* The answer is \d+\.$/,
   );
   expect(both!.answers.map(({ accuracy }) => accuracy.length)).toEqual([2, 2]);
-  const [direct, , afterAnswers, afterChains] = fromExamples!.answers.map(({ sample }) => sample);
+  const [direct, , afterAnswers, afterChains] = prompted!.answers.map(({ sample }) => sample);
   expect(direct!.match(/Q:/g)).toHaveLength(1);
   const answered = (how: string) => `Q: .*\\nA: ${how}The answer is \\d+\\.`;
   const after = (how: string) => new RegExp(`^(${answered(how)}\n\n){2}Q: .*\nA:`);
