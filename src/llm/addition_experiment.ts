@@ -97,7 +97,7 @@ async function learnToAdd(
   const tokenizer = characterTokenizer(textOf(train));
   const { layers, heads, width, hidden } = settings;
   const context = contextFor(tokenizer, train);
-  const size = { layers, heads, width, hidden, context, positions: 'learned' } as const;
+  const size = { layers, heads, width, hidden, context };
   const model = makeSolver(device, tokenizer, size, seed);
   /** Which digits are right, of each sum, as written. */
   const rightDigits = async (sums: typeof heldOut): Promise<boolean[][]> => {

@@ -18,19 +18,17 @@ import type { Device } from '../ops/device.ts';
 import { slice } from '../ops/view.ts';
 import { randomStream } from '../tensor/philox.ts';
 import { noGrad } from '../tensor/tape.ts';
-import type { Tensor } from '../tensor/tensor.ts';
 import {
   type Autoencoder,
   Classifier,
   type Encoder,
-  errorRate,
   pretrain,
   type Recipe,
   reconstruct,
   trainClassifier,
 } from './autoencoder.ts';
 import { autoencoderReport } from './autoencoder_report.ts';
-import { CLASSES, type Digits, type Images, imagesOn, readDigits, someOf } from './digits.ts';
+import { CLASSES, type Digits, DigitsOnDevice, imagesOn, readDigits, someOf } from './digits.ts';
 
 export const AUTOENCODER_DEFAULTS = {
   /** A folder with MNIST's two t10k files. */
@@ -161,11 +159,9 @@ async function run(
   return { stacks, cells: found };
 }
 
-/** The images on the device, and what is trained on them. */
+/** What is trained on the images. */
 class Task {
-  private readonly train: Tensor;
-  private readonly validation: Tensor;
-  private readonly test: Tensor;
+  private readonly images: DigitsOnDevice;
 
   constructor(
     private readonly device: Device,
@@ -173,9 +169,7 @@ class Task {
     private readonly digits: Digits,
     private readonly signal: AbortSignal,
   ) {
-    this.train = imagesOn(device, digits.train);
-    this.validation = imagesOn(device, digits.validation);
-    this.test = imagesOn(device, digits.test);
+    this.images = new DigitsOnDevice(device, digits);
   }
 
   /** A seed's encoder, trained layer by layer without labels. */
@@ -186,7 +180,7 @@ class Task {
     head.dispose();
     const init = new Initialiser(device, seed + DECODERS);
     const recipe = this.recipe(seed, { steps, learningRate: pretrainRate, weightDecay: 0 });
-    const layers = await pretrain(device, module, this.train, init, settings, recipe);
+    const layers = await pretrain(device, module, this.images.train, init, settings, recipe);
     const shown = await this.shown(layers.map(({ pair }) => pair));
     for (const { pair } of layers) pair.decoder.dispose();
     const losses = layers.map(({ losses }) => ({
@@ -201,7 +195,7 @@ class Task {
     const { count, side, values } = this.digits.validation;
     const rows = Math.min(SHOWN, count);
     using restored = this.device.scope(() =>
-      noGrad(() => reconstruct(pairs, slice(this.validation, { end: [rows] }))),
+      noGrad(() => reconstruct(pairs, slice(this.images.validation, { end: [rows] }))),
     );
     const restoredValues = await restored.data();
     const row = (values: Float32Array, i: number) =>
@@ -230,11 +224,7 @@ class Task {
           chosen.labels,
           this.recipe(seed, { steps, learningRate, weightDecay }),
         );
-        const error = (x: Tensor, { labels }: Images) =>
-          errorRate(device, (x) => model.forward(x), x, labels);
-        const validation = await error(this.validation, digits.validation);
-        const test = await error(this.test, digits.test);
-        runs.push({ start, learningRate, validation, test });
+        runs.push({ start, learningRate, ...(await this.images.errors((x) => model.forward(x))) });
         model.dispose();
       }
     }
@@ -243,7 +233,7 @@ class Task {
   }
 
   dispose(): void {
-    for (const x of [this.train, this.validation, this.test]) x.dispose();
+    this.images.dispose();
   }
 
   /** Untrained: the same for a seed whatever comes after. */

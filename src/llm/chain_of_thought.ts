@@ -156,7 +156,7 @@ async function teach(
   const all = [learned, ...tests.map(({ problems }) => problems)].flat();
   const tokenizer = trainWords(textOf(all), 1000);
   const context = contextFor(tokenizer, all);
-  const size = { layers, heads, width, hidden: 4 * width, context, positions: 'rope' } as const;
+  const size = { layers, heads, width, context, positions: 'rope' } as const;
   const model = makeSolver(device, tokenizer, size, seed);
   const how = { seed, steps, batch, learningRate, signal };
   await learnProblems(device, model, tokenizer, learned, how);

@@ -7,6 +7,7 @@ import { type IdxArray, readIdx } from '../io/idx.ts';
 import type { Device } from '../ops/device.ts';
 import { type RandomStream, randomStream } from '../tensor/philox.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { errorRate } from './autoencoder.ts';
 
 export interface Images {
   readonly count: number;
@@ -123,4 +124,33 @@ export function someOf(images: Images, count: number, random: RandomStream): Ima
 /** On the device, [count, side²], until it is disposed. */
 export function imagesOn(device: Device, { count, side, values }: Images): Tensor {
   return Object.assign(device.tensor(values, { shape: [count, side ** 2] }), { kept: true });
+}
+
+/** All images on the device. */
+export class DigitsOnDevice {
+  readonly train: Tensor;
+  readonly validation: Tensor;
+  readonly test: Tensor;
+
+  constructor(
+    private readonly device: Device,
+    private readonly digits: Digits,
+  ) {
+    this.train = imagesOn(device, digits.train);
+    this.validation = imagesOn(device, digits.validation);
+    this.test = imagesOn(device, digits.test);
+  }
+
+  /** The shares of the held-out images whose digit is mistaken. */
+  async errors(forward: (x: Tensor) => Tensor): Promise<{ validation: number; test: number }> {
+    const { device, digits } = this;
+    return {
+      validation: await errorRate(device, forward, this.validation, digits.validation.labels),
+      test: await errorRate(device, forward, this.test, digits.test.labels),
+    };
+  }
+
+  dispose(): void {
+    for (const x of [this.train, this.validation, this.test]) x.dispose();
+  }
 }

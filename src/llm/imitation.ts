@@ -145,15 +145,7 @@ class Models {
   private make(width: number): Transformer {
     const { layers, heads } = this.settings;
     const context = contextFor(this.tokenizer, this.tasks);
-    const size = {
-      layers,
-      heads,
-      width,
-      hidden: 4 * width,
-      context,
-      positions: 'learned',
-    } as const;
-    return makeSolver(this.device, this.tokenizer, size, this.seed);
+    return makeSolver(this.device, this.tokenizer, { layers, heads, width, context }, this.seed);
   }
 
   async train(width: number, steps: number): Promise<Transformer> {

@@ -14,8 +14,8 @@ import { crossEntropy } from '../ops/cross_entropy.ts';
 import type { Device } from '../ops/device.ts';
 import { embedding } from '../ops/embedding.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { Classifier, errorRate, fitRows } from './autoencoder.ts';
-import { CLASSES, type Digits, imagesOn, readDigits } from './digits.ts';
+import { Classifier, fitRows } from './autoencoder.ts';
+import { CLASSES, type Digits, DigitsOnDevice, readDigits } from './digits.ts';
 import { intrinsicReport } from './intrinsic_report.ts';
 
 export const INTRINSIC_DEFAULTS = {
@@ -117,11 +117,9 @@ function sizeOf(settings: IntrinsicSettings, digits: Digits): number {
   return widths.slice(1).reduce((total, width, k) => total + width * (widths[k]! + 1), 0);
 }
 
-/** The images on the device, and what is trained on them. */
+/** What is trained on the images. */
 class Task {
-  private readonly train: Tensor;
-  private readonly validation: Tensor;
-  private readonly test: Tensor;
+  private readonly images: DigitsOnDevice;
 
   constructor(
     private readonly device: Device,
@@ -129,9 +127,7 @@ class Task {
     private readonly digits: Digits,
     private readonly signal: AbortSignal,
   ) {
-    this.train = imagesOn(device, digits.train);
-    this.validation = imagesOn(device, digits.validation);
-    this.test = imagesOn(device, digits.test);
+    this.images = new DigitsOnDevice(device, digits);
   }
 
   /** With each rate; null: the whole network. */
@@ -149,12 +145,8 @@ class Task {
       const forward = (x: Tensor) =>
         subspace ? subspace.run(() => model.forward(x)) : model.forward(x);
       await this.fit(seed, subspace ?? model, forward, rate * scaleOf(subspace));
-      const { validation, test } = digits;
-      runs.push({
-        rate,
-        validation: 1 - (await errorRate(this.device, forward, this.validation, validation.labels)),
-        test: 1 - (await errorRate(this.device, forward, this.test, test.labels)),
-      });
+      const { validation, test } = await this.images.errors(forward);
+      runs.push({ rate, validation: 1 - validation, test: 1 - test });
       subspace?.dispose();
       model.dispose();
     }
@@ -169,13 +161,13 @@ class Task {
   ) {
     const { steps, batch } = this.settings;
     const loss = (ids: Tensor, labels: Tensor) =>
-      crossEntropy(forward(embedding(this.train, ids)), labels);
+      crossEntropy(forward(embedding(this.images.train, ids)), labels);
     const recipe = { seed, steps, batch, learningRate, weightDecay: 0, signal: this.signal };
     return fitRows(this.device, trained, this.digits.train, loss, recipe);
   }
 
   dispose(): void {
-    for (const x of [this.train, this.validation, this.test]) x.dispose();
+    this.images.dispose();
   }
 }
 

@@ -15,10 +15,8 @@ import type { TransformerConfig } from './transformer_config.ts';
 
 const TEMPLATE = 'lines';
 
-export type SolverSize = Pick<
-  TransformerConfig,
-  'context' | 'layers' | 'heads' | 'width' | 'hidden' | 'positions'
->;
+export type SolverSize = Pick<TransformerConfig, 'context' | 'layers' | 'heads' | 'width'> &
+  Partial<Pick<TransformerConfig, 'hidden' | 'positions'>>;
 
 /**
  * The models' own 0.02 is 1/√width of 2500 channels; of some 100 it is about 0.1, and attention that begins nearly even is
@@ -38,7 +36,7 @@ export function contextFor(tokenizer: Tokenizer, problems: readonly Problem[]): 
   return longest('prompt') + longest('completion');
 }
 
-/** A decoder of that size, as the seed draws it. */
+/** A decoder of that size, as the seed draws it; with learned positions and 4 · width in the middle, where nothing else is said. */
 export function makeSolver(
   device: Device,
   { vocabularySize }: Tokenizer,
@@ -46,6 +44,8 @@ export function makeSolver(
   seed: number,
 ): Transformer {
   return new Transformer(new SmallModelInitialiser(device, seed), {
+    hidden: 4 * size.width,
+    positions: 'learned',
     ...size,
     vocabularySize,
     keyValueHeads: size.heads,

@@ -198,15 +198,7 @@ class Bootstrap {
   private make(): Transformer {
     const { layers, heads, width } = this.settings;
     const context = contextFor(this.tokenizer, this.examples);
-    const size = {
-      layers,
-      heads,
-      width,
-      hidden: 4 * width,
-      context,
-      positions: 'learned',
-    } as const;
-    return makeSolver(this.device, this.tokenizer, size, this.seed);
+    return makeSolver(this.device, this.tokenizer, { layers, heads, width, context }, this.seed);
   }
 
   private learn(
