@@ -25,13 +25,11 @@ struct Params { samples: u32, gamma: f32 }   // B, γ
 @group(0) @binding(4) var<storage, read_write> policy_loss: f32;
 @group(0) @binding(5) var<storage, read_write> entropy: f32;
 
-@group(0) @binding(3) var<storage, read> critic_dloss: f32;                // their gradients
-@group(0) @binding(4) var<storage, read_write> critic_dq1: array<f32>;
-@group(0) @binding(5) var<storage, read_write> critic_dq2: array<f32>;
-@group(0) @binding(4) var<storage, read> policy_dloss: f32;
-@group(0) @binding(5) var<storage, read_write> policy_dq1: array<f32>;
-@group(0) @binding(6) var<storage, read_write> policy_dq2: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dlogProb: array<f32>;
+@group(0) @binding(2) var<storage, read> saved_alpha: f32;                 // policy's gradients
+@group(0) @binding(3) var<storage, read> dloss: f32;                       // gradients of both
+@group(0) @binding(4) var<storage, read_write> dq1: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dq2: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dlogProb: array<f32>;       // policy's
 
 fn sample_of(group: vec3u, groups: vec3u, lane: u32) -> u32 {
   return (group.x + group.y * groups.x) * 64u + lane;
@@ -68,9 +66,9 @@ fn critic_backward(
 ) {
   let b = sample_of(group, groups, lane);
   if (b >= params.samples) { return; }
-  let share = critic_dloss / f32(params.samples);
-  critic_dq1[b] = (q1[b] - target_y[b]) * share;
-  critic_dq2[b] = (q2[b] - target_y[b]) * share;
+  let share = dloss / f32(params.samples);
+  dq1[b] = (q1[b] - target_y[b]) * share;
+  dq2[b] = (q2[b] - target_y[b]) * share;
 }
 
 @compute @workgroup_size(LANES)
@@ -94,9 +92,9 @@ fn policy_backward(
 ) {
   let b = sample_of(group, groups, lane);
   if (b >= params.samples) { return; }
-  let share = policy_dloss / f32(params.samples);
+  let share = dloss / f32(params.samples);
   let first = q1[b] <= q2[b];
-  policy_dq1[b] = select(0.0, -share, first);
-  policy_dq2[b] = select(-share, 0.0, first);
-  dlogProb[b] = alpha * share;
+  dq1[b] = select(0.0, -share, first);
+  dq2[b] = select(-share, 0.0, first);
+  dlogProb[b] = saved_alpha * share;
 }

@@ -131,10 +131,10 @@ export function softPolicyLoss(
       const dq = mul(share, -1);
       return [mul(first, dq), mul(sub(1, first), dq), expand(mul(alpha, share), [B])];
     },
-    fused: (dy, [q1, q2, logProb, alpha]) => {
+    fused: (dy, [q1, q2, , alpha]) => {
       const slopes = [0, 1, 2].map(() => allocate(runtime, [B], 'f32'));
       launch(kernel, 'policy_backward', {
-        inputs: [q1, q2, logProb, alpha, dy],
+        inputs: [q1, q2, alpha, dy],
         outputs: slopes,
         params,
         workgroups: groupsFor(B),

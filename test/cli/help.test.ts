@@ -51,7 +51,7 @@ function quietProgram(): Command {
   const quiet = makeProgram();
   for (const command of withSubcommands(quiet)) {
     command.exitOverride().configureOutput({ writeErr: () => {} });
-    if (command.commands.length === 0) command.action(() => {});
+    if (command !== quiet) command.action(() => {});
   }
   return quiet;
 }

@@ -81,7 +81,7 @@ describe('refused before anything is trained', () => {
     [{ learningRate: 0 }, 'learningRate is 0; expected a number above 0'],
     [{ copies: 0 }, 'copies is 0; expected a whole number of at least 1'],
     [{ minibatches: 5 }, 'which it does not divide'],
-    [{ steps: Number.NaN }, 'steps is NaN'],
+    [{ steps: Number.NaN }, 'steps is "NaN"; expected a finite number'],
     [{ seed: -1 }, 'seed is -1'],
     [{ lerningRate: 1 }, 'unknown setting "lerningRate" (did you mean "learningRate"?)'],
   ])('%o', (own, message) => refused(own, message));
