@@ -33,6 +33,9 @@ export const ESTIMATORS_DEFAULTS = {
   /** Batches of training before the variance is measured, and batches that measure it. */
   warmupBatches: 8,
   varianceBatches: 64,
+  /** What the critic is fitted to before that, and for how long. */
+  fittingEpisodes: 128,
+  fittingSteps: 300,
 };
 
 export type EstimatorsSettings = typeof ESTIMATORS_DEFAULTS;
@@ -74,6 +77,8 @@ export const estimatorsExperiment: Experiment<EstimatorsSettings, EstimatorsResu
     hidden: listOf(positiveInteger),
     warmupBatches: positiveInteger,
     varianceBatches: between(2, 4096),
+    fittingEpisodes: positiveInteger,
+    fittingSteps: positiveInteger,
   },
   count: ({ seeds }) => seeds.length * (1 + CHOICES.length),
   run,
@@ -143,9 +148,15 @@ async function varianceOf(
   for (let i = 0; i < settings.warmupBatches; i++) await learner.iterate();
   const { model } = learner;
   const make = () => makeEnvironment(settings.environment);
-  const [copies, fresh] = [FITTING_EPISODES, seed + FRESH_SEEDS];
-  const collector = new EpisodeCollector(device, model, make, { copies, seed: fresh });
-  fitCritic(device, model, collector, await collector.collect(1));
+  const collector = new EpisodeCollector(device, model, make, {
+    copies: settings.fittingEpisodes,
+    seed: seed + FRESH_SEEDS,
+  });
+  fitCritic(device, model, collector, {
+    episodes: await collector.collect(1),
+    rate: settings.valueRate,
+    steps: settings.fittingSteps,
+  });
   const { episodes: N, varianceBatches: K } = settings;
   const measured: PlayedEpisode[] = [];
   while (measured.length < K * N) measured.push(...(await collector.collect(1)));
@@ -169,19 +180,17 @@ async function varianceOf(
 }
 
 const FRESH_SEEDS = 2 ** 20;
-const FITTING_EPISODES = 128;
-const FITTING = { rate: 0.05, steps: 300 };
 
 function fitCritic(
   device: Device,
   model: MlpActorCritic,
   spaces: EpisodeCollector,
-  episodes: readonly PlayedEpisode[],
+  { episodes, rate, steps }: { episodes: readonly PlayedEpisode[]; rate: number; steps: number },
 ): void {
   const { observations, actions, actionMask } = stepTensors(device, episodes, spaces);
   using returns = device.tensor(concatenated(returnsOf(episodes)));
-  using optimizer = new AdamW(model.critic.namedParameters(), { lr: FITTING.rate, weightDecay: 0 });
-  fitValues(device, model, optimizer, { observations, returns, steps: FITTING.steps });
+  using optimizer = new AdamW(model.critic.namedParameters(), { lr: rate, weightDecay: 0 });
+  fitValues(device, model, optimizer, { observations, returns, steps });
   for (const x of [observations, actions, actionMask]) x?.dispose();
 }
 
@@ -211,10 +220,13 @@ function learnerOf(
   { estimator, baseline }: Choice,
 ): Reinforce {
   const make = () => makeEnvironment(settings.environment);
-  const { environment, seeds, steps, episodes, warmupBatches, varianceBatches, ...own } = settings;
+  const { episodes, learningRate, valueRate, valueSteps, hidden } = settings;
   const all = {
     ...REINFORCE_DEFAULTS,
-    ...own,
+    learningRate,
+    valueRate,
+    valueSteps,
+    hidden,
     seed,
     estimator,
     baseline,

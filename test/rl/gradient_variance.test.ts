@@ -46,7 +46,15 @@ test('B13 the variance over batches, summed over parameters: two batches by hand
 });
 
 test('the experiment: a cell per seed and estimate, and all of them in the table', async () => {
-  const settings = { seeds: [1, 2], steps: 60, episodes: 2, warmupBatches: 1, varianceBatches: 4 };
+  const settings = {
+    seeds: [1, 2],
+    steps: 60,
+    episodes: 2,
+    warmupBatches: 1,
+    varianceBatches: 4,
+    fittingEpisodes: 4,
+    fittingSteps: 2,
+  };
   const { result } = await runExperiment(device, estimatorsExperiment, { settings });
   const { variances, learning } = result!;
   expect(learning.map(({ seed, label }) => [seed, label])).toEqual(
