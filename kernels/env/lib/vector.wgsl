@@ -81,11 +81,10 @@ fn step(
   let i = (group.x + group.y * groups.x) * 64u + lane;
   if (i >= params.copies) { return; }
   let at = params.row * params.copies + i;
-  let before = stepped_states[i];
   let action = actions[i];
   var account = stepped_accounts[i];
   var random = Random(i, account.draws);
-  let transition = next(before, action, &random);
+  let transition = next(stepped_states[i], action, &random);
   account.length++;
   account.total += transition.reward;
   let truncated = !transition.terminated && account.length >= params.limit;
@@ -108,8 +107,11 @@ fn step(
   stepped_accounts[i] = account;
   stepped_states[i] = after;
   for (var part = 0u; part < OBSERVED; part++) {
-    observations[at * OBSERVED + part] = observe(before, part);
-    following[at * OBSERVED + part] = observe(transition.state, part);
-    stepped_now[i * OBSERVED + part] = observe(after, part);
+    let own = i * OBSERVED + part;
+    observations[at * OBSERVED + part] = stepped_now[own];
+    var seen = observe(transition.state, part);
+    following[at * OBSERVED + part] = seen;
+    if (over) { seen = observe(after, part); }
+    stepped_now[own] = seen;
   }
 }
