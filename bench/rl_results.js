@@ -67,6 +67,41 @@ export const RUNS = [
     goal: 475,
   },
   {
+    name: 'trpo-cartpole',
+    args: 'trpo CartPole-v1 fast',
+    seeds: [0, 1, 2],
+    figure: 'evalReturn',
+    goal: 475,
+  },
+  {
+    name: 'sac-pendulum',
+    args: 'sac Pendulum-v1 fast',
+    seeds: [0, 1, 2],
+    figure: 'evalReturn',
+    goal: -250,
+  },
+  {
+    name: 'ppo-breakout',
+    args: 'ppo Breakout10x10-v0 fast --set environments=typescript',
+    seeds: seeds(3),
+    figure: 'evalReturn',
+    goal: 10,
+  },
+  {
+    name: 'ppo-hidden-velocity-frames',
+    args: 'ppo CartPoleFrames-v1 fast --steps 150000',
+    seeds: seeds(5),
+    figure: 'evalReturn',
+    goal: 350,
+  },
+  {
+    name: 'ppo-hidden-velocity',
+    args: 'ppo CartPoleNoVelocity-v1 fast --steps 150000',
+    seeds: seeds(5),
+    figure: 'evalReturn',
+    goal: 200, // to stay under
+  },
+  {
     name: 'reinforce-frozen-lake',
     args: 'reinforce FrozenLake-v1 fast --eval-episodes 1000',
     seeds: seeds(3),
