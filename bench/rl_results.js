@@ -40,7 +40,7 @@ export const RUNS = [
   },
   {
     name: 'ppo-mountain-car',
-    args: 'ppo MountainCar-v0 zoo',
+    args: 'ppo MountainCar-v0 fast',
     seeds: seeds(3),
     figure: 'evalReturn',
     goal: -115,

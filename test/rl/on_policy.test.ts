@@ -100,8 +100,10 @@ describe('learns what is rewarded', () => {
     const model = new MlpActorCritic(device, copies, settings);
     expect(await learn(ppo(device, model, copies, settings), 25)).toBeGreaterThan(-0.2);
   });
+});
 
-  test.each(['mc', 'td', 'kStep', 'gae'] as const)('C4 A2C with the target %s', async (target) => {
+describe('C4 A2C learns', () => {
+  test.each(['mc', 'td', 'kStep', 'gae'] as const)('with the target %s', async (target) => {
     const copies = copiesOf(name, A2C.copies);
     const settings = { ...A2C, target, k: 3 };
     const model = new MlpActorCritic(device, copies, settings);
@@ -167,6 +169,32 @@ describe('estimates', () => {
       collector.dispose();
     },
   );
+
+  test('C12 between REINFORCE and the one-step actor-critic: λ = 1 without a critic is the reward to go, λ = 0 the TD error', async () => {
+    const rewards = [1, -2, 3, 0.5];
+    const V = [0.3, 0.1, -0.4, 0.2, 0.7];
+    const [T, N] = [rewards.length, 1];
+    const column = (x: readonly number[]) => device.tensor(x, { shape: [T, N] });
+    const advantages = (lambda: number, values: readonly number[]) =>
+      device.scope(
+        () =>
+          gaeEstimator({ gamma: 0.9, lambda })({
+            rewards: column(rewards),
+            values: column(values.slice(0, T)),
+            nextValues: column(values.slice(1)),
+            terminated: device.zeros([T, N]),
+            truncated: device.zeros([T, N]),
+          }).advantages,
+      );
+    const found = await values(advantages(1, [0, 0, 0, 0, 0]));
+    const togo = rewards.map((_, t) =>
+      rewards.slice(t).reduce((sum, r, l) => sum + 0.9 ** l * r, 0),
+    );
+    for (const [t, g] of togo.entries()) expect(found[t]).toBeCloseTo(g, 5);
+    const errors = await values(advantages(0, V));
+    for (const [t, r] of rewards.entries())
+      expect(errors[t]).toBeCloseTo(r + 0.9 * V[t + 1]! - V[t]!, 5);
+  });
 
   test('C6 a reward of 1 forever is worth 100 under a time limit, and less where the limit is taken for an end', async () => {
     const [T, N] = [40, 1];

@@ -56,6 +56,32 @@ describe('a run folder', () => {
     expect(metrics(folder).trim().split('\n')).toHaveLength(6);
   });
 
+  test('C13 its log has what one watches: the return, exploration, the size of updates, the critic, the budget spent', async () => {
+    const folder = await newFolder();
+    await train({ folder, settings: { ...SETTINGS, steps: 320 } });
+    const last = readFileSync(join(folder.location, 'metrics.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .at(-1)!;
+    const {
+      step,
+      return: mean,
+      entropy,
+      approxKl,
+      clipFraction,
+      valueLoss,
+      gradNorm,
+      stepsPerSecond,
+    } = JSON.parse(last);
+    expect(step).toBe(320);
+    expect(mean).toBeGreaterThanOrEqual(8); // no pole falls faster
+    expect(entropy).toBeGreaterThan(0.5);
+    expect(entropy).toBeLessThanOrEqual(Math.LN2 + 1e-6);
+    expect(approxKl).toBeGreaterThan(-1e-6);
+    expect(clipFraction).toBeGreaterThanOrEqual(0);
+    for (const size of [valueLoss, gradNorm, stepsPerSecond]) expect(size).toBeGreaterThan(0);
+  });
+
   test('with another run in it is left alone; of other settings it is not resumed', async () => {
     const folder = await newFolder();
     await train({ folder });
