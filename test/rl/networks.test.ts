@@ -3,7 +3,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/ops/device.ts';
 import {
-  box,
   categorical,
   exploringGaussian,
   gaussian,
