@@ -11,8 +11,6 @@ import {
   positive,
   positiveInteger,
 } from '../io/config.ts';
-import type { Json } from '../io/json.ts';
-import { restoreTraining, trainingState } from '../io/training_state.ts';
 import { add, div, mul, sub } from '../ops/binary.ts';
 import type { CapturedStep } from '../ops/capture.ts';
 import type { Device } from '../ops/device.ts';
@@ -34,6 +32,7 @@ import {
 } from './learner.ts';
 import { epochOrder, rowsOf } from './minibatches.ts';
 import type { ActorCritic } from './networks.ts';
+import { loadProgress, saveProgress } from './progress.ts';
 import {
   type AdvantageEstimator,
   type Collecting,
@@ -192,30 +191,16 @@ export class OnPolicy implements Learner {
     return Object.fromEntries(this.#names.map((name, i) => [name, values[i]!]));
   }
 
-  async save(): Promise<LearnerState> {
-    return {
-      tensors: await trainingState(this.model.namedTensors(), this.#optimizer),
-      state: {
-        updates: this.#updates,
-        epochs: this.#epochs,
-        norm: this.model.norm?.snapshot() ?? null,
-        collector: await this.#collector.snapshot(),
-      },
-    };
+  save(): Promise<LearnerState> {
+    return saveProgress(this.#parts, { updates: this.#updates, epochs: this.#epochs });
   }
 
-  load({ tensors, state }: LearnerState): void {
-    const { updates, epochs, norm, collector } = state as {
-      updates: number;
-      epochs: number;
-      norm: Parameters<NonNullable<ActorCritic['norm']>['restore']>[0] | null;
-      collector: Json;
-    };
-    restoreTraining(this.model.namedTensors(), this.#optimizer, { step: updates, tensors });
-    this.#updates = updates;
-    this.#epochs = epochs;
-    if (norm) this.model.norm?.restore(norm);
-    this.#collector.restore(collector);
+  load(saved: LearnerState): void {
+    ({ updates: this.#updates, epochs: this.#epochs } = loadProgress(this.#parts, saved));
+  }
+
+  get #parts() {
+    return { model: this.model, optimizer: this.#optimizer, collector: this.#collector };
   }
 
   dispose(): void {

@@ -16,8 +16,6 @@ import {
   positive,
   positiveInteger,
 } from '../io/config.ts';
-import type { Json } from '../io/json.ts';
-import { restoreTraining, trainingState } from '../io/training_state.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import type { CapturedStep } from '../ops/capture.ts';
 import type { Device } from '../ops/device.ts';
@@ -45,6 +43,7 @@ import {
 } from './natural_gradient.ts';
 import type { ActorCritic } from './networks.ts';
 import { standardised } from './on_policy.ts';
+import { loadProgress, saveProgress } from './progress.ts';
 import { Collector, gaeEstimator } from './rollout.ts';
 import type { VectorEnvironment } from './vector.ts';
 
@@ -273,30 +272,16 @@ export class Trpo implements Learner {
     return loss;
   }
 
-  async save(): Promise<LearnerState> {
-    return {
-      tensors: await trainingState(this.model.namedTensors(), this.#optimizer),
-      state: {
-        updates: this.#updates,
-        epochs: this.#epochs,
-        norm: this.model.norm?.snapshot() ?? null,
-        collector: await this.#collector.snapshot(),
-      },
-    };
+  save(): Promise<LearnerState> {
+    return saveProgress(this.#parts, { updates: this.#updates, epochs: this.#epochs });
   }
 
-  load({ tensors, state }: LearnerState): void {
-    const { updates, epochs, norm, collector } = state as {
-      updates: number;
-      epochs: number;
-      norm: Parameters<NonNullable<ActorCritic['norm']>['restore']>[0] | null;
-      collector: Json;
-    };
-    restoreTraining(this.model.namedTensors(), this.#optimizer, { step: updates, tensors });
-    this.#updates = updates;
-    this.#epochs = epochs;
-    if (norm) this.model.norm?.restore(norm);
-    this.#collector.restore(collector);
+  load(saved: LearnerState): void {
+    ({ updates: this.#updates, epochs: this.#epochs } = loadProgress(this.#parts, saved));
+  }
+
+  get #parts() {
+    return { model: this.model, optimizer: this.#optimizer, collector: this.#collector };
   }
 
   dispose(): void {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Device } from '../../src/ops/device.ts';
 import { mean } from '../../src/ops/reduce.ts';
 import { A2C_DEFAULTS, type A2cSettings, a2c, a2cLoss, kStepEstimator } from '../../src/rl/a2c.ts';
-import { box, discrete } from '../../src/rl/environment.ts';
+import { discrete } from '../../src/rl/environment.ts';
 import type { Learner } from '../../src/rl/learner.ts';
 import { MlpActorCritic } from '../../src/rl/networks.ts';
 import { PPO_DEFAULTS, type PpoSettings, ppo, ppoLossOf } from '../../src/rl/ppo.ts';
@@ -16,6 +16,7 @@ import { type Dynamics, simulate } from '../../src/rl/simulate.ts';
 import { VectorEnvironment } from '../../src/rl/vector.ts';
 import { backward } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { follow } from './follow.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -37,20 +38,6 @@ const name: Dynamics<number, number, number> = {
     terminated: false,
   }),
   observe: (state) => state,
-};
-
-/** A number is seen, and the action should be it. */
-const follow: Dynamics<number, Float64Array, Float64Array> = {
-  id: 'Follow',
-  observationSpace: box([1], -1, 1),
-  actionSpace: box([1], -2, 2),
-  begin: (random) => random.uniform(-1, 1),
-  next: (state, action, random) => ({
-    state: random.uniform(-1, 1),
-    reward: -((action[0]! - state) ** 2),
-    terminated: false,
-  }),
-  observe: (state) => Float64Array.of(state),
 };
 
 const copiesOf = (dynamics: Dynamics, count: number, limit = 10) =>
@@ -95,7 +82,7 @@ describe('learns what is rewarded', () => {
   });
 
   test('PPO, continuous actions', async () => {
-    const copies = copiesOf(follow, PPO.copies);
+    const copies = follow(PPO.copies);
     const settings = { ...PPO, entropyCoef: 0, logStd: -1 };
     const model = new MlpActorCritic(device, copies, settings);
     expect(await learn(ppo(device, model, copies, settings), 25)).toBeGreaterThan(-0.2);
