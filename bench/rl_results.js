@@ -33,7 +33,7 @@ export const RUNS = [
   },
   {
     name: 'ppo-acrobot',
-    args: 'ppo Acrobot-v1 zoo --steps 500000',
+    args: 'ppo Acrobot-v1 zoo',
     seeds: seeds(3),
     figure: 'evalReturn',
     goal: -90,
@@ -54,7 +54,7 @@ export const RUNS = [
   },
   {
     name: 'ppo-mountain-car-continuous',
-    args: 'ppo MountainCarContinuous-v0 zoo --steps 50000',
+    args: 'ppo MountainCarContinuous-v0 zoo',
     seeds: seeds(3),
     figure: 'evalReturn',
     goal: 88,

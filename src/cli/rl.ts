@@ -58,7 +58,8 @@ Examples:
   shadegrad rl --env CartPole-v1 --set learningRate=0.0003     any setting; --help-settings lists them
   shadegrad rl --algo value-iteration --env FrozenLake-v1      the best values and policy, computed
   shadegrad rl --resume                                        continues the newest run in runs/
-  shadegrad rl play runs/rl-1                                  shows an episode`;
+  shadegrad rl play runs/rl-1                                  shows an episode
+  shadegrad rl compare runs/rl-1 runs/rl-2                     learning curves in one page`;
 
 export function addRl(program: Command): void {
   const rl = program

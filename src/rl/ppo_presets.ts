@@ -25,6 +25,48 @@ const CART_POLE = {
   schedule: 'linear',
 } as const;
 
+/** RL-Zoo's, with half its steps. */
+const ACROBOT = {
+  ...SB3,
+  copies: 16,
+  rolloutSteps: 256,
+  minibatches: 64,
+  epochs: 4,
+  lambda: 0.94,
+  normaliseObservations: true,
+  normaliseRewards: true,
+  steps: 500_000,
+} as const;
+
+/** RL-Zoo's. */
+const PENDULUM = {
+  ...SB3,
+  copies: 4,
+  rolloutSteps: 1024,
+  minibatches: 64,
+  epochs: 10,
+  gamma: 0.9,
+  learningRate: 1e-3,
+  noiseSteps: 4,
+  steps: 100_000,
+} as const;
+
+/** Our own: one noise function of the state for 32 steps, so that pushes swing the car up; half-hearted ones cost. */
+const MOUNTAIN_CAR_CONTINUOUS = {
+  ...SB3,
+  copies: 8,
+  rolloutSteps: 128,
+  minibatches: 8,
+  epochs: 10,
+  gamma: 0.999,
+  learningRate: 1e-3,
+  normaliseObservations: true,
+  normaliseRewards: true,
+  noiseSteps: 32,
+  logStd: -1,
+  steps: 50_000,
+} as const;
+
 export const PPO_PRESETS: Readonly<Record<'fast' | 'cleanrl' | 'zoo', PresetsOf<PpoSettings>>> = {
   /** Fewest environment steps. */
   fast: {
@@ -43,6 +85,9 @@ export const PPO_PRESETS: Readonly<Record<'fast' | 'cleanrl' | 'zoo', PresetsOf<
       normaliseRewards: true,
       steps: 400_000,
     },
+    'Acrobot-v1': ACROBOT,
+    'Pendulum-v1': PENDULUM,
+    'MountainCarContinuous-v0': MOUNTAIN_CAR_CONTINUOUS,
     any: { ...CART_POLE, steps: 100_000 },
     'Breakout10x10-v0': {
       copies: 64,
@@ -75,17 +120,7 @@ export const PPO_PRESETS: Readonly<Record<'fast' | 'cleanrl' | 'zoo', PresetsOf<
   /** RL-Zoo's hyperparams/ppo.yml, where not said otherwise. */
   zoo: {
     'CartPole-v1': { ...CART_POLE, steps: 100_000 },
-    'Acrobot-v1': {
-      ...SB3,
-      copies: 16,
-      rolloutSteps: 256,
-      minibatches: 64,
-      epochs: 4,
-      lambda: 0.94,
-      normaliseObservations: true,
-      normaliseRewards: true,
-      steps: 1_000_000,
-    },
+    'Acrobot-v1': ACROBOT,
     'MountainCar-v0': {
       ...SB3,
       copies: 16,
@@ -97,32 +132,8 @@ export const PPO_PRESETS: Readonly<Record<'fast' | 'cleanrl' | 'zoo', PresetsOf<
       normaliseRewards: true,
       steps: 1_000_000,
     },
-    'Pendulum-v1': {
-      ...SB3,
-      copies: 4,
-      rolloutSteps: 1024,
-      minibatches: 64,
-      epochs: 10,
-      gamma: 0.9,
-      learningRate: 1e-3,
-      noiseSteps: 4,
-      steps: 100_000,
-    },
-    /** Our own: one noise function of the state for 32 steps, so that pushes swing the car up; half-hearted ones cost. */
-    'MountainCarContinuous-v0': {
-      ...SB3,
-      copies: 8,
-      rolloutSteps: 128,
-      minibatches: 8,
-      epochs: 10,
-      gamma: 0.999,
-      learningRate: 1e-3,
-      normaliseObservations: true,
-      normaliseRewards: true,
-      noiseSteps: 32,
-      logStd: -1,
-      steps: 50_000,
-    },
+    'Pendulum-v1': PENDULUM,
+    'MountainCarContinuous-v0': MOUNTAIN_CAR_CONTINUOUS,
     any: { ...SB3, copies: 1, rolloutSteps: 2048, minibatches: 32, epochs: 10, steps: 1_000_000 },
   },
 };
