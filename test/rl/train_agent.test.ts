@@ -1,12 +1,12 @@
 // An agent's run: what its folder holds, how it goes on, and what is refused before it begins.
 
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openFolder } from '#folder';
 import { Device } from '../../src/ops/device.ts';
 import { type TrainAgentOptions, trainAgent } from '../../src/rl/train_agent.ts';
+import { temporaryFolder } from '../io/temporary_folder.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-const newFolder = async () => openFolder(join(mkdtempSync(join(tmpdir(), 'shadegrad-')), 'run'));
+const newFolder = async () => openFolder(join(await temporaryFolder(), 'run'));
 const SETTINGS = {
   copies: 4,
   rolloutSteps: 8,
