@@ -6,7 +6,7 @@ import type { Folder } from '../io/folder.ts';
 import { type MeanInterval, meanInterval } from '../io/mean_interval.ts';
 import { readMetrics } from '../io/metrics.ts';
 import { type PlotLibrary, type ReportSeries, renderReport } from '../io/report.ts';
-import { environmentEntry } from './registry.ts';
+import { anchorLines, environmentEntry } from './registry.ts';
 import { type AboutRun, readAgentRun } from './run.ts';
 
 export interface ComparedRun extends AboutRun {
@@ -121,10 +121,8 @@ export function comparisonReport(
   { environment, groups }: Comparison,
   plots: PlotLibrary,
 ): Promise<string> {
-  const { about, anchors, solved } = environmentEntry(environment);
-  const lines = Object.entries({ ...anchors, solved })
-    .filter((line): line is [string, number] => line[1] !== undefined)
-    .map(([label, y]) => ({ label, y }));
+  const { about } = environmentEntry(environment);
+  const lines = anchorLines(environment);
   const series = groups.flatMap(({ label, steps, returns, seeds }): ReportSeries[] => {
     const bound = (sign: number) => returns.map(({ mean, margin }) => mean + sign * margin);
     const faint = (name: string, y: number[]) => ({ label: name, x: steps, y, faint: true });

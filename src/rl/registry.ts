@@ -200,3 +200,12 @@ export function makeEnvironment(id: string): Environment {
   const environment = simulate(dynamics(), { limit });
   return frames === 1 ? environment : frameStack(environment, frames);
 }
+
+/** Lines to compare returns with: the random, the scripted and the optimal policy, and what counts as solved; one of equals. */
+export function anchorLines(id: string): { readonly label: string; readonly y: number }[] {
+  const { anchors, solved } = environmentEntry(id);
+  const labels = new Map<number, string[]>();
+  for (const [label, y] of Object.entries({ ...anchors, solved }))
+    if (y !== undefined) labels.set(y, [...(labels.get(y) ?? []), label]);
+  return [...labels].map(([y, equal]) => ({ label: equal.join(', '), y }));
+}

@@ -2,7 +2,7 @@
 
 import type { MetricRecord } from '../io/metrics.ts';
 import { type PlotLibrary, type ReportPlot, renderReport } from '../io/report.ts';
-import { environmentEntry } from './registry.ts';
+import { anchorLines, environmentEntry } from './registry.ts';
 import type { AgentResult } from './train_agent.ts';
 
 /** Names for people; a metric without one keeps its own. */
@@ -31,10 +31,8 @@ export function agentReport(
   plots: PlotLibrary,
 ): Promise<string> {
   const { algorithm, environment, settings, steps, evaluation, seconds, adapter } = result;
-  const { about, anchors, solved } = environmentEntry(environment);
-  const lines = Object.entries({ ...anchors, solved })
-    .filter((line): line is [string, number] => line[1] !== undefined)
-    .map(([label, y]) => ({ label, y }));
+  const { about } = environmentEntry(environment);
+  const lines = anchorLines(environment);
   const named = new Set(metrics.flatMap((record) => Object.keys(record)));
   for (const key of ['step', 'return', 'episodes']) named.delete(key);
   const curves = [...named].map((key): ReportPlot => {
