@@ -148,7 +148,8 @@ export class Collector implements Collecting {
     const observations = new Float32Array(T * N * F);
     const next = new Float32Array(T * N * F);
     const masks = this.#masks && new Float32Array(T * this.#masks.length);
-    const actions = isDiscrete(actionSpace) ? new Int32Array(T * N) : new Float32Array(T * N * A);
+    const isDiscrete = actionSpace.kind === 'discrete';
+    const actions = isDiscrete ? new Int32Array(T * N) : new Float32Array(T * N * A);
     const rewards = new Float32Array(T * N);
     const [terminated, truncated] = [new Float32Array(T * N), new Float32Array(T * N)];
     const episodes: Episode[] = [];
@@ -282,8 +283,6 @@ export function estimateInto(
   };
   for (const [name, x] of Object.entries(found)) copyInto(estimates[name as keyof typeof found], x);
 }
-
-const isDiscrete = (space: Space) => space.kind === 'discrete';
 
 /** Observations in rows of numbers; a discrete one is one-hot. */
 export function encode(space: Space, values: readonly Value[]): Float32Array {
