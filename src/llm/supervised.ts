@@ -179,10 +179,10 @@ const STREAM = 0x73667420; // 'sft ': the draws of a seed that belong to the ord
  * The examples of each step: epoch after epoch, each in an order of its own, every example once. What a step takes is a
  * function of (seed, step).
  */
-export function exampleBatches(
-  examples: readonly Example[],
+export function exampleBatches<T>(
+  examples: readonly T[],
   { seed, batch }: { readonly seed: number; readonly batch: number },
-): (step: number) => Example[] {
+): (step: number) => T[] {
   let shuffled = { epoch: -1, order: new Uint32Array() };
   const orderOf = (epoch: number): Uint32Array => {
     if (shuffled.epoch !== epoch) {

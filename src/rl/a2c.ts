@@ -17,7 +17,13 @@ import { slice } from '../ops/view.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Copies } from './copies.ts';
 import { type ActorCritic, judge } from './networks.ts';
-import { type Losses, ON_POLICY_CHECKS, OnPolicy, type OnPolicySettings } from './on_policy.ts';
+import {
+  collectorOf,
+  type Losses,
+  ON_POLICY_CHECKS,
+  OnPolicy,
+  type OnPolicySettings,
+} from './on_policy.ts';
 import { type AdvantageEstimator, gaeEstimator, type Rollout } from './rollout.ts';
 
 export interface A2cSettings extends Omit<OnPolicySettings, 'epochs' | 'minibatches' | 'targetKl'> {
@@ -69,7 +75,8 @@ export function a2c(
 ): OnPolicy {
   const once = { ...settings, epochs: 1, minibatches: 1, targetKl: null };
   const loss = (samples: Rollout) => a2cLoss(model, samples, settings);
-  return new OnPolicy(device, model, environments, once, loss, estimatorOf(settings));
+  const collector = collectorOf(device, model, environments, once, estimatorOf(settings));
+  return new OnPolicy(device, model, collector, once, loss);
 }
 
 export function a2cLoss(

@@ -22,8 +22,8 @@ export interface LearnerState {
   readonly state: object;
 }
 
-export interface Learner {
-  readonly model: Pick<ActorCritic, 'policy'> & Module;
+export interface Learner<Model extends Module = Pick<ActorCritic, 'policy'> & Module> {
+  readonly model: Model;
   /** Steps of all copies together in one iteration; at least so many where it plays whole episodes. */
   readonly stepsPerIteration: number;
   /** Iteration number `index`, from 0, of `count`; both by `stepsPerIteration`, and perhaps not whole. @throws DataError for a loss that is not finite */

@@ -2,10 +2,9 @@
 
 import { embedding } from '../ops/embedding.ts';
 import { gather } from '../ops/gather.ts';
-import { reshape } from '../ops/view.ts';
+import { expand, reshape, slice } from '../ops/view.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { RandomSequence } from './random.ts';
-import type { Rollout } from './rollout.ts';
 
 const STREAM = 0x6d696e69; // 'mini': the shuffles of a seed
 
@@ -25,17 +24,19 @@ export function epochOrder(count: number, seed: number, epoch: number): Int32Arr
 }
 
 /** Samples of a rollout: rows `ids` [M] i32 of each of its tensors. */
-export function rowsOf(rollout: Rollout, ids: Tensor): Rollout {
-  const { observations, actions, actionMask, logProbs, values, advantages, returns } = rollout;
-  return {
-    observations: rowsAt(observations, ids),
-    actions: rowsAt(actions, ids),
-    actionMask: actionMask && rowsAt(actionMask, ids),
-    logProbs: rowsAt(logProbs, ids),
-    values: rowsAt(values, ids),
-    advantages: rowsAt(advantages, ids),
-    returns: rowsAt(returns, ids),
-  };
+export const rowsOf = <Rows extends object>(rollout: Rows, ids: Tensor): Rows =>
+  ofEach(rollout, (x) => rowsAt(x, ids));
+
+/** Its rows from `begin` up to but without `end`. */
+export const rowsBetween = <Rows extends object>(rollout: Rows, begin: number, end: number): Rows =>
+  ofEach(rollout, (x) => slice(x, { start: [begin], end: [end] }));
+
+/** A rollout is tensors [B, ...], and null for what there is not. */
+function ofEach<Rows extends object>(rollout: Rows, rows: (x: Tensor) => Tensor): Rows {
+  const found = Object.entries(rollout as Readonly<Record<string, Tensor | null>>).map(
+    ([name, x]) => [name, x && rows(x)] as const,
+  );
+  return Object.fromEntries(found) as Rows;
 }
 
 /** x[ids]: x [B, ...], ids [M] i32 -> [M, ...]. */
@@ -43,5 +44,10 @@ export function rowsAt(x: Tensor, ids: Tensor): Tensor {
   if (x.rank === 1) return gather(x, ids, { axis: 0 });
   const [count, ...shape] = x.shape;
   const width = shape.reduce((product, n) => product * n, 1);
-  return reshape(embedding(reshape(x, [count!, width]), ids), [ids.size, ...shape]);
+  const table = reshape(x, [count!, width]);
+  const rows =
+    x.dtype === 'f32'
+      ? embedding(table, ids)
+      : gather(table, expand(reshape(ids, [-1, 1]), [ids.size, width]), { axis: 0 });
+  return reshape(rows, [ids.size, ...shape]);
 }

@@ -11,12 +11,14 @@ import {
   positive,
   positiveInteger,
 } from '../io/config.ts';
-import { add, div, mul, sub } from '../ops/binary.ts';
+import { add, div, maximum, mul, notEqual, sub } from '../ops/binary.ts';
 import type { CapturedStep } from '../ops/capture.ts';
+import { cast, full } from '../ops/copy.ts';
 import type { Device } from '../ops/device.ts';
-import { mean } from '../ops/reduce.ts';
-import { stack } from '../ops/shape_ops.ts';
+import { mean, sum } from '../ops/reduce.ts';
+import { concat, stack } from '../ops/shape_ops.ts';
 import { sqrt, square } from '../ops/unary.ts';
+import { reshape } from '../ops/view.ts';
 import { AdamW } from '../optim/adamw.ts';
 import { clipGradNorm } from '../optim/clip.ts';
 import { backward, noGrad } from '../tensor/tape.ts';
@@ -30,9 +32,9 @@ import {
   type LearnerState,
   requireFiniteMetrics,
 } from './learner.ts';
-import { epochOrder, rowsOf } from './minibatches.ts';
+import { epochOrder, rowsBetween, rowsOf } from './minibatches.ts';
 import type { ActorCritic } from './networks.ts';
-import { loadProgress, saveProgress } from './progress.ts';
+import { loadProgress, type Normalising, saveProgress } from './progress.ts';
 import {
   type AdvantageEstimator,
   type Collecting,
@@ -95,12 +97,53 @@ export const ON_POLICY_CHECKS: Checks<OnPolicySettings> = {
 /** Scalars: `loss` is what is minimised, the others are for the log; `approxKl` is what `targetKl` bounds. */
 export type Losses = Readonly<Record<string, Tensor>> & { readonly loss: Tensor };
 
+/** What an update depends on. */
+export type UpdateSettings = Pick<
+  OnPolicySettings,
+  | 'epochs'
+  | 'minibatches'
+  | 'learningRate'
+  | 'schedule'
+  | 'maxGradNorm'
+  | 'targetKl'
+  | 'normaliseAdvantages'
+> & {
+  readonly seed: number;
+  /** Parts that a minibatch is computed in, one after the other, where it is too large for the memory at once. Default 1. */
+  readonly accumulate?: number;
+};
+
+/** What an update reads of a rollout: tensors [B, ...], null for what there is not. */
+export interface Samples {
+  readonly advantages: Tensor;
+  /** Nonzero where a step counts; default, or null: all do. */
+  readonly mask?: Tensor | null;
+}
+
 const ADAM_EPS = 1e-5; // as both implementations
 
+/** The collector of the environments' steps. */
+export function collectorOf(
+  device: Device,
+  model: ActorCritic,
+  environments: Copies,
+  settings: OnPolicySettings & { readonly seed: number },
+  estimate: AdvantageEstimator = gaeEstimator(settings),
+): Collecting {
+  const options = { ...settings, steps: settings.rolloutSteps, estimate };
+  return environments instanceof KernelEnvironment
+    ? new KernelCollector(device, model, environments, options)
+    : new Collector(device, model, environments, options);
+}
+
 /** Collects a rollout, goes through it `epochs` times in minibatches, and does so again. */
-export class OnPolicy implements Learner {
+export class OnPolicy<
+  Model extends Normalising = ActorCritic,
+  Rows extends Samples & object = Rollout,
+> implements Learner<Model>
+{
+  /** Rows of a rollout. */
   readonly stepsPerIteration: number;
-  readonly #collector: Collecting;
   readonly #optimizer: AdamW;
   /** Of the samples of an update. */
   readonly #ids: Tensor;
@@ -110,27 +153,27 @@ export class OnPolicy implements Learner {
   #updates = 0;
   #epochs = 0;
 
-  /** @throws ConfigError where the minibatches do not divide a rollout */
+  /** @throws ConfigError where the minibatches do not divide a rollout, or the parts a minibatch */
   constructor(
     private readonly device: Device,
-    readonly model: ActorCritic,
-    environments: Copies,
-    private readonly settings: OnPolicySettings & { readonly seed: number },
-    private readonly loss: (samples: Rollout) => Losses,
-    estimate: AdvantageEstimator = gaeEstimator(settings),
+    readonly model: Model,
+    private readonly collector: Collecting<Rows>,
+    private readonly settings: UpdateSettings,
+    private readonly loss: (samples: Rows) => Losses,
+    /** What the loss is a mean over, for minibatches in parts: by default the steps that count. */
+    private readonly weight: (samples: Rows) => Tensor = stepsCounted,
   ) {
-    const { rolloutSteps, minibatches, learningRate } = settings;
-    const samples = rolloutSteps * environments.count;
+    const { minibatches, learningRate, accumulate = 1 } = settings;
+    const samples = collector.rollout.advantages.shape[0]!;
     if (samples % minibatches !== 0)
       throw new ConfigError(
-        `minibatches is ${minibatches}; a rollout of ${rolloutSteps} steps of ${environments.count} copies has ${samples} samples, which it does not divide`,
+        `minibatches is ${minibatches}; a rollout has ${samples} samples, which it does not divide`,
+      );
+    if ((samples / minibatches) % accumulate !== 0)
+      throw new ConfigError(
+        `accumulate is ${accumulate}; a minibatch has ${samples / minibatches} samples, which it does not divide`,
       );
     this.stepsPerIteration = samples;
-    const options = { ...settings, steps: rolloutSteps, estimate };
-    this.#collector =
-      environments instanceof KernelEnvironment
-        ? new KernelCollector(device, model, environments, options)
-        : new Collector(device, model, environments, options);
     this.#optimizer = new AdamW(model.namedParameters(), {
       lr: learningRate,
       eps: ADAM_EPS,
@@ -143,7 +186,7 @@ export class OnPolicy implements Learner {
   async iterate(index: number, count: number): Promise<Iteration> {
     const { learningRate, schedule, epochs, targetKl, seed } = this.settings;
     this.#optimizer.lr = schedule === 'linear' ? learningRate * (1 - index / count) : learningRate;
-    const episodes = await this.#collector.collect();
+    const episodes = await this.collector.collect();
     let metrics: Record<string, number> = {};
     for (let epoch = 0; epoch < epochs; epoch++) {
       const order = epochOrder(this.stepsPerIteration, seed, this.#epochs++);
@@ -157,7 +200,7 @@ export class OnPolicy implements Learner {
       metrics = await this.#metrics();
       if (targetKl !== null && metrics.approxKl! > 1.5 * targetKl) break;
     }
-    this.#collector.updateNorm();
+    this.collector.updateNorm();
     await requireFiniteMetrics(metrics, this.model);
     return { episodes, metrics };
   }
@@ -169,20 +212,40 @@ export class OnPolicy implements Learner {
 
   /** One update, on the samples at `ids`. */
   #learn(): Tensor {
+    const { minibatches, normaliseAdvantages, accumulate = 1, maxGradNorm } = this.settings;
     const samples = noGrad(() => {
-      const { rollout } = this.#collector;
-      const rows = this.settings.minibatches === 1 ? rollout : rowsOf(rollout, this.#ids);
-      return this.settings.normaliseAdvantages
-        ? { ...rows, advantages: standardised(rows.advantages) }
-        : rows;
+      const { rollout } = this.collector;
+      const rows = minibatches === 1 ? rollout : rowsOf(rollout, this.#ids);
+      return normaliseAdvantages ? { ...rows, advantages: standardised(rows.advantages) } : rows;
     });
-    const losses = this.loss(samples);
-    backward(losses.loss);
-    const gradNorm = clipGradNorm(this.#optimizer, this.settings.maxGradNorm);
+    const losses = accumulate === 1 ? this.#differentiate(samples) : this.#inParts(samples);
+    const gradNorm = clipGradNorm(this.#optimizer, maxGradNorm);
     this.#optimizer.apply({ zeroGrad: true });
-    const metrics = { ...losses, gradNorm };
-    this.#names = Object.keys(metrics);
-    return noGrad(() => stack(Object.values(metrics)));
+    return noGrad(() => concat([losses, reshape(gradNorm, [1])]));
+  }
+
+  /** Adds to the gradients, `dy` times. @returns the losses, named by `#names` */
+  #differentiate(samples: Rows, dy?: Tensor): Tensor {
+    const losses = this.loss(samples);
+    backward(losses.loss, dy && { dy });
+    this.#names = [...Object.keys(losses), 'gradNorm'];
+    return noGrad(() => stack(Object.values(losses)));
+  }
+
+  /** The same gradients part by part: each counts by its share of the minibatch. */
+  #inParts(samples: Rows): Tensor {
+    const { accumulate = 1 } = this.settings;
+    const size = this.#ids.size / accumulate;
+    const whole = noGrad(() => maximum(this.weight(samples), 1));
+    const parts = Array.from({ length: accumulate }, (_, i) =>
+      this.device.scope(() => {
+        const part = noGrad(() => rowsBetween(samples, i * size, (i + 1) * size));
+        const share = noGrad(() => div(this.weight(part), whole));
+        const losses = this.#differentiate(part, share);
+        return noGrad(() => mul(losses, share));
+      }),
+    );
+    return noGrad(() => sum(stack(parts), { axis: 0 }));
   }
 
   /** Of the last update. */
@@ -200,7 +263,8 @@ export class OnPolicy implements Learner {
   }
 
   get #parts() {
-    return { model: this.model, optimizer: this.#optimizer, collector: this.#collector };
+    const { model, collector } = this;
+    return { model, optimizer: this.#optimizer, collector };
   }
 
   dispose(): void {
@@ -208,8 +272,13 @@ export class OnPolicy implements Learner {
     this.#update?.result.dispose();
     this.#ids.dispose();
     this.#optimizer.dispose();
-    this.#collector.dispose();
+    this.collector.dispose();
   }
+}
+
+function stepsCounted({ mask, advantages }: Samples): Tensor {
+  if (!mask) return full(advantages.runtime, [], advantages.size, 'f32');
+  return sum(cast(notEqual(mask, 0), 'f32'));
 }
 
 /** (x - mean) / deviation, of n - 1 as PyTorch. */

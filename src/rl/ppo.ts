@@ -8,7 +8,7 @@ import { type PpoLoss, ppoLoss, ppoLossFromLogProbs } from '../ops/ppo.ts';
 import type { Copies } from './copies.ts';
 import type { Categorical } from './distributions.ts';
 import { type ActorCritic, judge } from './networks.ts';
-import { ON_POLICY_CHECKS, OnPolicy, type OnPolicySettings } from './on_policy.ts';
+import { collectorOf, ON_POLICY_CHECKS, OnPolicy, type OnPolicySettings } from './on_policy.ts';
 import type { Rollout } from './rollout.ts';
 
 export interface PpoSettings extends OnPolicySettings {
@@ -61,7 +61,8 @@ export function ppo(
   environments: Copies,
   settings: PpoSettings & { readonly seed: number },
 ): OnPolicy {
-  return new OnPolicy(device, model, environments, settings, (samples) => ({
+  const collector = collectorOf(device, model, environments, settings);
+  return new OnPolicy(device, model, collector, settings, (samples) => ({
     ...ppoLossOf(model, samples, settings),
   }));
 }

@@ -2,17 +2,20 @@
 
 import type { Json } from '../io/json.ts';
 import { restoreTraining, trainingState } from '../io/training_state.ts';
+import type { Module } from '../nn/module.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import type { LearnerState } from './learner.ts';
-import type { ActorCritic } from './networks.ts';
-import type { RunningMoments } from './normalise.ts';
+import type { ObservationNorm, RunningMoments } from './normalise.ts';
 import type { Collecting } from './rollout.ts';
+
+/** A model, perhaps with running statistics of what it sees. */
+export type Normalising = Module & { readonly norm?: ObservationNorm | null };
 
 /** What is saved and restored with its counters. */
 export interface Progressing {
-  readonly model: ActorCritic;
+  readonly model: Normalising;
   readonly optimizer: Optimizer;
-  readonly collector: Collecting;
+  readonly collector: Collecting<unknown>;
 }
 
 export interface Counters {

@@ -66,11 +66,11 @@ export interface CollectorOptions {
   readonly noiseSteps?: number | null;
 }
 
-/** Collects experience, one rollout after the other. */
-export interface Collecting {
+/** Collects experience of a kind, one rollout after the other. */
+export interface Collecting<Samples = Rollout> {
   /** Of the last `collect`. */
-  readonly rollout: Rollout;
-  /** T steps of every copy. @returns the episodes that ended in them */
+  readonly rollout: Samples;
+  /** A whole rollout. @returns the episodes that ended in it */
   collect(): Promise<readonly Episode[]>;
   /** Brings the model's observation statistics up to the last rollout: once it has been learned from, not before. */
   updateNorm(): void;

@@ -282,7 +282,7 @@ describe('a run', () => {
     const copies = copiesOf(name, 3);
     const model = new MlpActorCritic(device, copies, PPO);
     expect(() => ppo(device, model, copies, { ...PPO, minibatches: 5 })).toThrow(
-      'minibatches is 5; a rollout of 16 steps of 3 copies has 48 samples, which it does not divide',
+      'minibatches is 5; a rollout has 48 samples, which it does not divide',
     );
   });
 });

@@ -1,0 +1,38 @@
+// One base, several models: a policy, its reference and a reward model are adapters and heads on the same frozen weights.
+
+import type { Transformer } from '../llm/transformer.ts';
+import { withAdapter } from '../nn/linear.ts';
+import { mul } from '../ops/binary.ts';
+import { type PolicyHead, policyHead } from '../ops/policy_head.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** A language model as one of its adapters makes it; bare for null. */
+export interface Speaker {
+  readonly model: Transformer;
+  readonly adapter: string | null;
+}
+
+export interface Reading extends PolicyHead {
+  /** [B, T, C]: what the output weight was applied to. */
+  readonly hidden: Tensor;
+}
+
+/**
+ * What the speaker thinks of each next token: log π(target) and the entropy of π = softmax(logits / temperature).
+ * @param ids [B, T] i32: each row from its first token, padded at its end.
+ * @param targets [B, T] i32: the token after each; any id where it does not count.
+ * @returns both [B, T].
+ */
+export function readTokens(
+  { model, adapter }: Speaker,
+  ids: Tensor,
+  targets: Tensor,
+  { temperature = 1 }: { readonly temperature?: number } = {},
+): Reading {
+  return withAdapter(model, adapter, () => {
+    const hidden = model.hidden(ids);
+    const logits = model.logits(hidden);
+    const scaled = temperature === 1 ? logits : mul(logits, 1 / temperature);
+    return { hidden, ...policyHead(scaled, targets) };
+  });
+}
