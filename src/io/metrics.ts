@@ -110,3 +110,15 @@ function parseRecord(line: string, what: string): MetricRecord {
 function finiteOrNull(value: MetricValue): MetricValue {
   return typeof value === 'number' && !Number.isFinite(value) ? null : value;
 }
+
+/** The records that have the metric, against their step. */
+export function columnOf(
+  metrics: readonly MetricRecord[],
+  key: string,
+): { readonly x: number[]; readonly y: number[] } {
+  const having = metrics.filter((record) => typeof record[key] === 'number');
+  return {
+    x: having.map((record) => record.step as number),
+    y: having.map((record) => record[key] as number),
+  };
+}

@@ -18,7 +18,7 @@ import { readFinetuneDescription, writeFinetuneDescription } from './finetune_de
 import { type FinetuneSettings, methodOf } from './finetune_settings.ts';
 import { checkPeftTargets, savePeft } from './peft.ts';
 import { openRunLog, type RunLog } from './run_log.ts';
-import { matchingTargets } from './trainable.ts';
+import { type Method, matchingTargets } from './trainable.ts';
 
 /** Where the checkpoints of a run lie that is not done: of what is trained, not of a model that others could load. */
 const UNFINISHED = 'unfinished';
@@ -88,9 +88,7 @@ export async function openFinetuneRun(
     },
     async finish({ step, stopped }) {
       await log.flush();
-      if (kind === 'adapter') await saveBottlenecks(folder, base.model, { name: ADAPTER });
-      else if (kind === 'lora') await saveLora(folder, base, { step, baseModel: places.base });
-      else await base.saveModel(folder, step);
+      await saveTuned(folder, base, { kind, step, baseModel: places.base });
       // Last, so that a folder that says so holds what was learned.
       await describe(step);
       if (!stopped) await folder.remove(UNFINISHED);
@@ -115,6 +113,17 @@ async function holdsRun(folder: Folder): Promise<boolean> {
   const tuned = await readFinetuneDescription(folder);
   if (tuned && tuned.step > 0) return true;
   return (await folder.exists('config.json')) || (await findCheckpoints(folder)).length > 0;
+}
+
+/** Writes what a method has trained: the adapter under `ADAPTER`, or the model as its base was written. */
+export async function saveTuned(
+  folder: Folder,
+  base: FinetuneBase,
+  { kind, ...about }: { kind: Method['kind']; step: number; baseModel: string },
+): Promise<void> {
+  if (kind === 'adapter') await saveBottlenecks(folder, base.model, { name: ADAPTER });
+  else if (kind === 'lora') await saveLora(folder, base, about);
+  else await base.saveModel(folder, about.step);
 }
 
 async function saveLora(

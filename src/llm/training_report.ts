@@ -1,6 +1,6 @@
 // report.html of a language-model run: the curves, the floor under the loss, samples, settings.
 
-import type { MetricRecord } from '../io/metrics.ts';
+import { columnOf, type MetricRecord } from '../io/metrics.ts';
 import { type PlotLibrary, type Report, renderReport } from '../io/report.ts';
 import { tokenUnit } from './data.ts';
 import type { TrainResult } from './train.ts';
@@ -15,7 +15,7 @@ export function trainingReport(
   const { bestValLoss, perplexity, bitsPerByte } = result;
   const floor = data.entropyFloor;
   const unit = `nats per ${tokenUnit(data)}`;
-  const validation = column(metrics, 'validationLoss');
+  const validation = columnOf(metrics, 'validationLoss');
   const report: Report = {
     title: `Language model on ${data.name}`,
     subtitle: `${parameters.toLocaleString('en')} parameters, ${steps.toLocaleString('en')} steps`,
@@ -42,7 +42,7 @@ export function trainingReport(
         xLabel: 'step',
         yLabel: unit,
         series: [
-          { label: 'training', ...smooth(column(metrics, 'loss')) },
+          { label: 'training', ...smooth(columnOf(metrics, 'loss')) },
           { label: 'validation', ...validation },
         ],
         lines: floor === null ? [] : [{ label: 'entropy of the source', y: floor }],
@@ -51,13 +51,13 @@ export function trainingReport(
         title: 'Learning rate',
         xLabel: 'step',
         yLabel: 'per step',
-        series: [{ label: 'learning rate', ...column(metrics, 'learningRate') }],
+        series: [{ label: 'learning rate', ...columnOf(metrics, 'learningRate') }],
       },
       {
         title: 'Speed',
         xLabel: 'step',
         yLabel: 'tokens/s',
-        series: [{ label: 'tokens/s', ...column(metrics, 'tokensPerSecond') }],
+        series: [{ label: 'tokens/s', ...columnOf(metrics, 'tokensPerSecond') }],
       },
     ],
     samples: result.samples.map((text, i) => ({
@@ -77,15 +77,6 @@ function figure(name: string, value: string | undefined): [string, string][] {
 interface Curve {
   readonly x: number[];
   readonly y: number[];
-}
-
-/** The lines that have the metric, against their step. */
-function column(metrics: readonly MetricRecord[], key: string): Curve {
-  const having = metrics.filter((record) => typeof record[key] === 'number');
-  return {
-    x: having.map((record) => record.step as number),
-    y: having.map((record) => record[key] as number),
-  };
 }
 
 /** The mean over a sliding hundredth of the run: single batches are noisy. */

@@ -1,6 +1,6 @@
 // report.html of an agent's run: the return between its anchors, and what the algorithm tells of itself.
 
-import type { MetricRecord } from '../io/metrics.ts';
+import { columnOf, type MetricRecord } from '../io/metrics.ts';
 import { type PlotLibrary, type ReportPlot, renderReport } from '../io/report.ts';
 import { anchorLines, environmentEntry } from './registry.ts';
 import type { AgentResult } from './train_agent.ts';
@@ -41,14 +41,14 @@ export function agentReport(
       title,
       xLabel: 'environment steps',
       yLabel,
-      series: [{ label: key, ...column(metrics, key) }],
+      series: [{ label: key, ...columnOf(metrics, key) }],
     };
   });
   const returns = {
     title: 'Return',
     xLabel: 'environment steps',
     yLabel: 'mean of the last 100 episodes',
-    series: [{ label: algorithm, ...column(metrics, 'return') }],
+    series: [{ label: algorithm, ...columnOf(metrics, 'return') }],
     lines,
   };
   const shown = (mean: number, std: number) => `${mean.toFixed(2)} ± ${std.toFixed(2)} per episode`;
@@ -75,12 +75,4 @@ export function agentReport(
     },
     plots,
   );
-}
-
-function column(metrics: readonly MetricRecord[], key: string): { x: number[]; y: number[] } {
-  const having = metrics.filter((record) => typeof record[key] === 'number');
-  return {
-    x: having.map((record) => record.step as number),
-    y: having.map((record) => record[key] as number),
-  };
 }
