@@ -21,6 +21,7 @@ import { addInfo } from './info.ts';
 import { addIntrinsicDimension } from './intrinsic_dimension.ts';
 import { addLoraRank } from './lora_rank.ts';
 import { addRl } from './rl.ts';
+import { addRlhf } from './rlhf.ts';
 import { addScaling } from './scaling.ts';
 import { addSelfInstruct } from './self_instruct.ts';
 import { addTokenizer } from './tokenizer.ts';
@@ -33,6 +34,7 @@ const adders = [
   addGenerate,
   addChat,
   addRl,
+  addRlhf,
   addDataset,
   addTokenizer,
   addBench,

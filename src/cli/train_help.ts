@@ -15,6 +15,8 @@ export const SETTINGS_HELP: Readonly<Record<keyof TrainSettings, string>> = {
   activation: 'gelu, geluTanh or swiglu',
   bias: 'in projections and layer norms: true or false',
   tiedEmbeddings: 'the output weight is the embedding: true or false',
+  initialScale:
+    'how much wider than 0.02 the initial weights are drawn; small models learn sooner with 4',
   dropout: 'share of activations that are zeroed while training',
   checkpointing: 'compute layers again in backward, for less memory: true or false',
   objective:

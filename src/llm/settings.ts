@@ -31,6 +31,8 @@ export const TRAIN_DEFAULTS = {
   activation: 'gelu' as TransformerConfig['activation'],
   bias: false,
   tiedEmbeddings: true,
+  /** How much wider than GPT-2's 0.02 the initial weights are drawn; small models learn sooner with 4. */
+  initialScale: 1,
   dropout: 0,
   /** Gradient checkpointing: layers are computed again in the backward pass, which saves memory and costs time. */
   checkpointing: false,
@@ -133,6 +135,7 @@ export const TRAIN_CHECKS: Checks<TrainSettings> = {
   activation: oneOf('gelu', 'geluTanh', 'swiglu', 'relu2'),
   dropout: between(0, 0.9),
   objective: oneOf(...OBJECTIVES),
+  initialScale: positive,
   vocabularySize: nullOr(bpeVocabulary),
   documentSeparator: nullOr(text),
   phases: phaseList,

@@ -2,7 +2,7 @@
 
 import type { Checkpoint } from '../io/checkpoint.ts';
 import type { HostTensor } from '../io/host_tensor.ts';
-import { Initialiser } from '../nn/initialiser.ts';
+import { WideInitialiser } from '../nn/initialiser.ts';
 import type { Device } from '../ops/device.ts';
 import { randomStream } from '../tensor/philox.ts';
 import { meanWeights, mixedBatch, phaseWeights } from '../text/mixture.ts';
@@ -27,10 +27,10 @@ export class Trainer implements Trained {
     private readonly settings: TrainSettings,
     private readonly data: TrainingData,
   ) {
-    const { seed, logEvery, evaluateEvery, checkpointEvery } = settings;
+    const { seed, initialScale, logEvery, evaluateEvery, checkpointEvery } = settings;
     const config = modelConfig(settings, data.tokenizer.vocabularySize);
     this.objective = objectiveOf(settings, data.tokenizer);
-    this.model = new Transformer(new Initialiser(device, seed), config);
+    this.model = new Transformer(new WideInitialiser(device, seed, initialScale), config);
     this.steps = new Steps(device, {
       parameters: this.model.namedParameters(),
       settings,

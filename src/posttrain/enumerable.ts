@@ -9,6 +9,7 @@ import type { Device } from '../ops/device.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { answerRows } from './answers.ts';
 import { rewardOf, type Task } from './rewards.ts';
+import type { DrawingSettings, TextLearner, TextProblem } from './rlhf.ts';
 import { readTokens, type Speaker } from './speaker.ts';
 
 export interface EnumerableOptions {
@@ -130,4 +131,61 @@ export async function answerProbabilities(
   return answers.map((_, i) =>
     Math.exp(each.slice(i * length, (i + 1) * length).reduce((a, b) => a + b, 0)),
   );
+}
+
+export interface EnumerableResult {
+  /** Of the trained policy, exact. */
+  readonly J: number;
+  readonly JStar: number;
+  readonly kl: number;
+  readonly reward: number;
+  /** Of every answer, beside what is best. */
+  readonly probabilities: readonly number[];
+  readonly optimal: readonly number[];
+}
+
+/**
+ * Learns on the smallest model from its uniform reference, through the same drawing, scoring and updates as any other.
+ * @param create makes the learner, of `beta`; its answers have `maxNewTokens` tokens.
+ */
+export async function solveEnumerable(
+  device: Device,
+  create: (problem: TextProblem<Task>) => TextLearner<Task>,
+  settings: Pick<DrawingSettings, 'seed' | 'answers' | 'beta' | 'maxNewTokens'>,
+  {
+    iterations,
+    onProgress,
+    signal,
+  }: {
+    readonly iterations: number;
+    readonly onProgress?: (step: number, metrics: Readonly<Record<string, number>>) => void;
+    readonly signal?: AbortSignal;
+  },
+): Promise<EnumerableResult> {
+  const { seed, answers, beta, maxNewTokens: length } = settings;
+  const space = enumerable({ length });
+  const [model, base] = [
+    uniformModel(device, { length }, seed),
+    uniformModel(device, { length }, seed),
+  ];
+  const policy = { model, adapter: null };
+  const tasks = Array.from({ length: answers }, () => enumerableTask);
+  const { learner, collector } = create({
+    ...{ codec: enumerableCodec, tasks: () => tasks, rewards: [equalPair], policy },
+    ...{ reference: { model: base, adapter: null }, promptTokens: PROMPT.length, ends: [] },
+  });
+  try {
+    for (let step = 0; step < iterations && !signal?.aborted; step++) {
+      const { metrics } = await learner.iterate(step, iterations);
+      onProgress?.(step + 1, { ...collector.metrics, ...metrics });
+    }
+    const probabilities = await answerProbabilities(device, policy, space);
+    const { policy: optimal, JStar } = optimum(space, beta);
+    return { ...objective(space, probabilities, beta), JStar, probabilities, optimal };
+  } finally {
+    learner.dispose();
+    collector.dispose();
+    learner.model.dispose();
+    base.dispose();
+  }
 }

@@ -11,7 +11,35 @@ export {
   whitened,
 } from './advantages.ts';
 export { type DrawnAnswer, type DrawOptions, drawAnswers, type TextCodec } from './answers.ts';
+export {
+  answerProbabilities,
+  enumerable,
+  enumerableCodec,
+  enumerableTask,
+  equalPair,
+  objective,
+  optimum,
+  solveEnumerable,
+  uniformModel,
+} from './enumerable.ts';
+export { type Evaluated, evaluateAnswers, type HeldOut } from './evaluate_answers.ts';
 export { type AdaptiveKlOptions, adaptedBeta, type KlEstimator, klEstimate } from './kl.ts';
+export {
+  openPolicyBase,
+  type PolicyBase,
+  TUNING_CHECKS,
+  TUNING_DEFAULTS,
+  type TuningSettings,
+} from './policy_base.ts';
+export {
+  type AnswerEvaluation,
+  PLAN_DEFAULTS,
+  type PostTrainOptions,
+  type PostTrainPlan,
+  type PostTrainProgress,
+  type PostTrainResult,
+  postTrain,
+} from './post_train.ts';
 export {
   type Answer,
   type Reward,
@@ -24,6 +52,7 @@ export {
   type DrawingSettings,
   RLHF_CHECKS,
   RLHF_DEFAULTS,
+  RLHF_PRESETS,
   type RlhfSettings,
   rlhf,
   rlhfLoss,
@@ -31,6 +60,18 @@ export {
   type TextProblem,
 } from './rlhf.ts';
 export { type Reading, readTokens, type Speaker } from './speaker.ts';
+export {
+  goldReward,
+  STORY_BASE_DEFAULTS,
+  STORY_END,
+  type StoryBase,
+  type StoryBaseSettings,
+  type StoryTask,
+  storyBase,
+  storyTasks,
+  trainStoryBase,
+} from './story_world.ts';
+export { longestPrompt, readTasks } from './tasks_file.ts';
 export {
   TextCollector,
   type TextCollectorOptions,

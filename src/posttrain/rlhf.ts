@@ -93,7 +93,7 @@ export const RLHF_DEFAULTS: RlhfSettings = {
   klEstimator: 'k1',
   targetAnswerKl: null,
   klHorizon: 10_000,
-  missingEnd: -1,
+  missingEnd: null,
   epochs: 4,
   minibatches: 1,
   accumulate: 1,
@@ -103,13 +103,38 @@ export const RLHF_DEFAULTS: RlhfSettings = {
   gamma: 1,
   lambda: 0.95,
   clip: 0.2,
-  valueClip: 0.2,
+  valueClip: null,
   valueCoef: 0.1,
   entropyCoef: 0,
   whitenRewards: true,
   whitenAdvantages: true,
   targetKl: null,
 };
+
+/** As others run it, on models of 0.1 to 1 billion parameters. */
+export const RLHF_PRESETS = {
+  small: {},
+  /** lm-human-preferences (Ziegler et al. 2019; Huang et al. 2024): β follows a target of 6 nats. */
+  openai: {
+    answers: 512,
+    maxNewTokens: 24,
+    temperature: 0.7,
+    beta: 0.15,
+    targetAnswerKl: 6,
+    missingEnd: -1,
+    valueClip: 0.2,
+    learningRate: 1e-5,
+  },
+  /** TRL's PPO trainer: no whitening of rewards. */
+  trl: {
+    maxNewTokens: 53,
+    temperature: 0.7,
+    beta: 0.05,
+    learningRate: 3e-6,
+    whitenRewards: false,
+    valueClip: 0.2,
+  },
+} as const satisfies Record<string, Partial<RlhfSettings>>;
 
 export const RLHF_CHECKS: Checks<RlhfSettings> = {
   ...DRAWING_CHECKS,
