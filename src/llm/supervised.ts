@@ -130,7 +130,8 @@ function segmentsOf(value: ParsedObject, place: string, template: string): Segme
   return completionSegments({ prompt, completion }, template);
 }
 
-function messagesOf(list: ParsedJson, place: string): Message[] {
+/** @throws DataError, beginning with the place, for what is no list of messages. */
+export function messagesOf(list: ParsedJson, place: string): Message[] {
   if (!Array.isArray(list) || list.length === 0)
     throw new DataError(`${place}: messages is no list of at least one message`);
   return list.map((item, i) => {
@@ -143,7 +144,8 @@ function messagesOf(list: ParsedJson, place: string): Message[] {
   });
 }
 
-function textOf(value: ParsedObject, key: string, place: string): string {
+/** @throws DataError, beginning with the place, where it is missing, no text, or empty. */
+export function textOf(value: ParsedObject, key: string, place: string): string {
   const text = value.get(key);
   if (typeof text !== 'string') {
     throw new DataError(`${place}: ${key} is ${text === undefined ? 'missing' : 'no text'}`);

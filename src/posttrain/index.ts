@@ -40,6 +40,12 @@ export {
   type PostTrainResult,
   postTrain,
 } from './post_train.ts';
+  encodePreferences,
+  type Preference,
+  type PreferenceTokens,
+  readPreferences,
+  type Ties,
+} from './preferences.ts';
 export {
   type Answer,
   type Reward,
