@@ -73,6 +73,7 @@ export async function openRunLog(
       const validation = evaluation && {
         validationLoss: evaluation.loss,
         ...unitsOf?.(evaluation.loss),
+        ...evaluation.metrics,
       };
       for (const [i, loss] of losses.entries()) {
         const at = step - losses.length + 1 + i;

@@ -4,10 +4,17 @@ import type { HostTensor } from '../io/host_tensor.ts';
 import type { RunLog } from './run_log.ts';
 import { reports, type Steps } from './steps.ts';
 
-/** The loss on the held-out part after `step` steps, in nats per token that counts. */
-export interface Evaluation {
-  readonly step: number;
+/** What was measured on the held-out part. */
+export interface Measured {
+  /** In nats, per token that counts; of preferences, per pair. */
   readonly loss: number;
+  /** What else there is to know, for the log. */
+  readonly metrics?: Readonly<Record<string, number>>;
+}
+
+/** After `step` steps. */
+export interface Evaluation extends Measured {
+  readonly step: number;
 }
 
 export interface TrainProgress {
@@ -29,8 +36,8 @@ export interface Trained extends Pick<Steps, 'lossesSince'> {
   /** Step number `step`, from 0. Nothing is read back. */
   step(step: number): void;
   learningRate(step: number): number;
-  /** The held-out loss; null where nothing is held out. */
-  evaluate(): Promise<number | null>;
+  /** Null where nothing is held out. */
+  evaluate(): Promise<Measured | null>;
   /** Everything that a checkpoint needs besides the step. */
   state(): Promise<ReadonlyMap<string, HostTensor>>;
 }
@@ -89,8 +96,8 @@ export async function runSteps(
   })) {
     step = report.step;
     const { losses, milliseconds } = report;
-    const loss = evaluates(step) ? await trained.evaluate() : null;
-    const evaluation = loss === null ? undefined : { step, loss };
+    const measured = evaluates(step) ? await trained.evaluate() : null;
+    const evaluation = measured ? { step, ...measured } : undefined;
     const progress = {
       step,
       steps,

@@ -10,7 +10,7 @@ import type { Batch } from './batch.ts';
 import type { TrainingData } from './data.ts';
 import { evaluateLoss } from './evaluate.ts';
 import { type Objective, objectiveLoss, objectiveOf } from './objectives.ts';
-import type { Trained } from './run_steps.ts';
+import type { Measured, Trained } from './run_steps.ts';
 import { modelConfig, type TrainSettings } from './settings.ts';
 import { requireFinite, Steps } from './steps.ts';
 import { Transformer } from './transformer.ts';
@@ -64,13 +64,13 @@ export class Trainer implements Trained {
   }
 
   /** Mean loss on the held-out part. @throws DataError for one that is not finite. */
-  async evaluate(): Promise<number> {
+  async evaluate(): Promise<Measured> {
     const { batch, accumulate, evaluationTokens: maximumTokens } = this.settings;
     const { objective } = this;
     const options = { batch: batch / accumulate, maximumTokens, objective };
     const loss = await evaluateLoss(this.device, this.model, this.data.validation, options);
     requireFinite(loss, 'validation loss');
-    return loss;
+    return { loss };
   }
 
   /** Everything that a checkpoint needs besides the step. */

@@ -5,7 +5,7 @@ import { ConfigError } from '../../src/errors.ts';
 import { runExperiment } from '../../src/io/experiment.ts';
 import type { Batch } from '../../src/llm/batch.ts';
 import { evaluateRows } from '../../src/llm/evaluate.ts';
-import { Finetuner, finetune } from '../../src/llm/finetune.ts';
+import { finetune, finetuner } from '../../src/llm/finetune.ts';
 import { FINETUNE_DEFAULTS, type FinetuneSettings } from '../../src/llm/finetune_settings.ts';
 import { rankExperiment } from '../../src/llm/rank_experiment.ts';
 import { summarise } from '../../src/llm/rank_report.ts';
@@ -41,7 +41,7 @@ describe('H1: a batch in parts', () => {
   async function trained(accumulate: number) {
     const model = makeModel(device);
     const data = { train: examplesOf(40), heldOut: [] };
-    const tuner = new Finetuner(device, model, data, settingsOf({ method: 'full', accumulate }));
+    const tuner = finetuner(device, model, data, settingsOf({ method: 'full', accumulate }));
     for (let step = 0; step < 6; step++) tuner.step(step);
     const losses = await tuner.lossesSince(0, 6);
     tuner.dispose();
@@ -74,7 +74,7 @@ describe('H1: a batch in parts', () => {
       evaluateRows(device, lossOf, padded(some, length), { batch: 4, count: some.length });
     const overTokens = await meanOf(batch);
     const means = await Promise.all(batch.map((example) => meanOf([example])));
-    const tuner = new Finetuner(
+    const tuner = finetuner(
       device,
       model,
       { train, heldOut: [] },
