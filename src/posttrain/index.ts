@@ -1,6 +1,5 @@
-// The public API of post-training.
 
-export {
+
   compared,
   type GroupOptions,
   groupAdvantages,
@@ -10,6 +9,7 @@ export {
   tokenGae,
   whitened,
 } from './advantages.ts';
+
 export { type DrawnAnswer, type DrawOptions, drawAnswers, type TextCodec } from './answers.ts';
 export {
   answerProbabilities,
@@ -85,3 +85,4 @@ export {
   type TextRollout,
 } from './text_collector.ts';
 export { TextPolicy, type TextPolicyOptions, type TokenJudgement } from './text_policy.ts';
+
