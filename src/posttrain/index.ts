@@ -1,5 +1,6 @@
+// The public API of post-training.
 
-
+export {
   compared,
   type GroupOptions,
   groupAdvantages,
@@ -9,7 +10,6 @@
   tokenGae,
   whitened,
 } from './advantages.ts';
-
 export { type DrawnAnswer, type DrawOptions, drawAnswers, type TextCodec } from './answers.ts';
 export {
   answerProbabilities,
@@ -23,6 +23,14 @@ export {
   uniformModel,
 } from './enumerable.ts';
 export { type Evaluated, evaluateAnswers, type HeldOut } from './evaluate_answers.ts';
+  type Best,
+  bestOfN,
+  bestOfNKl,
+  type CandidateOptions,
+  drawCandidates,
+  expectedBestOf,
+} from './best_of_n.ts';
+export { DPO_DEFAULTS, type DpoOptions, type DpoResult, type DpoSettings, dpo } from './dpo.ts';
 export { type AdaptiveKlOptions, adaptedBeta, type KlEstimator, klEstimate } from './kl.ts';
 export {
   openPolicyBase,
@@ -85,4 +93,3 @@ export {
   type TextRollout,
 } from './text_collector.ts';
 export { TextPolicy, type TextPolicyOptions, type TokenJudgement } from './text_policy.ts';
-

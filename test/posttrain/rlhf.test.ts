@@ -23,16 +23,32 @@ test.each([1, 0.5, 0.1])('PPO at beta %d', async (beta) => {
   const model = uniformModel(device);
   const base = uniformModel(device);
   const speaker = { model, adapter: null };
-  const settings = { ...RLHF_DEFAULTS, answers: 512, maxNewTokens: 2, beta, missingEnd: null, learningRate: 3e-3, whitenRewards: false, minibatches: 1, epochs: 2, valueClip: null, schedule: 'linear' as const };
-  const { learner, collector } = rlhf(device, {
-    codec: enumerableCodec,
-    tasks: () => Array.from({ length: settings.answers }, () => enumerableTask),
-    rewards: [equalPair],
-    policy: speaker,
-    reference: { model: base, adapter: null },
-    promptTokens: 1,
-    ends: [],
-  }, settings);
+  const settings = {
+    ...RLHF_DEFAULTS,
+    answers: 512,
+    maxNewTokens: 2,
+    beta,
+    missingEnd: null,
+    learningRate: 3e-3,
+    whitenRewards: false,
+    minibatches: 1,
+    epochs: 2,
+    valueClip: null,
+    schedule: 'linear' as const,
+  };
+  const { learner, collector } = rlhf(
+    device,
+    {
+      codec: enumerableCodec,
+      tasks: () => Array.from({ length: settings.answers }, () => enumerableTask),
+      rewards: [equalPair],
+      policy: speaker,
+      reference: { model: base, adapter: null },
+      promptTokens: 1,
+      ends: [],
+    },
+    settings,
+  );
   const { JStar } = optimum(space, beta);
   const start = performance.now();
   for (let i = 0; i < 100; i++) {
