@@ -1,4 +1,4 @@
-// The public API of post-training.
+// Post-training: what `shadegrad/posttrain` exports.
 
 export {
   compared,
@@ -12,6 +12,15 @@ export {
 } from './advantages.ts';
 export { type DrawnAnswer, type DrawOptions, drawAnswers, type TextCodec } from './answers.ts';
 export {
+  type Best,
+  bestOfN,
+  bestOfNKl,
+  type CandidateOptions,
+  drawCandidates,
+  expectedBestOf,
+} from './best_of_n.ts';
+export { DPO_DEFAULTS, type DpoOptions, type DpoResult, type DpoSettings, dpo } from './dpo.ts';
+export {
   answerProbabilities,
   enumerable,
   enumerableCodec,
@@ -23,14 +32,6 @@ export {
   uniformModel,
 } from './enumerable.ts';
 export { type Evaluated, evaluateAnswers, type HeldOut } from './evaluate_answers.ts';
-  type Best,
-  bestOfN,
-  bestOfNKl,
-  type CandidateOptions,
-  drawCandidates,
-  expectedBestOf,
-} from './best_of_n.ts';
-export { DPO_DEFAULTS, type DpoOptions, type DpoResult, type DpoSettings, dpo } from './dpo.ts';
 export { type AdaptiveKlOptions, adaptedBeta, type KlEstimator, klEstimate } from './kl.ts';
 export {
   openPolicyBase,
@@ -48,6 +49,7 @@ export {
   type PostTrainResult,
   postTrain,
 } from './post_train.ts';
+export {
   encodePreferences,
   type Preference,
   type PreferenceTokens,

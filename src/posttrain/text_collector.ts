@@ -61,8 +61,10 @@ export interface TextCollectorOptions<T extends Task> {
   /** The score of an answer without an end, in the place of its own; null: its own. */
   readonly missingEnd: number | null;
   readonly estimate: TokenEstimator;
-  /** Answers to the same prompt. Groups whose rewards are all equal are counted, and left out where they teach nothing. Default 1. */
+  /** Answers to the same prompt. Groups whose scores are all equal are counted, and left out where β is 0. Default 1. */
   readonly groupSize?: number;
+  /** Whether answers without an end are left out of the loss; what others are compared with they stay. Default false. */
+  readonly maskTruncated?: boolean;
   /** Most tokens of a prompt; the rows have this and maxNewTokens - 1 positions. */
   readonly promptTokens: number;
   readonly maxNewTokens: number;
@@ -98,6 +100,8 @@ export class TextCollector<T extends Task> implements Collecting<TextRollout> {
   readonly beta: Tensor;
   readonly #rewards: Tensor;
   readonly #ends: Tensor;
+  /** [N, 1]: 1 where the answer is learned from. */
+  readonly #counts: Tensor;
   #betaNow: number;
   #rollouts = 0;
   #prepare: CapturedStep<Tensor> | null = null;
@@ -127,7 +131,8 @@ export class TextCollector<T extends Task> implements Collecting<TextRollout> {
       advantages: kept([N, L]),
       returns: kept([N, L]),
     };
-    [this.#rewards, this.#ends, this.beta] = [kept([N, L]), kept([N, L]), kept([])];
+    [this.#rewards, this.#ends] = [kept([N, L]), kept([N, L])];
+    [this.#counts, this.beta] = [kept([N, 1]), kept([])];
     this.#betaNow = beta;
   }
 
@@ -178,13 +183,16 @@ export class TextCollector<T extends Task> implements Collecting<TextRollout> {
   }
 
   #write(totals: readonly number[], equal: ReadonlySet<number>): void {
-    const { promptTokens, maxNewTokens, groupSize = 1, klIn } = this.options;
+    const { promptTokens, maxNewTokens, groupSize = 1, maskTruncated = false } = this.options;
     const { answers, rollout } = this;
     const L = promptTokens + maxNewTokens - 1;
     const rows = answerRows(answers, L);
-    // With KL among the rewards, answers of the same score still differ.
-    const skips = klIn === 'loss' || this.#betaNow === 0;
-    if (skips) for (const g of equal) rows.mask.fill(0, g * groupSize * L, (g + 1) * groupSize * L);
+    // Of answers of the same score KL still says something.
+    const skipped = (row: number) => this.#betaNow === 0 && equal.has(Math.floor(row / groupSize));
+    const counts = answers.map(
+      ({ finished }, row) => !skipped(row) && (finished || !maskTruncated),
+    );
+    this.#counts.write(counts.map(Number));
     rollout.ids.write(rows.ids);
     rollout.targets.write(rows.targets);
     rollout.mask.write(rows.mask);
@@ -215,7 +223,9 @@ export class TextCollector<T extends Task> implements Collecting<TextRollout> {
     const advantages = whitenAdvantages ? whitened(found.advantages, mask) : found.advantages;
     copyInto(estimated.advantages, advantages);
     copyInto(estimated.returns, found.returns);
-    return sum(mul(sub(logProbs, referenceLogProbs), mask), { axis: 1 });
+    const ofAnswers = sum(mul(sub(logProbs, referenceLogProbs), mask), { axis: 1 });
+    copyInto(mask, mul(mask, this.#counts));
+    return ofAnswers;
   }
 
   #measure(totals: readonly number[], kls: readonly number[], equalGroups: number): void {
@@ -259,7 +269,13 @@ export class TextCollector<T extends Task> implements Collecting<TextRollout> {
   dispose(): void {
     this.#prepare?.result.dispose();
     this.#prepare?.dispose();
-    const own = [...Object.values(this.rollout), this.#rewards, this.#ends, this.beta];
+    const own = [
+      ...Object.values(this.rollout),
+      this.#rewards,
+      this.#ends,
+      this.#counts,
+      this.beta,
+    ];
     for (const x of own) x.dispose();
   }
 }
