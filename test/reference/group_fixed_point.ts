@@ -24,7 +24,8 @@ export function restOf(rule: GroupRule): number[] {
   let logits = Array.from({ length: V + 1 }, () => TOKENS.map(() => 0)); // of the first token, and of the second after each
   for (let step = 0; step < 20_000; step++) {
     const gradient = expectedGradient(logits, rule);
-    if (Math.max(...gradient.flat().map(Math.abs)) < 1e-10) return answersOf(logits).map(({ p }) => p);
+    if (Math.max(...gradient.flat().map(Math.abs)) < 1e-10)
+      return answersOf(logits).map(({ p }) => p);
     logits = logits.map((row, i) => row.map((z, a) => z + 3 * gradient[i]![a]!));
   }
   throw new Error('no rest');
