@@ -11,19 +11,27 @@ export type Batch<Values> = { readonly ids: Values; readonly targets: Values } &
   readonly items?: Values;
 };
 
-export type PartName = keyof Batch<unknown>;
+/** The values of a part, row after row. */
+export type HostRows = Int32Array | Float32Array;
 
-export function partsOf<Values>(batch: Batch<Values>): [PartName, Values][] {
-  return Object.entries(batch) as [PartName, Values][];
+type PartsOf<Parts> = Exclude<Parts[keyof Parts], undefined>;
+
+export function partsOf<Parts extends object>(
+  batch: Parts,
+): [keyof Parts & string, PartsOf<Parts>][] {
+  return Object.entries(batch) as [keyof Parts & string, PartsOf<Parts>][];
 }
 
 /** A batch of what `of` makes of each part. */
-export function mapBatch<A, B>(batch: Batch<A>, of: (values: A, name: PartName) => B): Batch<B> {
+export function mapBatch<Parts extends object, B>(
+  batch: Parts,
+  of: (values: PartsOf<Parts>, name: keyof Parts & string) => B,
+): { [Name in keyof Parts]: B } {
   const entries = partsOf(batch).map(([name, values]) => [name, of(values, name)]);
-  return Object.fromEntries(entries) as Batch<B>;
+  return Object.fromEntries(entries) as { [Name in keyof Parts]: B };
 }
 
 /** The shape of a part of `rows` rows. */
-export function shapeOf(name: PartName, values: Int32Array, rows: number): number[] {
+export function shapeOf(name: string, values: HostRows, rows: number): number[] {
   return name === 'documents' ? [rows, values.length / rows / 2, 2] : [rows, values.length / rows];
 }

@@ -17,7 +17,7 @@ import { clipGradNorm } from '../optim/clip.ts';
 import { cosine } from '../optim/schedule.ts';
 import { backward } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { type Batch, mapBatch, partsOf, shapeOf } from './batch.ts';
+import { type Batch, type HostRows, mapBatch, partsOf, shapeOf } from './batch.ts';
 
 export interface StepSettings {
   readonly seed: number;
@@ -35,25 +35,28 @@ export interface StepSettings {
   readonly gradClip: number;
 }
 
-export interface StepOptions {
+/** The parts on the device, i32 or f32 as on the host. */
+export type BatchTensors<Parts> = { readonly [Name in keyof Parts]: Tensor };
+
+export interface StepOptions<Parts> {
   readonly parameters: ReadonlyMap<string, Tensor>;
   readonly settings: StepSettings;
   /** A batch like those that `step` gets: its values do not matter, its sizes do. */
-  readonly like: Batch<Int32Array>;
+  readonly like: Parts;
   /** The loss of some rows of the batch: a mean of its own, or a sum that `step` divides. */
-  readonly loss: (rows: Batch<Tensor>) => Tensor;
+  readonly loss: (rows: BatchTensors<Parts>) => Tensor;
   /** Runs a part's forward and backward pass: an adapter may be active in it. Default: as it is. */
   readonly around?: <T>(fn: () => T) => T;
   /** Losses of so many latest steps can be read back. */
   readonly history: number;
 }
 
-export class Steps {
+export class Steps<Parts extends { readonly [Name in keyof Parts]: HostRows } = Batch<Int32Array>> {
   /** Learning rate of a step. */
   readonly schedule: (step: number) => number;
   readonly optimizer: AdamW;
   /** What a step reads. */
-  private readonly inputs: Batch<Tensor>;
+  private readonly inputs: BatchTensors<Parts>;
   /** Losses of the latest steps, by step modulo its length: they are read back together. */
   private readonly recent: Tensor;
   /** The gradient of the step's loss with respect to the loss of one of its parts. */
@@ -64,7 +67,7 @@ export class Steps {
 
   constructor(
     private readonly device: Device,
-    private readonly options: StepOptions,
+    private readonly options: StepOptions<Parts>,
   ) {
     const { settings, like, history } = options;
     const { batch, learningRate: lr, minLearningRate: minLr } = settings;
@@ -84,7 +87,7 @@ export class Steps {
     this.optimizer = new AdamW(groups, { lr, beta1, beta2, eps });
     const kept = (x: Tensor) => Object.assign(x, { kept: true });
     this.inputs = mapBatch(like, (values, name) =>
-      kept(device.zeros(shapeOf(name, values, batch), { dtype: 'i32' })),
+      kept(device.zeros(shapeOf(name, values, batch), { dtype: dtypeOf(values) })),
     );
     this.recent = kept(device.zeros([history]));
     this.share = kept(device.zeros([]));
@@ -94,7 +97,7 @@ export class Steps {
    * Step number `step`, from 0, on a batch: updates the parameters. Nothing is read back.
    * The step's loss is `share` times the sum of its parts' losses: 1 / accumulate for means, 1 / counted for sums.
    */
-  step(step: number, batch: Batch<Int32Array>, share: number): void {
+  step(step: number, batch: Parts, share: number): void {
     for (const [name, x] of partsOf(this.inputs)) x.write(batch[name]!);
     if (share !== this.shareNow) this.share.write([share]);
     this.shareNow = share;
@@ -169,6 +172,8 @@ export class Steps {
     this.optimizer.dispose();
   }
 }
+
+const dtypeOf = (values: HostRows) => (values instanceof Float32Array ? 'f32' : 'i32');
 
 /** @throws DataError for a loss that is NaN or infinite. */
 export function requireFinite(loss: number, which: string): void {

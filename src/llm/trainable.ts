@@ -110,7 +110,8 @@ export function matchingTargets(model: Module, patterns: readonly string[]): Lor
 
 const DEFAULT_TARGETS = ['query', 'value'];
 
-function addLora(
+/** Adds a LoRA to each layer that the targets mean. @throws ConfigError for a target that nothing matches. */
+export function addLora(
   model: Transformer,
   init: Initialiser,
   { targets = DEFAULT_TARGETS, kind, ...options }: LoraMethod,

@@ -4,9 +4,16 @@ import { ShapeError } from '../errors.ts';
 import { format, sameShape } from '../tensor/shape.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { mul, sub } from './binary.ts';
+import { add, mul, sub } from './binary.ts';
 import { mean } from './reduce.ts';
 import { softplus } from './unary.ts';
+
+export interface BradleyTerryOptions {
+  /** The probability that `chosen` is the better one, of the rewards' shape: 1/2 of ties. Default 1 for all. */
+  readonly weights?: Tensor;
+  /** By how much the better answer's reward is to be higher (Llama 2). Default 0. */
+  readonly margin?: number;
+}
 
 /**
  * The negative log-likelihood of the Bradley-Terry model, P(chosen ≻ rejected) = σ(chosen - rejected):
@@ -16,9 +23,17 @@ import { softplus } from './unary.ts';
  * @param rejected rewards of the others, of the same shape.
  * @returns a scalar.
  */
-export function bradleyTerryLoss(chosen: Tensor, rejected: Tensor): Tensor {
-  expectOneShape('bradleyTerryLoss', { chosen, rejected });
-  return mean(softplus(sub(rejected, chosen)));
+export function bradleyTerryLoss(
+  chosen: Tensor,
+  rejected: Tensor,
+  { weights, margin = 0 }: BradleyTerryOptions = {},
+): Tensor {
+  expectOneShape('bradleyTerryLoss', { chosen, rejected, ...(weights && { weights }) });
+  const nll = (better: Tensor, worse: Tensor) => softplus(add(sub(worse, better), margin));
+  const first = nll(chosen, rejected);
+  if (!weights) return mean(first);
+  const second = nll(rejected, chosen);
+  return mean(add(second, mul(weights, sub(first, second))));
 }
 
 export interface DpoOptions {

@@ -36,3 +36,10 @@ export function readTokens(
     return { hidden, ...policyHead(scaled, targets) };
   });
 }
+
+/** The tensors of the adapter, or of the bare model. */
+export function speakersTensors({ model, adapter }: Speaker): Map<string, Tensor> {
+  const belongs = (name: string) =>
+    adapter === null ? !name.includes('.adapters.') : name.includes(`.adapters.${adapter}.`);
+  return new Map([...model.namedTensors()].filter(([name]) => belongs(name)));
+}

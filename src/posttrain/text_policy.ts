@@ -7,7 +7,7 @@ import { Module } from '../nn/module.ts';
 import type { Device } from '../ops/device.ts';
 import { reshape } from '../ops/view.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { readTokens, type Speaker } from './speaker.ts';
+import { readTokens, type Speaker, speakersTensors } from './speaker.ts';
 
 export interface TextPolicyOptions {
   /** With a value head, which begins at 0, as OpenAI's lm-human-preferences; without one there are no values. */
@@ -62,11 +62,4 @@ export class TextPolicy extends Module {
     const values = valueHead && reshape(valueHead.forward(hidden), targets.shape);
     return { logProbs: logProb, entropy, values };
   }
-}
-
-/** The tensors of the adapter, or of the bare model. */
-function speakersTensors({ model, adapter }: Speaker): Map<string, Tensor> {
-  const belongs = (name: string) =>
-    adapter === null ? !name.includes('.adapters.') : name.includes(`.adapters.${adapter}.`);
-  return new Map([...model.namedTensors()].filter(([name]) => belongs(name)));
 }

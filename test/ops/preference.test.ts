@@ -2,9 +2,12 @@ import { expect, test } from 'vitest';
 import { Device } from '../../src/ops/device.ts';
 import { gather } from '../../src/ops/gather.ts';
 import { bradleyTerryLoss, dpoLoss } from '../../src/ops/preference.ts';
+import { neg } from '../../src/ops/unary.ts';
+import { slice } from '../../src/ops/view.ts';
 import { AdamW } from '../../src/optim/adamw.ts';
 import { scope } from '../../src/tensor/scope.ts';
 import { backward } from '../../src/tensor/tape.ts';
+import type { Tensor } from '../../src/tensor/tensor.ts';
 import { randomFor } from '../reference/random.ts';
 
 const device = await Device.open();
@@ -53,6 +56,36 @@ test('I3 known scores are recovered from 10 000 comparisons', async () => {
   expect(correlation([...(await scores.data())], truth)).toBeGreaterThan(0.99);
 });
 
+test('a tie counts half for each answer, and a margin is asked on top', async () => {
+  const [chosen, rejected] = [device.tensor([1, 2]), device.tensor([0.5, 3])];
+  const nll = (d: number) => Math.log1p(Math.exp(-d));
+  const weights = device.tensor([1, 0.5]);
+  const halved = await bradleyTerryLoss(chosen, rejected, { weights }).item();
+  expect(halved).toBeCloseTo((nll(0.5) + (nll(1) + nll(-1)) / 2) / 2, 6);
+  const wide = await bradleyTerryLoss(chosen, rejected, { margin: 0.3 }).item();
+  expect(wide).toBeCloseTo((nll(0.2) + nll(-1.3)) / 2, 6);
+});
+
+test('L2 minimised without its minus, the log-likelihood drives the better reward down', async () => {
+  const trained = async (loss: (chosen: Tensor, rejected: Tensor) => Tensor) => {
+    const rewards = device.zeros([2]).requireGrad();
+    const optimizer = new AdamW([rewards], { lr: 0.1, weightDecay: 0 });
+    for (let step = 0; step < 20; step++) {
+      scope(() => {
+        backward(loss(slice(rewards, { end: [1] }), slice(rewards, { start: [1] })));
+        optimizer.step({ zeroGrad: true });
+      });
+    }
+    const [chosen, rejected] = await rewards.data();
+    return chosen! - rejected!;
+  };
+  expect(await trained(bradleyTerryLoss)).toBeGreaterThan(1);
+  // As the lecture prints it: Σ ln σ(chosen - rejected), to be maximised.
+  expect(await trained((chosen, rejected) => neg(bradleyTerryLoss(chosen, rejected)))).toBeLessThan(
+    -1,
+  );
+});
+
 function correlation(x: number[], y: number[]): number {
   const mean = (list: number[]) => list.reduce((sum, v) => sum + v, 0) / list.length;
   const centred = (list: number[]) => list.map((v) => v - mean(list));
@@ -80,5 +113,6 @@ test('DPO is Bradley-Terry on the implicit rewards, and the reference gets no gr
 test('pairs of different shapes are refused, not broadcast', () => {
   const [one, three] = [device.zeros([1]), device.zeros([3])];
   expect(() => bradleyTerryLoss(three, one)).toThrow(/chosen is \[3\] and rejected is \[1\]/);
+  expect(() => bradleyTerryLoss(three, three, { weights: one })).toThrow(/weights is \[1\]/);
   expect(() => dpoLoss(three, three, one, three)).toThrow(/refChosen is \[1\]/);
 });
