@@ -57,6 +57,33 @@ export async function drawAnswers<T extends Task>(
   }
 }
 
+export interface DrawInPartsOptions extends Omit<DrawOptions, 'seeds'> {
+  /** Of the first answer; the next has one more. Default 0. */
+  readonly seed?: number;
+  /** Answers at a time. Default 128. */
+  readonly batch?: number;
+}
+
+const BATCH = 128;
+
+/** One answer to each task, so many at a time. @throws signal's reason when it is stopped. */
+export async function drawInParts<T extends Task>(
+  device: Device,
+  speaker: Speaker,
+  codec: TextCodec,
+  tasks: readonly T[],
+  { seed = 0, batch = BATCH, ...drawing }: DrawInPartsOptions,
+): Promise<DrawnAnswer<T>[]> {
+  const answers: DrawnAnswer<T>[] = [];
+  for (let at = 0; at < tasks.length; at += batch) {
+    const some = tasks.slice(at, at + batch);
+    const seeds = some.map((_, i) => seed + at + i);
+    answers.push(...(await drawAnswers(device, speaker, codec, some, { ...drawing, seeds })));
+    drawing.signal?.throwIfAborted();
+  }
+  return answers;
+}
+
 /** Answers after their prompts: [rows, length] each, from the left, with padding that counts nowhere. */
 export interface AnswerRows {
   /** What the model reads: all tokens but the last. */

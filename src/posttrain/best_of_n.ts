@@ -4,38 +4,33 @@
 //   KL(best of n ‖ π) <= ln n - (n - 1) / n       (Stiennon et al. 2020; equal where no two answers are worth the same)
 
 import type { Device } from '../ops/device.ts';
-import { type DrawnAnswer, type DrawOptions, drawAnswers, type TextCodec } from './answers.ts';
+import {
+  type DrawInPartsOptions,
+  type DrawnAnswer,
+  drawInParts,
+  type TextCodec,
+} from './answers.ts';
 import { type Reward, scoreAnswers, type Task } from './rewards.ts';
 import type { Speaker } from './speaker.ts';
 
 /** In nats. @param n at least 1 */
 export const bestOfNKl = (n: number): number => Math.log(n) - (n - 1) / n;
 
-export interface CandidateOptions extends Omit<DrawOptions, 'seeds'> {
-  /** Answers to each task. */
+export interface CandidateOptions extends DrawInPartsOptions {
+  /** Answers to each task; answer i to task t is drawn with seed + t n + i. */
   readonly n: number;
-  /** Answer i to task t is drawn with seed + t n + i. */
-  readonly seed: number;
-  /** Answers drawn at a time. Default 256. */
-  readonly rows?: number;
 }
 
-/** n answers to each task. @throws signal's reason when it is stopped */
+/** n answers to each task. @throws signal's reason when it is stopped. */
 export async function drawCandidates<T extends Task>(
   device: Device,
   speaker: Speaker,
   codec: TextCodec,
   tasks: readonly T[],
-  { n, seed, rows = 256, ...drawing }: CandidateOptions,
+  { n, ...drawing }: CandidateOptions,
 ): Promise<DrawnAnswer<T>[][]> {
   const each = tasks.flatMap((task) => Array.from({ length: n }, () => task));
-  const drawn: DrawnAnswer<T>[] = [];
-  for (let begin = 0; begin < each.length; begin += rows) {
-    const some = each.slice(begin, begin + rows);
-    const seeds = some.map((_, i) => seed + begin + i);
-    drawn.push(...(await drawAnswers(device, speaker, codec, some, { ...drawing, seeds })));
-    drawing.signal?.throwIfAborted();
-  }
+  const drawn = await drawInParts(device, speaker, codec, each, drawing);
   return tasks.map((_, t) => drawn.slice(t * n, (t + 1) * n));
 }
 

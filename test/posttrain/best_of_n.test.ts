@@ -60,7 +60,7 @@ test('the expected best of n of N candidates is the mean over all subsets, by sc
 test('the best of n answers of the enumerable model is as good as it must be on average: 1 - (2/3)ⁿ', async () => {
   const speaker = { model: uniformModel(device), adapter: null };
   const tasks = Array.from({ length: 400 }, () => enumerableTask);
-  const options = { maxNewTokens: 2, ends: [], seed: 5, rows: 500 };
+  const options = { maxNewTokens: 2, ends: [], seed: 5, batch: 500 };
   for (const n of [1, 3]) {
     const best = await bestOfN(device, speaker, enumerableCodec, tasks, {
       ...options,
@@ -77,11 +77,11 @@ test('the best of n answers of the enumerable model is as good as it must be on 
   }
   // What is drawn does not depend on how many are drawn at a time.
   const some = tasks.slice(0, 5);
-  const [whole, parts] = [500, 4].map(async (rows) => {
+  const [whole, parts] = [500, 4].map(async (batch) => {
     const drawn = await drawCandidates(device, speaker, enumerableCodec, some, {
       ...options,
       n: 3,
-      rows,
+      batch,
     });
     return drawn.map((own) => own.map(({ text }) => text));
   });

@@ -1,7 +1,6 @@
 // DPO: its optimum, its gradient in parts, its reference, and a run that goes on.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { withAdapter } from '../../src/nn/linear.ts';
 import { Device } from '../../src/ops/device.ts';
 import { type DpoSettings, dpo } from '../../src/posttrain/dpo.ts';
 import {
@@ -108,8 +107,8 @@ describe('of pairs that differ in length', () => {
     for (const { model } of [whole, parts]) model.dispose();
   });
 
-  test('an adapter learns, and the reference beneath it keeps its bits; both ends of a pair count', async () => {
-    const { model, before, evaluations, adapterName } = await trained({
+  test('an adapter learns, and the reference beneath it keeps its bits', async () => {
+    const { model, before, evaluations } = await trained({
       method: 'lora',
       targets: ['*'],
       steps: 30,
@@ -123,15 +122,20 @@ describe('of pairs that differ in length', () => {
     const { 'rewards/chosen': chosen, 'rewards/rejected': rejected } = last.metrics!;
     expect(last.metrics!['rewards/margin']).toBeCloseTo(chosen! - rejected!, 6);
     expect(last.metrics!['rewards/accuracy']).toBeGreaterThan(0.7);
-    // The chosen answer's end, after its last letter, is likelier than it was: it is among what counts.
-    const ids = device.tensor(Int32Array.of(0, 1), { shape: [1, 2] });
-    const endOf = async (adapter: string | null) => {
-      const logits = device.scope(() => withAdapter(model, adapter, () => model.forward(ids)));
-      const values = (await logits.data()).slice(-10);
-      logits.dispose();
-      return values[9]! - values[2]!;
-    };
-    expect(await endOf(adapterName)).toBeGreaterThan(await endOf(null));
-    for (const x of [ids, model]) x.dispose();
+    model.dispose();
+  });
+
+  test('the end token counts: where nothing else differs, it is what is learned', async () => {
+    const pair = (a: number) => ({ promptIds: [a], chosen: [a, 9], rejected: [a, a], weight: 1 });
+    const train = Array.from({ length: 8 }, (_, letter) => pair(letter));
+    const model = makeModel(device);
+    const { evaluations } = await dpo(
+      device,
+      model,
+      { train, heldOut: train },
+      { settings: { ...settings, method: 'full' } },
+    );
+    expect(evaluations.at(-1)!.metrics).toMatchObject({ 'rewards/accuracy': 1 });
+    model.dispose();
   });
 });
