@@ -32,6 +32,16 @@ export {
   uniformModel,
 } from './enumerable.ts';
 export { type Evaluated, evaluateAnswers, type HeldOut } from './evaluate_answers.ts';
+export {
+  type Comparison,
+  type Contestant,
+  type JudgeOptions,
+  judge,
+  type Rate,
+  type Verdict,
+  verdict,
+  wilson,
+} from './judge.ts';
 export { type AdaptiveKlOptions, adaptedBeta, type KlEstimator, klEstimate } from './kl.ts';
 export {
   openPolicyBase,
