@@ -8,7 +8,13 @@ import { checkSettings, resolveSettings } from '../io/config.ts';
 import type { HostTensor } from '../io/host_tensor.ts';
 import { generate } from '../llm/generate.ts';
 import type { RunLog } from '../llm/run_log.ts';
-import { type Evaluation, runSteps, type Trained, type TrainProgress } from '../llm/run_steps.ts';
+import {
+  type Evaluation,
+  type Measured,
+  runSteps,
+  type Trained,
+  type TrainProgress,
+} from '../llm/run_steps.ts';
 import { type BatchTensors, requireFinite, type StepSettings, Steps } from '../llm/steps.ts';
 import { exampleBatches } from '../llm/supervised.ts';
 import { addLora } from '../llm/trainable.ts';
@@ -245,15 +251,17 @@ class RewardTrainer implements Trained {
     return evaluatePreferences(this.device, this.rewardModel, heldOut, { batch });
   }
 
-  async evaluate(): Promise<number | null> {
+  async evaluate(): Promise<Measured | null> {
     const found = await this.evaluation();
-    if (found) requireFinite(found.loss, 'validation loss');
-    return found?.loss ?? null;
+    if (!found) return null;
+    const { loss, accuracy } = found;
+    requireFinite(loss, 'validation loss');
+    return { loss, metrics: { accuracy } };
   }
 
   async initialEvaluations(): Promise<Evaluation[]> {
-    const loss = await this.evaluate();
-    return loss === null ? [] : [{ step: 0, loss }];
+    const found = await this.evaluate();
+    return found ? [{ step: 0, ...found }] : [];
   }
 
   state(): Promise<Map<string, HostTensor>> {
