@@ -20,6 +20,7 @@ import { addImitation } from './imitation.ts';
 import { addInfo } from './info.ts';
 import { addIntrinsicDimension } from './intrinsic_dimension.ts';
 import { addLoraRank } from './lora_rank.ts';
+import { addPipeline } from './pipeline.ts';
 import { addRl } from './rl.ts';
 import { addRlhf } from './rlhf.ts';
 import { addScaling } from './scaling.ts';
@@ -35,6 +36,7 @@ const adders = [
   addChat,
   addRl,
   addRlhf,
+  addPipeline,
   addDataset,
   addTokenizer,
   addBench,
