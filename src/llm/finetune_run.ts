@@ -67,7 +67,7 @@ export async function openFinetuneRun(
     device,
     config: {
       ...shared,
-      baseSha256: await sha256OfTensors(base.model),
+      baseSha256: await sha256OfModel(base.model),
       data: places.data,
       dataSha256: await sha256OfText(text),
     },
@@ -96,10 +96,11 @@ export async function openFinetuneRun(
   };
 }
 
-/** Of the names, shapes and bits of a model's tensors. */
-async function sha256OfTensors(model: Module): Promise<string> {
+/** Of the names, shapes and bits of the model's tensors, without those of adapters. */
+export async function sha256OfModel(model: Module): Promise<string> {
+  const own = [...model.namedTensors()].filter(([name]) => !name.includes('.adapters.'));
   const lines: string[] = [];
-  for (const [name, x] of model.namedTensors()) {
+  for (const [name, x] of own) {
     const { buffer, byteOffset, byteLength } = await x.data();
     lines.push(
       `${name} ${x.shape} ${await sha256(new Uint8Array(buffer, byteOffset, byteLength))}`,

@@ -110,7 +110,7 @@ export function matchingTargets(model: Module, patterns: readonly string[]): Lor
 
 const DEFAULT_TARGETS = ['query', 'value'];
 
-/** Adds a LoRA to each layer that the targets mean. @throws ConfigError for a target that nothing matches. */
+/** Adds a LoRA to each layer that the targets mean, in the place of one of its name. @throws ConfigError for a target that nothing matches. */
 export function addLora(
   model: Transformer,
   init: Initialiser,
@@ -122,6 +122,7 @@ export function addLora(
     const own = wanted.filter((target) => target.layer === layer);
     const parts = own.map(({ part }) => part).filter((part) => part !== null);
     const lora = new Lora(init, layer, { ...options, ...(parts.length > 0 && { parts }) });
+    layer.adapters.get(name)?.dispose();
     layer.adapters.set(name, lora);
   }
 }
