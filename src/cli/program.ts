@@ -13,6 +13,7 @@ import { addClassifyCompare } from './classify_compare.ts';
 import { addDagger } from './dagger.ts';
 import { addDataset } from './dataset.ts';
 import { addDemos } from './demos.ts';
+import { addDpo } from './dpo.ts';
 import { addEstimators } from './estimators.ts';
 import { addFinetune } from './finetune.ts';
 import { addGenerate } from './generate.ts';
@@ -32,6 +33,7 @@ import { addTune } from './tune.ts';
 const adders = [
   addTrain,
   addFinetune,
+  addDpo,
   addGenerate,
   addChat,
   addRl,

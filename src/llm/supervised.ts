@@ -202,10 +202,10 @@ export function exampleBatches<T>(
 }
 
 /** Cuts off the last part for validation; none where that is 0. @throws ConfigError where nothing is left to learn. */
-export function holdOut(
-  examples: readonly Example[],
+export function holdOut<T>(
+  examples: readonly T[],
   validation: number,
-): { train: readonly Example[]; heldOut: readonly Example[] } {
+): { train: readonly T[]; heldOut: readonly T[] } {
   const count = Math.ceil(examples.length * validation);
   if (count >= examples.length) {
     throw new ConfigError(

@@ -139,7 +139,7 @@ function measured(policy: readonly LogProbs[], pairs: readonly Pair[], beta: num
   const mean = (of: (reward: (typeof rewards)[number]) => number) =>
     rewards.reduce((total, each) => total + of(each), 0) / rewards.length;
   return {
-    loss: mean(({ margin, weight }) => Math.log1p(Math.exp(-margin)) + (1 - weight) * margin),
+    loss: mean(({ margin, weight }) => softplus(-margin) + (1 - weight) * margin),
     metrics: {
       'rewards/chosen': mean(({ chosen }) => chosen),
       'rewards/rejected': mean(({ rejected }) => rejected),
@@ -148,6 +148,9 @@ function measured(policy: readonly LogProbs[], pairs: readonly Pair[], beta: num
     },
   };
 }
+
+/** ln(1 + e^x) */
+const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 
 /** log π of both answers of each pair, `part` pairs at a time. */
 async function pairLogProbs(
