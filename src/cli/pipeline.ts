@@ -138,7 +138,7 @@ async function run(flags: PipelineFlags): Promise<void> {
 const STEPS = 1000;
 
 function printStart(at: {
-  notice: string | null;
+  notice: string | undefined;
   name: string;
   out: string;
   software: boolean;

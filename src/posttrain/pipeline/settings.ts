@@ -97,7 +97,6 @@ export const PIPELINE_PRESETS = {
   minute: {
     characters: 100_000,
     sums: 2000,
-    vocabularySize: 400,
     layers: 1,
     heads: 2,
     width: 32,
