@@ -22,6 +22,7 @@ import { addInfo } from './info.ts';
 import { addIntrinsicDimension } from './intrinsic_dimension.ts';
 import { addLoraRank } from './lora_rank.ts';
 import { addPipeline } from './pipeline.ts';
+import { addReward } from './reward.ts';
 import { addRl } from './rl.ts';
 import { addRlhf } from './rlhf.ts';
 import { addScaling } from './scaling.ts';
@@ -36,6 +37,7 @@ const adders = [
   addDpo,
   addGenerate,
   addChat,
+  addReward,
   addRl,
   addRlhf,
   addPipeline,

@@ -4,7 +4,7 @@
 import { ConfigError } from '../errors.ts';
 import type { Device } from '../ops/device.ts';
 import { type RewardModel, type ScoreOptions, scoreSequences, spread } from './reward_model.ts';
-import type { Reward, Task } from './rewards.ts';
+import { type Reward, scoreAnswers, type Task } from './rewards.ts';
 
 export interface RewardModelRewardOptions extends Pick<ScoreOptions, 'batch'> {
   /** Default 'model'. */
@@ -59,10 +59,14 @@ export function whitenedReward<T extends Task>(reward: Reward<T>): Reward<T> {
   });
 }
 
-/** The reward of the same name and weight whose scores are others. */
+/** The reward of the same name and weight whose scores are others. What is no number is told before it can spread. */
 function mapped<T extends Task>(
   reward: Reward<T>,
   of: (scores: readonly number[]) => readonly number[],
 ): Reward<T> {
-  return { ...reward, score: async (answers) => of(await reward.score(answers)) };
+  const score: Reward<T>['score'] = async (answers) => {
+    const { parts } = await scoreAnswers([reward], answers);
+    return of(parts[reward.name]!);
+  };
+  return { ...reward, score };
 }

@@ -12,6 +12,7 @@ import {
 } from '../io/config.ts';
 import type { StepSettings } from '../llm/steps.ts';
 import { CHAT_TEMPLATES, type ChatTemplateName } from '../text/chat_template.ts';
+import { END_OF_TEXT, type Tokenizer } from '../text/tokenizer.ts';
 import { TIES, type Ties } from './preferences.ts';
 
 export const REWARD_METHODS = ['lora', 'full'] as const;
@@ -28,7 +29,8 @@ export const REWARD_DEFAULTS = {
   headStd: null as number | null,
 
   // The data
-  template: 'lines' as ChatTemplateName,
+  /** Null: document where the tokenizer has its end of text, else lines. */
+  template: null as ChatTemplateName | null,
   ties: 'drop' as Ties,
   /** The last part of the preferences, held out. */
   validation: 0.1,
@@ -76,7 +78,7 @@ export const REWARD_CHECKS: Checks<RewardSettings> = {
   rank: positiveInteger,
   alpha: positive,
   headStd: nullOr(nonNegative),
-  template: oneOf(...CHAT_TEMPLATES),
+  template: nullOr(oneOf(...CHAT_TEMPLATES)),
   ties: oneOf(...TIES),
   validation: between(0, 0.9),
   margin: nonNegative,
@@ -104,7 +106,7 @@ export const REWARD_HELP: Readonly<Record<keyof RewardSettings, string>> = {
   alpha: 'of lora: the update is scaled by alpha / rank',
   targets: 'of lora: ends of the names of linear layers, * for any characters',
   headStd: "deviation of the head's first values; null: 1 / √(width + 1), 0: all rewards equal",
-  template: `how messages become text, and what ends an answer: ${CHAT_TEMPLATES.join(', ')}`,
+  template: `how messages become text, and what ends an answer: ${CHAT_TEMPLATES.join(', ')}; null: by the tokenizer`,
   ties: 'drop, or half: each answer is the better one with probability 1/2',
   validation: 'part of the preferences, at their end, that is held out',
   margin: "by how much the better answer's reward is to be higher",
@@ -124,6 +126,12 @@ export const REWARD_HELP: Readonly<Record<keyof RewardSettings, string>> = {
   checkpointEvery: 'steps from one checkpoint to the next',
   logEvery: 'steps, at most, between reports of the loss',
 };
+
+/** The template that is meant. */
+export const templateOf = (
+  { template }: Pick<RewardSettings, 'template'>,
+  { specials }: Tokenizer,
+): ChatTemplateName => template ?? (specials.has(END_OF_TEXT) ? 'document' : 'lines');
 
 /** The optimisation of so many preferences. */
 export function rewardSteps(settings: RewardSettings, preferences: number): StepSettings {
