@@ -1,14 +1,12 @@
 // A batch as a loss reads it: parts by name, on the host or on the device.
 
-/** What a loss needs of B rows: [B, T] each, but for the documents' bounds [B, T, 2] and the items [B, 1]. */
+/** What a loss needs of B rows: [B, T] each, but for the documents' bounds [B, T, 2]. */
 export type Batch<Values> = { readonly ids: Values; readonly targets: Values } & {
   /** What an encoder reads, and 0 where it is padding. */
   readonly source?: Values;
   readonly sourceMask?: Values;
   readonly documents?: Values;
   readonly positions?: Values;
-  /** Which items the rows are, for what is known of them besides. */
-  readonly items?: Values;
 };
 
 /** The values of a part, row after row. */

@@ -11,7 +11,7 @@ import type { Device } from '../ops/device.ts';
 import { weightShape } from '../ops/packed.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { Batch } from './batch.ts';
+import type { Batch, HostRows } from './batch.ts';
 import { type FinetuneSettings, methodOf, stepSettings } from './finetune_settings.ts';
 import type { RunLog } from './run_log.ts';
 import {
@@ -21,7 +21,7 @@ import {
   type Trained,
   type TrainProgress,
 } from './run_steps.ts';
-import { requireFinite, type StepSettings, Steps } from './steps.ts';
+import { type BatchTensors, requireFinite, type StepSettings, Steps } from './steps.ts';
 import { exampleBatches } from './supervised.ts';
 import { trainable } from './trainable.ts';
 import type { Transformer } from './transformer.ts';
@@ -33,6 +33,9 @@ export const ADAPTER = 'default';
 export const adapterOf = ({ method }: Pick<FinetuneSettings, 'method'>): string | null =>
   method === 'lora' || method === 'adapter' ? ADAPTER : null;
 
+/** Parts of a batch by name, f32 or i32. */
+type AnyParts<Parts> = { readonly [Name in keyof Parts]: HostRows };
+
 export interface TuningData<Item> {
   readonly train: readonly Item[];
   /** May be empty: then nothing is evaluated. */
@@ -40,13 +43,13 @@ export interface TuningData<Item> {
 }
 
 /** What is minimised: a mean over items, or over what counts in them. */
-export interface ItemLoss<Item> {
+export interface ItemLoss<Item, Parts = Batch<Int32Array>> {
   /** Positions of one item, padding included. */
   readonly positions: number;
   /** What `sum` reads of items, a row for each. */
-  rows(items: readonly Item[]): Batch<Int32Array>;
+  rows(items: readonly Item[]): Parts;
   /** The sum of the losses of rows, in training. */
-  sum(rows: Batch<Tensor>): Tensor;
+  sum(rows: BatchTensors<Parts>): Tensor;
   /** What a sum is divided by. */
   count(items: readonly Item[]): number;
   /** Of held-out items, `part` of them at once. */
@@ -93,8 +96,8 @@ export interface TuneResult<Settings extends FinetuneSettings> extends TuneStart
 }
 
 /** From the run's checkpoint, or the beginning, to the last step or the signal; frees the tuner. */
-export async function tune<Item, Settings extends FinetuneSettings>(
-  tuner: Tuner<Item, Settings>,
+export async function tune<Item, Settings extends FinetuneSettings, Parts extends AnyParts<Parts>>(
+  tuner: Tuner<Item, Settings, Parts>,
   { run, onStart, onProgress, signal, clock = () => performance.now() }: TuneOptions,
 ): Promise<TuneResult<Settings>> {
   const { positions, adapterName, schedule, counts, settings } = tuner;
@@ -137,14 +140,19 @@ export async function tune<Item, Settings extends FinetuneSettings>(
 }
 
 /** The steps of a tuning, and its evaluation. */
-export class Tuner<Item, Settings extends FinetuneSettings = FinetuneSettings> implements Trained {
+export class Tuner<
+  Item,
+  Settings extends FinetuneSettings = FinetuneSettings,
+  Parts extends AnyParts<Parts> = Batch<Int32Array>,
+> implements Trained
+{
   readonly adapterName: string | null;
   readonly schedule: StepSettings;
   /** Values of the model, and those that are trained. */
   readonly counts: { readonly parameters: number; readonly trained: number };
   /** Positions of a batch, padding included. */
   readonly positions: number;
-  private readonly steps: Steps;
+  private readonly steps: Steps<Parts>;
   private readonly take: (step: number) => Item[];
 
   /** @param beside what is trained with the model, such as a new head */
@@ -153,7 +161,7 @@ export class Tuner<Item, Settings extends FinetuneSettings = FinetuneSettings> i
     model: Transformer,
     private readonly data: TuningData<Item>,
     readonly settings: Settings,
-    private readonly loss: ItemLoss<Item>,
+    private readonly loss: ItemLoss<Item, Parts>,
     beside?: Module,
   ) {
     if (data.train.length === 0) throw new ConfigError('there are no examples to train on');

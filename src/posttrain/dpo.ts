@@ -20,7 +20,6 @@ import {
 import { withAdapter } from '../nn/linear.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import type { Device } from '../ops/device.ts';
-import { embedding } from '../ops/embedding.ts';
 import { dpoLoss } from '../ops/preference.ts';
 import { sum } from '../ops/reduce.ts';
 import { neg } from '../ops/unary.ts';
@@ -64,49 +63,47 @@ export async function dpo(
   { settings: given, reference = { model, adapter: null }, ...options }: DpoOptions = {},
 ): Promise<DpoResult> {
   const settings = checkSettings(resolveSettings(DPO_DEFAULTS, given), DPO_CHECKS);
-  const all = [...data.train, ...data.heldOut];
-  const known = await pairLogProbs(device, reference, all, settings.batch);
-  const pairs = all.map((pair, i): Pair => ({ ...pair, index: i, reference: known[i]! }));
-  const rows = pairs.map(({ reference, weight }) => [...reference, 1 - weight]);
-  const table = Object.assign(device.tensor(rows, { shape: [pairs.length, 3] }), { kept: true });
-  try {
-    const cut = data.train.length;
-    const parts = { train: pairs.slice(0, cut), heldOut: pairs.slice(cut) };
-    const loss = pairLoss(device, model, settings, pairs, table);
-    return await tune(new Tuner(device, model, parts, settings, loss), options);
-  } finally {
-    table.dispose();
-  }
+  const known = async (pairs: readonly PreferenceTokens[]) => {
+    const logProbs = await pairLogProbs(device, reference, pairs, settings.batch);
+    return pairs.map((pair, i): Pair => ({ ...pair, reference: logProbs[i]! }));
+  };
+  const [train, heldOut] = [await known(data.train), await known(data.heldOut)];
+  const loss = pairLoss(device, model, settings, longestAnswer([...train, ...heldOut]));
+  return tune(new Tuner(device, model, { train, heldOut }, settings, loss), options);
 }
 
 /** log π of chosen and rejected. */
 type LogProbs = readonly [chosen: number, rejected: number];
 
 interface Pair extends PreferenceTokens {
-  /** Among all pairs. */
-  readonly index: number;
   readonly reference: LogProbs;
 }
 
-/** @param table [pairs, 3]: log π_ref of chosen and rejected, 1 - w */
+/** Pairs in rows: both answers after the prompt [B, 2 L], and [B, 3]: log π_ref of chosen and rejected, 1 - w. */
+type PairRows = {
+  readonly ids: Int32Array;
+  readonly targets: Int32Array;
+  readonly known: Float32Array;
+};
+
+/** @param length positions of the longest answer with its prompt, L */
 function pairLoss(
   device: Device,
   model: Transformer,
   settings: DpoSettings,
-  pairs: readonly Pair[],
-  table: Tensor,
-): ItemLoss<Pair> {
+  length: number,
+): ItemLoss<Pair, PairRows> {
   const { beta } = settings;
-  const length = longestAnswer(pairs);
   return {
     positions: 2 * length,
-    rows: (some) => ({
-      ...pairRows(some, length),
-      items: Int32Array.from(some, ({ index }) => index),
+    rows: (pairs) => ({
+      ...bothAnswers(pairs, length),
+      known: Float32Array.from(
+        pairs.flatMap(({ reference, weight }) => [...reference, 1 - weight]),
+      ),
     }),
-    sum({ ids, targets, items }) {
+    sum({ ids, targets, known }) {
       const B = ids.shape[0]!;
-      const known = reshape(embedding(table, items!), [B, 3]);
       const column = (x: Tensor, i: number) => slice(x, { start: [0, i], end: [B, i + 1] });
       const [refChosen, refRejected, doubt] = [
         column(known, 0),
@@ -163,7 +160,7 @@ async function pairLogProbs(
   const found: LogProbs[] = [];
   for (let begin = 0; begin < pairs.length; begin += part) {
     const some = pairs.slice(begin, begin + part);
-    const { ids, targets } = pairRows(some, length);
+    const { ids, targets } = bothAnswers(some, length);
     const shape = [some.length, 2 * length];
     const logProbs = device.scope(() =>
       noGrad(() =>
@@ -198,7 +195,7 @@ const longestAnswer = (pairs: readonly PreferenceTokens[]): number =>
   );
 
 /** [pairs, 2 length]: the chosen answer after its prompt, then the rejected one; padding counts nowhere. */
-function pairRows(pairs: readonly PreferenceTokens[], length: number) {
+function bothAnswers(pairs: readonly PreferenceTokens[], length: number) {
   const ids = new Int32Array(pairs.length * 2 * length);
   const targets = new Int32Array(ids.length).fill(IGNORED_TARGET);
   for (const [i, { promptIds, chosen, rejected }] of pairs.entries()) {
