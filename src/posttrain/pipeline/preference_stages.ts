@@ -58,9 +58,9 @@ const preferences: Stage = {
         drawing,
       );
       const { totals } = await scoreAnswers([goldStory], answers);
-      // Text that is read again may have other tokens than those it was drawn in, and more.
-      const fits = ({ task, text }: (typeof answers)[number]) =>
-        tokenizer.encode(task.prompt + text).length < CONTEXT; // the end takes one
+      // Of an empty answer there is nothing to learn; and text that is read again may have other tokens than it was drawn in.
+      const usable = ({ task, text }: (typeof answers)[number]) =>
+        text !== '' && tokenizer.encode(task.prompt + text).length < CONTEXT; // the end takes one
       const gold = tasks.map((_, i) => [totals[2 * i]!, totals[2 * i + 1]!] as const);
       const labeller = {
         ...LABELLER_DEFAULTS,
@@ -71,7 +71,7 @@ const preferences: Stage = {
       const labels = labelPairs(gold, labeller);
       const lines = tasks.map(({ prompt }, i) => {
         const [a, b] = [answers[2 * i]!, answers[2 * i + 1]!];
-        if (!fits(a) || !fits(b)) return '';
+        if (!usable(a) || !usable(b)) return '';
         return `${JSON.stringify({ prompt, a: a.text, b: b.text, label: labels[i] })}\n`;
       });
       const write = (name: string, some: readonly string[]) =>
