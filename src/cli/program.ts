@@ -20,6 +20,7 @@ import { addGenerate } from './generate.ts';
 import { addImitation } from './imitation.ts';
 import { addInfo } from './info.ts';
 import { addIntrinsicDimension } from './intrinsic_dimension.ts';
+import { addLabel } from './label.ts';
 import { addLoraRank } from './lora_rank.ts';
 import { addPipeline } from './pipeline.ts';
 import { addReward } from './reward.ts';
@@ -37,6 +38,7 @@ const adders = [
   addDpo,
   addGenerate,
   addChat,
+  addLabel,
   addReward,
   addRl,
   addRlhf,

@@ -38,19 +38,24 @@ export type Label = 'A' | 'B' | 'tie';
 
 const STREAM = 0x6c61626c; // 'labl': the draws of a seed that belong to labels
 
+/** The gold rewards of two answers. */
+export type GoldPair = readonly [a: number, b: number];
+
 /**
- * Of each pair of gold rewards [r(A), r(B)]. Label i depends on pair i and the seed alone; of two labellers that differ in
- * their flips, the one with more has flipped what the other has, and more.
+ * Label i depends on pair i and the seed alone; of two labellers that differ in their flips, the one with more has flipped
+ * what the other has, and more.
+ * @param first the number of the first pair, where they are some of more. Default 0.
  */
 export function labelPairs(
-  pairs: readonly (readonly [a: number, b: number])[],
+  pairs: readonly GoldPair[],
   labeller: LabellerSettings,
+  { first = 0 }: { readonly first?: number } = {},
 ): Label[] {
-  const luck = new Float64Array(pairs.length);
+  const luck = new Float64Array(first + pairs.length);
   fillUniform(luck, { seed: labeller.seed, stream: STREAM });
   return pairs.map(([a, b], i) => {
     if (isTie(a - b, labeller)) return 'tie';
-    const better = luck[i]! < agreement(a - b, labeller);
+    const better = luck[first + i]! < agreement(a - b, labeller);
     return better === a >= b ? 'A' : 'B';
   });
 }
@@ -70,10 +75,7 @@ export function agreement(
  * The Bayes ceiling: no judge agrees with more of the labels, on average over their luck, than one that always takes the better
  * answer. Ties do not count. 1 - p at temperature 0, where no two rewards are equal.
  */
-export function bayesCeiling(
-  pairs: readonly (readonly [a: number, b: number])[],
-  labeller: LabellerSettings,
-): number {
+export function bayesCeiling(pairs: readonly GoldPair[], labeller: LabellerSettings): number {
   const decided = pairs.map(([a, b]) => a - b).filter((d) => !isTie(d, labeller));
   return decided.reduce((sum, d) => sum + agreement(d, labeller), 0) / decided.length;
 }

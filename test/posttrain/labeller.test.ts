@@ -69,6 +69,8 @@ test('a label follows from its pair and the seed alone, and more flips keep the 
   const few = labelPairs(pairs.slice(0, 100), labeller({ flips: 0.1 }));
   const many = labelPairs(pairs, labeller({ flips: 0.1 }));
   expect(many.slice(0, 100)).toEqual(few);
+  const later = labelPairs(pairs.slice(60, 100), labeller({ flips: 0.1 }), { first: 60 });
+  expect(few.slice(60)).toEqual(later);
   const clean = labelPairs(pairs, labeller());
   const noisier = labelPairs(pairs, labeller({ flips: 0.3 }));
   const flipped = (labels: readonly string[]) => (i: number) => labels[i] !== clean[i];
