@@ -217,7 +217,7 @@ function problemOf(
 }
 
 /** @throws ConfigError where the end is not one token. */
-function endToken(tokenizer: Tokenizer, end: string): number {
+export function endToken(tokenizer: Tokenizer, end: string): number {
   const ids = tokenizer.encode(end, { specials: 'allow' });
   if (ids.length === 1) return ids[0]!;
   throw new ConfigError(

@@ -21,6 +21,7 @@ import { addImitation } from './imitation.ts';
 import { addInfo } from './info.ts';
 import { addIntrinsicDimension } from './intrinsic_dimension.ts';
 import { addLabel } from './label.ts';
+import { addJudge } from './judge.ts';
 import { addLoraRank } from './lora_rank.ts';
 import { addPipeline } from './pipeline.ts';
 import { addReward } from './reward.ts';
@@ -36,6 +37,7 @@ const adders = [
   addTrain,
   addFinetune,
   addDpo,
+  addJudge,
   addGenerate,
   addChat,
   addLabel,

@@ -75,7 +75,8 @@ export async function applyAdapter(
   setAdapter(model, APPLIED);
 }
 
-const APPLIED = 'applied';
+/** The name of an adapter that was applied. */
+export const APPLIED = 'applied';
 
 /** `eos_token_id`: an id, or a list of them. */
 function endsOf({ eos_token_id: ends }: JsonObject): number[] {
