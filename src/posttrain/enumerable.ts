@@ -133,6 +133,23 @@ export async function answerProbabilities(
   );
 }
 
+/** What is learned on it: a uniform model, held to another. The models are the caller's to dispose. */
+export function enumerableProblem(
+  device: Device,
+  {
+    seed,
+    answers,
+    maxNewTokens: length,
+  }: Pick<DrawingSettings, 'seed' | 'answers' | 'maxNewTokens'>,
+): TextProblem<Task> & { readonly reference: Speaker } {
+  const speaker = () => ({ model: uniformModel(device, { length }, seed), adapter: null });
+  const tasks = Array.from({ length: answers }, () => enumerableTask);
+  return {
+    ...{ codec: enumerableCodec, tasks: () => tasks, rewards: [equalPair], policy: speaker() },
+    ...{ reference: speaker(), promptTokens: PROMPT.length, ends: [] },
+  };
+}
+
 export interface EnumerableResult {
   /** Of the trained policy, exact. */
   readonly J: number;
@@ -162,30 +179,22 @@ export async function solveEnumerable(
     readonly signal?: AbortSignal;
   },
 ): Promise<EnumerableResult> {
-  const { seed, answers, beta, maxNewTokens: length } = settings;
+  const { beta, maxNewTokens: length } = settings;
   const space = enumerable({ length });
-  const [model, base] = [
-    uniformModel(device, { length }, seed),
-    uniformModel(device, { length }, seed),
-  ];
-  const policy = { model, adapter: null };
-  const tasks = Array.from({ length: answers }, () => enumerableTask);
-  const { learner, collector } = create({
-    ...{ codec: enumerableCodec, tasks: () => tasks, rewards: [equalPair], policy },
-    ...{ reference: { model: base, adapter: null }, promptTokens: PROMPT.length, ends: [] },
-  });
+  const problem = enumerableProblem(device, settings);
+  const { learner, collector } = create(problem);
   try {
     for (let step = 0; step < iterations && !signal?.aborted; step++) {
       const { metrics } = await learner.iterate(step, iterations);
       onProgress?.(step + 1, { ...collector.metrics, ...metrics });
     }
-    const probabilities = await answerProbabilities(device, policy, space);
+    const probabilities = await answerProbabilities(device, problem.policy, space);
     const { policy: optimal, JStar } = optimum(space, beta);
     return { ...objective(space, probabilities, beta), JStar, probabilities, optimal };
   } finally {
     learner.dispose();
     collector.dispose();
     learner.model.dispose();
-    base.dispose();
+    problem.reference.model.dispose();
   }
 }

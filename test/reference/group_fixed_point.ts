@@ -44,8 +44,9 @@ function expectedGradient(logits: number[][], { beta, kl, ...rule }: GroupRule):
   const right = sum(answers.map(({ p, reward }) => p * reward));
   const gradient = logits.map((row) => row.map(() => 0));
   /** + weight ∇ ln π(token). */
-  const push = (row: number, token: number, weight: number) =>
-    TOKENS.forEach((a) => (gradient[row]![a]! += weight * (Number(a === token) - pi[row]![a]!)));
+  const push = (row: number, token: number, weight: number) => {
+    for (const a of TOKENS) gradient[row]![a]! += weight * (Number(a === token) - pi[row]![a]!);
+  };
   const penalty = (row: number, token: number) => {
     const ratio = Math.log(pi[row]![token]! * V);
     return beta * (kl === 'k2' ? ratio : 1 - Math.exp(-ratio)); // dk / d ln π
