@@ -5,10 +5,10 @@ import { Device } from '../ops/device.ts';
 import { solveEnumerable } from '../posttrain/enumerable.ts';
 import type { Task } from '../posttrain/rewards.ts';
 import type { DrawingSettings, TextLearner, TextProblem } from '../posttrain/rlhf.ts';
-import type { DrawingFlags } from './drawing_command.ts';
+import type { DrawingCommand, DrawingFlags } from './drawing_command.ts';
 import { interruptible } from './interrupt.ts';
 import { trainingProgress } from './progress.ts';
-import { loadSettings } from './settings.ts';
+import { loadSettings, presetNamed } from './settings.ts';
 
 export const ENUMERABLE_FLAGS = [
   [
@@ -33,6 +33,7 @@ export async function enumerableInstead<S extends DrawingSettings>(
   flags: DrawingFlags,
   defaults: S,
   create: (device: Device, problem: TextProblem<Task>, settings: S) => TextLearner<Task>,
+  { presets, checks }: Pick<DrawingCommand<S>, 'presets' | 'checks'>,
 ): Promise<boolean> {
   const { env, json = false } = flags;
   if (env === undefined) return false;
@@ -40,7 +41,11 @@ export async function enumerableInstead<S extends DrawingSettings>(
   const set = [...(flags.set ?? [])];
   if (flags.beta !== undefined) set.push(`beta=${flags.beta}`);
   if (flags.seed !== undefined) set.push(`seed=${flags.seed}`);
-  const settings = await loadSettings(defaults, { preset: ENUMERABLE_SETTINGS, set });
+  const named = flags.preset === undefined ? {} : presetNamed(presets, flags.preset);
+  const preset = { ...named, ...ENUMERABLE_SETTINGS };
+  const settings = await loadSettings(defaults, { preset, set, checks });
+  if (settings.beta === 0)
+    throw new ConfigError('--env enumerable has no best policy at beta 0; give --beta above 0');
   const iterations = flags.steps === undefined ? ITERATIONS : Number(flags.steps);
   if (!Number.isSafeInteger(iterations) || iterations < 1)
     throw new ConfigError(`--steps ${flags.steps}: expected a whole number from 1 on`);

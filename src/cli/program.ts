@@ -17,6 +17,7 @@ import { addDpo } from './dpo.ts';
 import { addEstimators } from './estimators.ts';
 import { addFinetune } from './finetune.ts';
 import { addGenerate } from './generate.ts';
+import { addGrpo } from './grpo.ts';
 import { addImitation } from './imitation.ts';
 import { addInfo } from './info.ts';
 import { addIntrinsicDimension } from './intrinsic_dimension.ts';
@@ -44,6 +45,7 @@ const adders = [
   addReward,
   addRl,
   addRlhf,
+  addGrpo,
   addPipeline,
   addDataset,
   addTokenizer,

@@ -47,7 +47,10 @@ export function addRlhf(program: Command): void {
     flagNames: ['task', 'prompts', 'reward', 'end'],
     source: (flags) => sourceOf(flags),
     create: rlhf,
-    instead: (flags) => enumerableInstead(flags, { ...RLHF_DEFAULTS, whitenRewards: false }, rlhf),
+    instead: (flags) =>
+      enumerableInstead(flags, { ...RLHF_DEFAULTS, whitenRewards: false }, rlhf, {
+        ...{ presets: RLHF_PRESETS, checks: RLHF_CHECKS },
+      }),
   });
 }
 

@@ -11,7 +11,7 @@
 // size: learning rate, answers, β.
 
 import { ConfigError } from '../errors.ts';
-import { type Checks, oneOf, positive } from '../io/config.ts';
+import { type Checks, checkSettings, oneOf, positive } from '../io/config.ts';
 import type { Device } from '../ops/device.ts';
 import { OnPolicy } from '../rl/on_policy.ts';
 import { groupAdvantages } from './advantages.ts';
@@ -99,14 +99,15 @@ export const GRPO_CHECKS: Checks<GrpoSettings> = {
 };
 
 /**
- * @throws ConfigError where the answers are no whole groups, where answers, minibatches and parts do not divide, where the
- *   rows do not fit the model's context, or for k1 in the loss.
+ * @throws ConfigError for settings out of range, where answers and groups, minibatches or parts do not divide, where the rows
+ *   do not fit the model's context, or for k1 in the loss.
  */
 export function grpo<T extends Task>(
   device: Device,
   problem: TextProblem<T>,
   settings: GrpoSettings,
 ): TextLearner<T> {
+  checkSettings(settings, GRPO_CHECKS);
   const { beta, klIn, klEstimator, groupSize, loss, maskTruncated } = settings;
   if (beta > 0 && klIn === 'loss' && klEstimator === 'k1')
     throw new ConfigError(

@@ -33,6 +33,22 @@ export {
 } from './enumerable.ts';
 export { type Evaluated, evaluateAnswers, type HeldOut } from './evaluate_answers.ts';
 export {
+  GROUP_LOSSES,
+  type GroupLoss,
+  type GroupLossSettings,
+  groupLoss,
+  groupLossWeight,
+  type KlPenalty,
+} from './group_losses.ts';
+export {
+  GRPO_CHECKS,
+  GRPO_DEFAULTS,
+  GRPO_METHODS,
+  type GrpoMethod,
+  type GrpoSettings,
+  grpo,
+} from './grpo.ts';
+export {
   type Comparison,
   type Contestant,
   type JudgeOptions,
