@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { addAddition } from './addition.ts';
+import { addAlign } from './align.ts';
 import { addAutoencoder } from './autoencoder.ts';
 import { addBench } from './bench.ts';
 import { addBenchPpo } from './bench_ppo.ts';
@@ -66,6 +67,7 @@ const adders = [
   addDagger,
   addSelfInstruct,
   addScaling,
+  addAlign,
 ];
 
 /** Ready to parse a command line. */

@@ -1,11 +1,15 @@
 // The world in which preferences are studied: a small model of the built-in stories, story beginnings to go on from, and a
 // gold reward that only figures see.
 
-import type { TrainSettings } from '../llm/settings.ts';
+import { resolveSettings } from '../io/config.ts';
+import type { Weights } from '../io/experiment.ts';
+import { modelConfig, TRAIN_DEFAULTS, type TrainSettings } from '../llm/settings.ts';
 import { trainLanguageModel } from '../llm/train.ts';
-import type { Transformer } from '../llm/transformer.ts';
+import { Transformer } from '../llm/transformer.ts';
+import { Initialiser } from '../nn/initialiser.ts';
 import type { Device } from '../ops/device.ts';
 import { generateCorpus } from '../text/grammar.ts';
+import { readTokenizer } from '../text/read_tokenizer.ts';
 import { storyScore } from '../text/story_judge.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { type Answer, type Reward, rewardOf, type Task } from './rewards.ts';
@@ -67,6 +71,20 @@ export async function trainStoryBase(
   });
   signal?.throwIfAborted();
   return storyBase(model, data.tokenizer);
+}
+
+/** A base whose weights an experiment has kept; of the same settings but for the steps. */
+export function loadStoryBase(
+  device: Device,
+  { tensors, about }: Weights<{ readonly tokenizer: object }>,
+  settings: Partial<StoryBaseSettings> = {},
+): StoryBase {
+  const all = storyTrainSettings({ ...STORY_BASE_DEFAULTS, ...settings });
+  const tokenizer = readTokenizer(JSON.stringify(about.tokenizer), 'the tokenizer of the stories');
+  const config = modelConfig(resolveSettings(TRAIN_DEFAULTS, all), tokenizer.vocabularySize);
+  const model = new Transformer(new Initialiser(device, 0), config);
+  model.load(tensors);
+  return storyBase(model, tokenizer);
 }
 
 /** What a model that writes stories, wherever it comes from, needs to be asked for them. */

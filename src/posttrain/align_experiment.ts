@@ -1,0 +1,274 @@
+// Three ways to a reward that is known (best of n, PPO, DPO on labels): what each gains on held-out prompts, and how far it
+// goes from the model it began with. A policy that does no better than best-of-16 at more KL has learned little.
+
+import { nonNegative, positive, positiveInteger } from '../io/config.ts';
+import type { Cells, Experiment, Weights } from '../io/experiment.ts';
+import { meanInterval } from '../io/mean_interval.ts';
+import { ADAPTER } from '../llm/finetune.ts';
+import { exampleBatches } from '../llm/supervised.ts';
+import { addLora } from '../llm/trainable.ts';
+import { Initialiser } from '../nn/initialiser.ts';
+import type { Device } from '../ops/device.ts';
+import { alignReport } from './align_report.ts';
+import { answerKls } from './answer_kl.ts';
+import { drawInParts } from './answers.ts';
+import { bestOfN, bestOfNKl } from './best_of_n.ts';
+import { DPO_DEFAULTS, dpo } from './dpo.ts';
+import { verdict } from './judge.ts';
+import { LABELLER_DEFAULTS, labelPairs } from './labeller.ts';
+import { TUNING_DEFAULTS } from './policy_base.ts';
+import { encodePreferences, type Preference } from './preferences.ts';
+import { type Answer, scoreAnswers } from './rewards.ts';
+import { RLHF_DEFAULTS, rlhf } from './rlhf.ts';
+import type { Speaker } from './speaker.ts';
+import {
+  goldReward,
+  loadStoryBase,
+  STORY_BASE_DEFAULTS,
+  type StoryBase,
+  storyTasks,
+  trainStoryBase,
+} from './story_world.ts';
+
+export const ALIGN_DEFAULTS = {
+  seeds: [1, 2, 3],
+  baseSteps: STORY_BASE_DEFAULTS.steps,
+  /** Held-out prompts. */
+  heldOut: 256,
+  bestOf: 16,
+  rank: 16,
+
+  // PPO
+  rollouts: 60,
+  answers: 64,
+  beta: 0.1,
+  learningRate: 1e-3,
+
+  // DPO
+  pairs: 2000,
+  dpoBeta: 0.1,
+  dpoLearningRate: 1e-3,
+};
+
+export type AlignSettings = typeof ALIGN_DEFAULTS;
+
+const ALIGN_CHECKS = {
+  baseSteps: positiveInteger,
+  heldOut: positiveInteger,
+  bestOf: positiveInteger,
+  rank: positiveInteger,
+  rollouts: positiveInteger,
+  answers: positiveInteger,
+  beta: nonNegative,
+  learningRate: positive,
+  pairs: positiveInteger,
+  dpoBeta: positive,
+  dpoLearningRate: positive,
+};
+
+export const METHODS = ['best-of-n', 'ppo', 'dpo'] as const;
+export type AlignMethod = (typeof METHODS)[number];
+
+/** What answers to the held-out prompts are worth. */
+export interface Aligned {
+  readonly seed: number;
+  readonly method: AlignMethod | 'base';
+  /** Means with their intervals over prompts. */
+  readonly gold: { readonly mean: number; readonly margin: number };
+  /** Nats per answer, from the base. */
+  readonly kl: number;
+  /** Over the base, by the gold reward, at the same seeds; ties half. */
+  readonly winRate: number;
+  /** While it learns: rollouts or steps, and the gold reward of what was drawn. */
+  readonly curve: readonly { readonly step: number; readonly gold: number; readonly kl: number }[];
+  readonly samples: readonly string[];
+}
+
+export interface AlignResults {
+  readonly results: readonly Aligned[];
+}
+
+export const alignExperiment: Experiment<AlignSettings, AlignResults> = {
+  defaults: ALIGN_DEFAULTS,
+  checks: ALIGN_CHECKS,
+  count: ({ seeds }) => 1 + seeds.length * (METHODS.length + 1),
+  run,
+  report: alignReport,
+};
+
+async function run(device: Device, settings: AlignSettings, cells: Cells): Promise<AlignResults> {
+  const weights = await cells.weights(
+    'base',
+    async () => {
+      const steps = { steps: settings.baseSteps };
+      const { model, tokenizer } = await trainStoryBase(device, steps, cells.signal);
+      return { module: model, about: { tokenizer: tokenizer.toJSON() as object } };
+    },
+    () => 'a model of stories',
+  );
+  const results: Aligned[] = [];
+  for (const seed of settings.seeds) {
+    for (const method of ['base', ...METHODS] as const) {
+      const cell = () => aligned(device, settings, { weights, method, seed, signal: cells.signal });
+      const told = ({ gold, kl, winRate }: Aligned) =>
+        `gold ${gold.mean.toFixed(2)} ± ${gold.margin.toFixed(2)}, KL ${kl.toFixed(2)}, wins ${(100 * winRate).toFixed(0)} %`;
+      results.push(await cells.cell(`seed-${seed}-${method}`, cell, told));
+    }
+  }
+  return { results };
+}
+
+interface Case {
+  readonly weights: Weights<{ readonly tokenizer: object }>;
+  readonly method: AlignMethod | 'base';
+  readonly seed: number;
+  readonly signal: AbortSignal;
+}
+
+async function aligned(
+  device: Device,
+  settings: AlignSettings,
+  { weights, method, seed, signal }: Case,
+): Promise<Aligned> {
+  const base = loadStoryBase(device, weights, { steps: settings.baseSteps });
+  const { model, tokenizer, ends, maxNewTokens } = base;
+  const reference = { model, adapter: null };
+  try {
+    const curve = await learn(device, base, settings, { method, seed, signal });
+    const policy: Speaker =
+      method === 'ppo' || method === 'dpo' ? { model, adapter: ADAPTER } : reference;
+    const tasks = storyTasks({ seed, set: 1, count: settings.heldOut });
+    const drawing = { maxNewTokens, ends, seed: seed * 2 ** 24, signal };
+    const plain = await drawInParts(device, reference, tokenizer, tasks, drawing);
+    const best = {
+      ...drawing,
+      n: settings.bestOf,
+      rewards: [goldReward],
+      seed: (seed + 2 ** 10) * 2 ** 24,
+    };
+    const answers =
+      method === 'best-of-n'
+        ? (await bestOfN(device, reference, tokenizer, tasks, best)).map(({ answer }) => answer)
+        : await drawInParts(device, policy, tokenizer, tasks, drawing);
+    const gold = await goldOf(answers);
+    const ofBase = await goldOf(plain);
+    const pairs = gold.map((score, i) => ({
+      prompt: tasks[i]!.prompt,
+      a: { text: answers[i]!.text, score },
+      b: { text: plain[i]!.text, score: ofBase[i]! },
+    }));
+    const kl =
+      method === 'best-of-n'
+        ? bestOfNKl(settings.bestOf)
+        : meanInterval(await answerKls(device, reference, answers)).mean;
+    return {
+      ...{ seed, method, gold: meanInterval(gold), kl, curve },
+      winRate: verdict(pairs).winRate.rate,
+      samples: answers.slice(0, 3).map(({ task, text }) => task.prompt + text),
+    };
+  } finally {
+    model.dispose();
+  }
+}
+
+const goldOf = async (answers: readonly Answer[]) =>
+  (await scoreAnswers([goldReward], answers)).totals;
+
+/** Leaves what was learned in the model under `ADAPTER`. */
+function learn(
+  device: Device,
+  base: StoryBase,
+  settings: AlignSettings,
+  { method, ...how }: Pick<Case, 'method' | 'seed' | 'signal'>,
+): Promise<Aligned['curve']> | Aligned['curve'] {
+  if (method === 'ppo') return learnByPpo(device, base, settings, how);
+  return method === 'dpo' ? learnByDpo(device, base, settings, how) : [];
+}
+
+async function learnByPpo(
+  device: Device,
+  { model, tokenizer, ends, promptTokens, maxNewTokens }: StoryBase,
+  { answers, beta, learningRate, rollouts, rank }: AlignSettings,
+  { seed, signal }: Pick<Case, 'seed' | 'signal'>,
+): Promise<Aligned['curve']> {
+  const { targets } = TUNING_DEFAULTS;
+  addLora(
+    model,
+    new Initialiser(device, seed),
+    { kind: 'lora', rank, alpha: 2 * rank, targets },
+    ADAPTER,
+  );
+  const tasks = exampleBatches(storyTasks({ seed, count: 4096 }), { seed, batch: answers });
+  const { learner, collector } = rlhf(
+    device,
+    {
+      ...{ codec: tokenizer, tasks, rewards: [goldReward], ends, promptTokens },
+      ...{ policy: { model, adapter: ADAPTER }, reference: { model, adapter: null } },
+    },
+    { ...RLHF_DEFAULTS, seed, answers, maxNewTokens, beta, learningRate },
+  );
+  const curve: { step: number; gold: number; kl: number }[] = [];
+  try {
+    for (let step = 0; step < rollouts; step++) {
+      signal.throwIfAborted();
+      await learner.iterate(step, rollouts);
+      const { score: gold, kl } = collector.metrics;
+      curve.push({ step: step + 1, gold, kl });
+    }
+    return curve;
+  } finally {
+    learner.dispose();
+    collector.dispose();
+    learner.model.valueHead?.dispose();
+  }
+}
+
+/** On as many pairs of the base's answers, labelled by the gold reward without noise. */
+async function learnByDpo(
+  device: Device,
+  { model, tokenizer, ends, maxNewTokens }: StoryBase,
+  { pairs: count, dpoBeta: beta, dpoLearningRate: learningRate, rank }: AlignSettings,
+  { seed, signal }: Pick<Case, 'seed' | 'signal'>,
+): Promise<Aligned['curve']> {
+  const tasks = storyTasks({ seed, count });
+  const twice = tasks.flatMap((task) => [task, task]);
+  const drawing = { maxNewTokens, ends, seed: (seed + 2 ** 11) * 2 ** 24, signal };
+  const answers = await drawInParts(device, { model, adapter: null }, tokenizer, twice, drawing);
+  const gold = await goldOf(answers);
+  const scores = tasks.map((_, i) => [gold[2 * i]!, gold[2 * i + 1]!] as const);
+  const labels = labelPairs(scores, { ...LABELLER_DEFAULTS, threshold: 1e-9, seed });
+  const preferences = tasks.flatMap(({ prompt }, i): Preference[] => {
+    const [a, b] = [answers[2 * i]!.text, answers[2 * i + 1]!.text];
+    if (labels[i] === 'tie' || a === '' || b === '') return [];
+    const [chosen, rejected] = labels[i] === 'A' ? [a, b] : [b, a];
+    return [{ prompt, chosen, rejected }];
+  });
+  const { context } = model.config;
+  const fits = ({ prompt, chosen, rejected }: Preference) =>
+    [chosen, rejected].every((text) => tokenizer.encode(`${prompt}${text}`).length < context);
+  const encoding = { tokenizer, template: 'document', context };
+  const train = encodePreferences(preferences.filter(fits), encoding);
+  const targets = [...TUNING_DEFAULTS.targets];
+  await dpo(
+    device,
+    model,
+    { train, heldOut: [] },
+    {
+      ...{
+        signal,
+        settings: {
+          ...DPO_DEFAULTS,
+          seed,
+          beta,
+          learningRate,
+          rank,
+          alpha: 2 * rank,
+          targets,
+          batch: 16,
+        },
+      },
+    },
+  );
+  signal.throwIfAborted();
+  return [];
+}
