@@ -48,7 +48,7 @@ export function addRlhf(program: Command): void {
     source: (flags) => sourceOf(flags),
     create: rlhf,
     instead: (flags) =>
-      enumerableInstead(flags, { ...RLHF_DEFAULTS, whitenRewards: false }, rlhf, {
+      enumerableInstead(flags, RLHF_DEFAULTS, rlhf, {
         ...{ presets: RLHF_PRESETS, checks: RLHF_CHECKS },
       }),
   });

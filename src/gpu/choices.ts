@@ -4,6 +4,12 @@
 /** `family` and `shapeClass` -> variant, as it stands in caches, configs and checkpoints. */
 export type ChoiceTable = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
+/** Where neither has a choice, the family decides by the shape itself. */
+export interface ChoiceRules {
+  readonly pinned: ChoiceTable;
+  readonly measured: ChoiceTable;
+}
+
 /** Stands for every shape class of a family. */
 const ANY = '*';
 
@@ -32,13 +38,14 @@ export class Choices {
     return tableOf(this.taken);
   }
 
-  /** What was measured and what has been taken: with it, `setMeasured` makes another device choose alike. */
-  get table(): ChoiceTable {
-    const all = mapOf(tableOf(this.measured));
-    for (const [family, classes] of this.taken) {
-      all.set(family, new Map([...(all.get(family) ?? []), ...classes]));
-    }
-    return tableOf(all);
+  /** What decides: another device that is given it chooses alike, shape by shape. */
+  get rules(): ChoiceRules {
+    return { pinned: tableOf(this.pinned), measured: tableOf(this.measured) };
+  }
+
+  set rules({ pinned, measured }: ChoiceRules) {
+    this.pin(pinned);
+    this.setMeasured(measured);
   }
 
   /** What the launches of `fn` take. */
@@ -69,7 +76,7 @@ export class Choices {
     }
   }
 
-  /** Takes these where nothing is pinned: the tuner's results, or a resumed run's. */
+  /** Takes these where nothing is pinned: the tuner's results. */
   setMeasured(table: ChoiceTable): void {
     this.measured = mapOf(table);
   }

@@ -83,7 +83,10 @@ export interface RlhfSettings extends DrawingSettings {
   readonly targetKl: number | null;
 }
 
-/** As lm-human-preferences, but for what depends on the size of a model: batch, learning rate, temperature and β. */
+/**
+ * As lm-human-preferences, but for what depends on the size of a model (batch, learning rate and its fall, temperature, β), and
+ * but for whitened rewards: with one reward in forty tokens those grow as answers become alike, and with them the KL's cost.
+ */
 export const RLHF_DEFAULTS: RlhfSettings = {
   seed: 0,
   answers: 64,
@@ -98,7 +101,7 @@ export const RLHF_DEFAULTS: RlhfSettings = {
   minibatches: 1,
   accumulate: 1,
   learningRate: 1e-3,
-  schedule: 'constant',
+  schedule: 'linear',
   maxGradNorm: 1,
   gamma: 1,
   lambda: 0.95,
@@ -106,7 +109,7 @@ export const RLHF_DEFAULTS: RlhfSettings = {
   valueClip: null,
   valueCoef: 0.1,
   entropyCoef: 0,
-  whitenRewards: true,
+  whitenRewards: false,
   whitenAdvantages: true,
   targetKl: null,
 };
@@ -122,16 +125,16 @@ export const RLHF_PRESETS = {
     beta: 0.15,
     targetAnswerKl: 6,
     missingEnd: -1,
+    whitenRewards: true,
     valueClip: 0.2,
     learningRate: 1e-5,
   },
-  /** TRL's PPO trainer: no whitening of rewards. */
+  /** TRL's PPO trainer. */
   trl: {
     maxNewTokens: 53,
     temperature: 0.7,
     beta: 0.05,
     learningRate: 3e-6,
-    whitenRewards: false,
     valueClip: 0.2,
   },
 } as const satisfies Record<string, Partial<RlhfSettings>>;

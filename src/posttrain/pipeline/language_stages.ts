@@ -26,8 +26,9 @@ import {
   supervisedProblems,
 } from './world.ts';
 
-/** Tokens of the longest instruction with its story, and a few more; of the longest prompt. */
-export const CONTEXT = 80;
+/** Twice the longest instruction with its story: what a poor model writes takes more tokens when it is read again. */
+export const CONTEXT = 128;
+/** Of the longest prompt, and a few more. */
 export const PROMPT_TOKENS = 12;
 /** The longest story has 54. */
 export const ANSWER_TOKENS = 60;

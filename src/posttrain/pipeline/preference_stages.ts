@@ -1,5 +1,6 @@
 // The middle stages: what people prefer (here, a simulated one), a reward model of it, and PPO against that.
 
+import { DataError } from '../../errors.ts';
 import { subfolder } from '../../io/folder.ts';
 import { decodeUtf8 } from '../../io/json.ts';
 import { findCheckpoints } from '../../io/manifest.ts';
@@ -74,8 +75,13 @@ const preferences: Stage = {
         if (!usable(a) || !usable(b)) return '';
         return `${JSON.stringify({ prompt, a: a.text, b: b.text, label: labels[i] })}\n`;
       });
-      const write = (name: string, some: readonly string[]) =>
-        folder.write(name, new TextEncoder().encode(some.join('')));
+      const write = (name: string, some: readonly string[]) => {
+        if (some.some((line) => line !== ''))
+          return folder.write(name, new TextEncoder().encode(some.join('')));
+        throw new DataError(
+          `none of ${some.length} pairs of answers can be used: all are empty or too long to be read again; train the model longer`,
+        );
+      };
       await write(FILES.train, lines.slice(0, pairs));
       await write(FILES.heldOut, lines.slice(pairs));
       const decided = gold.flatMap(([a, b], i) => (a === b ? [] : [(labels[i] === 'A') === a > b]));

@@ -20,7 +20,7 @@ export const PIPELINE_DEFAULTS = {
   heads: 4,
   width: 64,
   pretrainSteps: 700,
-  pretrainBatch: 24,
+  pretrainBatch: 16,
   pretrainLearningRate: 5e-3,
 
   // Supervised fine-tuning by LoRA, on instructions and sums
@@ -47,10 +47,10 @@ export const PIPELINE_DEFAULTS = {
   rlhfLearningRate: 1e-3,
 
   // GRPO on sums
-  verifiableRollouts: 40,
+  verifiableRollouts: 60,
   verifiableAnswers: 128,
   groupSize: 16,
-  verifiableLearningRate: 1e-3,
+  verifiableLearningRate: 3e-3,
 
   /** Held-out prompts of an evaluation. */
   evaluated: 128,
@@ -101,7 +101,7 @@ export const PIPELINE_PRESETS = {
     heads: 2,
     width: 32,
     pretrainSteps: 120,
-    pretrainBatch: 12,
+    pretrainBatch: 8,
     examples: 400,
     finetuneSteps: 60,
     pairs: 192,
@@ -122,7 +122,7 @@ export const PIPELINE_PRESETS = {
     heads: 8,
     width: 256,
     pretrainSteps: 4000,
-    pretrainBatch: 64,
+    pretrainBatch: 48,
     pretrainLearningRate: 2e-3,
     examples: 15_000,
     finetuneSteps: 1000,
