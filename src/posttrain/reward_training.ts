@@ -29,7 +29,7 @@ import { square } from '../ops/unary.ts';
 import { reshape, slice } from '../ops/view.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { PreferenceTokens } from './preferences.ts';
-import { evaluatePairs, type RewardEvaluation } from './reward_evaluation.ts';
+import { evaluatePairs, type JudgedPair, type RewardEvaluation } from './reward_evaluation.ts';
 import { normaliseRewards, RewardModel, scoreSequences, tokenRows } from './reward_model.ts';
 import {
   REWARD_CHECKS,
@@ -248,7 +248,7 @@ class RewardTrainer implements Trained {
     const { heldOut } = this.data;
     if (heldOut.length === 0) return null;
     const { batch } = this.settings;
-    return evaluatePreferences(this.device, this.rewardModel, heldOut, { batch });
+    return evaluatePairs(await judgePreferences(this.device, this.rewardModel, heldOut, { batch }));
   }
 
   async evaluate(): Promise<Measured | null> {
@@ -286,21 +286,20 @@ const sequencesOf = ({ promptIds, chosen, rejected }: PreferenceTokens): number[
   [...promptIds, ...rejected],
 ];
 
-/** How the reward model judges pairs; `batch` pairs per forward pass, default 64. */
-export async function evaluatePreferences(
+/** What the reward model says of both answers; `batch` pairs per forward pass, default 64. */
+export async function judgePreferences(
   device: Device,
   rewardModel: RewardModel,
   preferences: readonly PreferenceTokens[],
-  { batch = 64, bins = 10 }: { readonly batch?: number; readonly bins?: number } = {},
-): Promise<RewardEvaluation> {
+  { batch = 64 }: { readonly batch?: number } = {},
+): Promise<JudgedPair[]> {
   const sequences = preferences.flatMap(sequencesOf);
   const rewards = await scoreSequences(device, rewardModel, sequences, { batch: 2 * batch });
-  const pairs = preferences.map(({ weight }, i) => ({
+  return preferences.map(({ weight }, i) => ({
     chosen: rewards[2 * i]!,
     rejected: rewards[2 * i + 1]!,
     weight,
   }));
-  return evaluatePairs(pairs, { bins });
 }
 
 export interface ReferenceOptions {

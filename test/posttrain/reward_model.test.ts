@@ -6,6 +6,7 @@ import { openFolder } from '../../src/io/folder_node.ts';
 import { sha256OfModel } from '../../src/llm/finetune_run.ts';
 import { withAdapter } from '../../src/nn/linear.ts';
 import { Device } from '../../src/ops/device.ts';
+import { evaluatePairs } from '../../src/posttrain/reward_evaluation.ts';
 import { loadRewardModel, saveRewardModel } from '../../src/posttrain/reward_file.ts';
 import {
   normaliseRewards,
@@ -17,7 +18,7 @@ import { REWARD_DEFAULTS, type RewardSettings } from '../../src/posttrain/reward
 import {
   createRewardModel,
   drawReference,
-  evaluatePreferences,
+  judgePreferences,
   type TrainRewardOptions,
   trainRewardModel,
 } from '../../src/posttrain/reward_training.ts';
@@ -217,16 +218,18 @@ describe('trained', () => {
   });
 });
 
-test('evaluatePreferences reads pairs as the trainer does', async () => {
+test('pairs are judged the same, whichever answer was chosen', async () => {
   const rewardModel = tinyRewardModel();
-  const whole = await evaluatePreferences(device, rewardModel, heldOut, { batch: 7 });
+  const judged = (pairs: typeof heldOut, batch: number) =>
+    judgePreferences(device, rewardModel, pairs, { batch }).then((found) => evaluatePairs(found));
+  const whole = await judged(heldOut, 7);
   expect(whole.pairs).toBe(100);
   const swapped = heldOut.map((each) => ({
     ...each,
     chosen: each.rejected,
     rejected: each.chosen,
   }));
-  const other = await evaluatePreferences(device, rewardModel, swapped);
+  const other = await judged(swapped, 64);
   expect(whole.accuracy + other.accuracy).toBeCloseTo(1, 12);
   expect(whole.meanMargin).toBeCloseTo(-other.meanMargin, 5);
 });
