@@ -150,7 +150,10 @@ interface Labels {
   append(pairs: readonly Pair[], labels: readonly (Label | null)[]): Promise<void>;
 }
 
-/** A line for each prompt that was shown; of one that was skipped without a label. */
+/** An answer that ended at once: nothing that a file of preferences could hold. */
+const isEmpty = ({ a, b }: Pair) => a.text === '' || b.text === '';
+
+/** A line for each prompt; of one that was skipped without a label. */
 async function openLabels(path: string): Promise<Labels> {
   const [folder, name] = [await openFolder(dirname(path)), basename(path)];
   const text = (await folder.exists(name)) ? decodeUtf8(await folder.read(name), path) : '';
@@ -158,7 +161,8 @@ async function openLabels(path: string): Promise<Labels> {
     lines: text.split('\n').filter((line) => line.trim() !== '').length,
     append: (pairs, labels) => {
       const lines = pairs.map(({ task: { prompt }, a, b }, i) => {
-        return `${JSON.stringify({ prompt, a: a.text, b: b.text, label: labels[i] })}\n`;
+        const label = isEmpty(pairs[i]!) ? null : labels[i];
+        return `${JSON.stringify({ prompt, a: a.text, b: b.text, label })}\n`;
       });
       return folder.append(name, lines.join(''));
     },
@@ -243,9 +247,10 @@ async function labelByPerson(
   let left = false;
   for (let at = file.lines; at < tasks.length && !left; at += SHOWN_AHEAD) {
     for (const [i, pair] of (await draw(tasks.slice(at, at + SHOWN_AHEAD), at)).entries()) {
-      const equal = pair.a.text === pair.b.text; // there is nothing to choose
-      if (!equal) show(pair, `${at + i + 1} of ${tasks.length}`);
-      const label = equal ? 'tie' : await choice(keys);
+      const same = pair.a.text === pair.b.text;
+      const asks = !same && !isEmpty(pair);
+      if (asks) show(pair, `${at + i + 1} of ${tasks.length}`);
+      const label = asks ? await choice(keys) : same ? 'tie' : null;
       left = label === undefined;
       if (label === undefined) break;
       await file.append([pair], [label]);

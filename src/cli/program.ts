@@ -24,6 +24,7 @@ import { addInfo } from './info.ts';
 import { addIntrinsicDimension } from './intrinsic_dimension.ts';
 import { addJudge } from './judge.ts';
 import { addLabel } from './label.ts';
+import { addLabelNoise } from './label_noise.ts';
 import { addLoraRank } from './lora_rank.ts';
 import { addPipeline } from './pipeline.ts';
 import { addReward } from './reward.ts';
@@ -56,6 +57,7 @@ const adders = [
   addInfo,
   addDemos,
   addLoraRank,
+  addLabelNoise,
   addEstimators,
   addChain,
   addClassifyCompare,

@@ -111,11 +111,11 @@ function contestants(
       `${place}: expected chosen and rejected, or a, b and label; found ${found}`,
     );
   }
-  const [first, second] = [textOf(value, 'a', place), textOf(value, 'b', place)];
   const label = value.get('label') ?? null;
-  if (label === null || label === 'A' || label === 'B' || label === 'tie')
-    return [first, second, label];
-  throw new DataError(`${place}: label is ${JSON.stringify(label)}; expected "A", "B" or "tie"`);
+  if (label === null) return ['', '', null];
+  if (label !== 'A' && label !== 'B' && label !== 'tie')
+    throw new DataError(`${place}: label is ${JSON.stringify(label)}; expected "A", "B" or "tie"`);
+  return [textOf(value, 'a', place), textOf(value, 'b', place), label];
 }
 
 /** A preference in tokens. */

@@ -96,7 +96,7 @@ describe('bad preferences', () => {
   test('lines that teach nothing are counted and named', () => {
     const rows = [
       { prompt: 'a', a: 'b', b: 'c' },
-      { prompt: 'a', a: 'b', b: 'c', label: null },
+      { prompt: 'a', a: '', b: 'c', label: null },
       { ...good, rejected: 'b' },
       good,
       { prompt: 'a', chosen: null, rejected: 'c' },
