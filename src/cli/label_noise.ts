@@ -14,13 +14,15 @@ export function addLabelNoise(program: Command): void {
     examples: [['shadegrad label-noise --set flips=[0,0.2] --set seeds=[1]', 'a part of it']],
     presets: { small: {}, gpu: { curveLabels: 4992, width: 128, baseSteps: 2000 } },
     experiment: labelNoiseExperiment,
-    lines: (result, { labels, temperature }) => {
+    lines: (result, { labels }) => {
       const { curve, uncertain } = summariseNoise(result);
       return [
         ...curve.map(({ flips, accuracy, ceiling, truth }) => {
           return `p = ${flips}\t${percent(accuracy)} of labels\tat most ${percent(ceiling)}\t${percent(truth)} of the truth`;
         }),
-        `${labels} labels of temperature ${temperature}\t${percent(uncertain.accuracy)} of labels\tat most ${percent(uncertain.ceiling)}`,
+        ...uncertain.map(({ temperature, accuracy, ceiling, truth }) => {
+          return `T = ${temperature}, ${labels} labels\t${percent(accuracy)} of labels\tat most ${percent(ceiling)}\t${percent(truth)} of the truth`;
+        }),
       ];
     },
   });

@@ -42,14 +42,14 @@ export const LABEL_NOISE_DEFAULTS = {
   width: STORY_BASE_DEFAULTS.width,
   /** Of the reward models of the curve. */
   flips: [0, 0.1, 0.2, 0.3, 0.4],
-  curveLabels: 1664,
-  /** Of the reward models of an uncertain labeller; lm-human-preferences had as many. */
+  curveLabels: 1248,
+  /** Of the reward models of uncertain labellers; lm-human-preferences had as many labels. */
+  temperatures: [1, 2],
   labels: 4992,
-  temperature: 1,
   heldOut: 1024,
   epochs: 1,
   batch: 16,
-  learningRate: 2e-3,
+  learningRate: 1.5e-3,
   seeds: [1, 2, 3],
 };
 
@@ -61,7 +61,7 @@ const LABEL_NOISE_CHECKS = {
   flips: listOf(between(0, 0.5)),
   curveLabels: positiveInteger,
   labels: positiveInteger,
-  temperature: nonNegative,
+  temperatures: listOf(nonNegative),
   heldOut: positiveInteger,
   epochs: positive,
   batch: positiveInteger,
@@ -88,21 +88,21 @@ export interface NoiseResult {
 export interface LabelNoiseResults {
   /** Without uncertainty, by flips. */
   readonly curve: readonly NoiseResult[];
-  /** Of the uncertain labeller, without flips. */
+  /** Of uncertain labellers without flips, by temperature. */
   readonly uncertain: readonly NoiseResult[];
 }
 
 export const labelNoiseExperiment: Experiment<LabelNoiseSettings, LabelNoiseResults> = {
   defaults: LABEL_NOISE_DEFAULTS,
   checks: LABEL_NOISE_CHECKS,
-  count: ({ seeds, flips, curveLabels, labels }) =>
-    2 + seeds.length * (flips.length + costOf(labels, curveLabels)),
+  count: ({ seeds, flips, temperatures, ...settings }) =>
+    2 + seeds.length * (flips.length + temperatures.length * costOf(settings)),
   run,
   report: labelNoiseReport,
 };
 
-/** How many reward models of the curve one of the uncertain labeller takes as long as. */
-const costOf = (labels: number, curveLabels: number) =>
+/** Reward models of the curve that take as long as one of an uncertain labeller. */
+const costOf = ({ labels, curveLabels }: Pick<LabelNoiseSettings, 'labels' | 'curveLabels'>) =>
   Math.max(1, Math.round(labels / curveLabels));
 
 async function run(
@@ -110,7 +110,7 @@ async function run(
   settings: LabelNoiseSettings,
   cells: Cells,
 ): Promise<LabelNoiseResults> {
-  const { seeds, flips, curveLabels, labels, temperature } = settings;
+  const { seeds, flips, curveLabels, temperatures, labels } = settings;
   const base = await cells.weights(
     'base',
     () => trainBase(device, settings, cells.signal),
@@ -122,23 +122,24 @@ async function run(
     ({ pairs }) => `${pairs.length} pairs of stories`,
   );
   const world = { device, settings, base, pairs, signal: cells.signal };
-  const learned = (
-    seed: number,
-    name: string,
-    labeller: Partial<LabellerSettings>,
-    count: number,
-  ) =>
+  const learned = (labeller: LabellerSettings, name: string, count: number, cost = 1) =>
     cells.cell(
-      `${name}-seed-${seed}`,
-      () => learnFrom(world, { ...LABELLER_DEFAULTS, ...labeller, seed }, count),
+      `${name}-seed-${labeller.seed}`,
+      () => learnFrom(world, labeller, count),
       ({ accuracy, ceiling }) => `accuracy ${accuracy.toFixed(4)}, ceiling ${ceiling.toFixed(4)}`,
-      count === curveLabels ? 1 : costOf(count, curveLabels),
+      cost,
     );
   const curve: NoiseResult[] = [];
   const uncertain: NoiseResult[] = [];
   for (const seed of seeds) {
-    for (const p of flips) curve.push(await learned(seed, `flips-${p}`, { flips: p }, curveLabels));
-    uncertain.push(await learned(seed, 'uncertain', { temperature }, labels));
+    const labeller = { ...LABELLER_DEFAULTS, seed };
+    for (const p of flips)
+      curve.push(await learned({ ...labeller, flips: p }, `flips-${p}`, curveLabels));
+    for (const temperature of temperatures) {
+      const name = `temperature-${temperature}`;
+      const own = { ...labeller, temperature };
+      uncertain.push(await learned(own, name, labels, costOf(settings)));
+    }
   }
   return { curve, uncertain };
 }
@@ -222,6 +223,9 @@ interface World {
   readonly signal: AbortSignal;
 }
 
+/** Answers by which rewards are normalised. */
+const REFERENCE = 128;
+
 /** Trains a copy of the base on the first pairs' labels, and judges the last pairs. */
 async function learnFrom(
   { device, settings, base, pairs, signal }: World,
@@ -244,10 +248,9 @@ async function learnFrom(
     const tokens = (list: readonly Preference[]) => inTokens(list, tokenizer, model.config.context);
     const own = rewardSettings(settings, seed);
     const rewardModel = createRewardModel(device, model, own);
-    const reference = tokens(heldOut.slice(0, 128)).map(({ promptIds, chosen }) => [
-      ...promptIds,
-      ...chosen,
-    ]);
+    // First answers are the base's own, whoever won.
+    const drawn = some.slice(0, REFERENCE).map((pair) => preferenceOf(pair, true, 1));
+    const reference = tokens(drawn).map(({ promptIds, chosen }) => [...promptIds, ...chosen]);
     const data = { train: tokens(train), heldOut: [], reference };
     await trainRewardModel(device, rewardModel, data, { settings: own, signal });
     signal.throwIfAborted();

@@ -22,13 +22,13 @@ export interface NoiseSummary {
 
 export function summariseNoise({ curve, uncertain }: LabelNoiseResults): {
   readonly curve: readonly NoiseSummary[];
-  readonly uncertain: NoiseSummary;
+  readonly uncertain: readonly NoiseSummary[];
 } {
-  const flips = [...new Set(curve.map((each) => each.flips))];
-  return {
-    curve: flips.map((p) => summaryOf(curve.filter((each) => each.flips === p))),
-    uncertain: summaryOf(uncertain),
-  };
+  const by = (results: readonly NoiseResult[], key: 'flips' | 'temperature') =>
+    [...new Set(results.map((each) => each[key]))].map((value) =>
+      summaryOf(results.filter((each) => each[key] === value)),
+    );
+  return { curve: by(curve, 'flips'), uncertain: by(uncertain, 'temperature') };
 }
 
 function summaryOf(results: readonly NoiseResult[]): NoiseSummary {
@@ -43,7 +43,7 @@ export const percent = (share: number): string => `${(100 * share).toFixed(1)} %
 
 export function labelNoiseReport(
   results: LabelNoiseResults,
-  { seeds, curveLabels, labels, temperature }: LabelNoiseSettings,
+  { seeds, curveLabels, labels }: LabelNoiseSettings,
 ): Omit<Report, 'settings'> {
   const { curve, uncertain } = summariseNoise(results);
   const x = curve.map(({ flips }) => flips);
@@ -55,10 +55,10 @@ export function labelNoiseReport(
         `p = ${flips}`,
         `${percent(accuracy)} of labels, at most ${percent(ceiling)}; ${percent(truth)} of the truth`,
       ]),
-      [
-        `${labels.toLocaleString('en')} labels of temperature ${temperature}`,
-        `${percent(uncertain.accuracy)} of labels, at most ${percent(uncertain.ceiling)}`,
-      ],
+      ...uncertain.map(({ temperature, accuracy, ceiling }): [string, string] => [
+        `${labels.toLocaleString('en')} labels, T = ${temperature}`,
+        `${percent(accuracy)} of labels, at most ${percent(ceiling)}`,
+      ]),
       ['seeds', seeds.length],
     ],
     plots: [
@@ -80,9 +80,19 @@ export function labelNoiseReport(
     ],
     tables: [
       {
-        title: `${labels.toLocaleString('en')} labels of an uncertain labeller, temperature ${temperature}`,
-        columns: ['seed', 'accuracy', 'ceiling', 'below it', 'of the truth', 'loss', 'calibration'],
+        title: `${labels.toLocaleString('en')} labels of an uncertain labeller, by temperature`,
+        columns: [
+          'temperature',
+          'seed',
+          'accuracy',
+          'ceiling',
+          'below it',
+          'of the truth',
+          'loss',
+          'calibration',
+        ],
         rows: results.uncertain.map((each) => [
+          each.temperature,
           each.seed,
           percent(each.accuracy),
           percent(each.ceiling),
