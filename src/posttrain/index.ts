@@ -60,6 +60,15 @@ export {
 } from './judge.ts';
 export { type AdaptiveKlOptions, adaptedBeta, type KlEstimator, klEstimate } from './kl.ts';
 export {
+  agreement,
+  bayesCeiling,
+  type GoldPair,
+  LABELLER_DEFAULTS,
+  type Label,
+  type LabellerSettings,
+  labelPairs,
+} from './labeller.ts';
+export {
   openPolicyBase,
   type PolicyBase,
   TUNING_CHECKS,
@@ -79,9 +88,48 @@ export {
   encodePreferences,
   type Preference,
   type PreferenceTokens,
+  type ReadPreferences,
   readPreferences,
+  skippedLines,
   type Ties,
 } from './preferences.ts';
+export {
+  clippedReward,
+  normalisedReward,
+  type RewardModelRewardOptions,
+  rewardModelReward,
+  whitenedReward,
+} from './reward_adapters.ts';
+export {
+  type CalibrationBin,
+  evaluatePairs,
+  type JudgedPair,
+  type RewardEvaluation,
+} from './reward_evaluation.ts';
+export {
+  loadRewardModel,
+  type RewardDescription,
+  readRewardDescription,
+  saveRewardModel,
+} from './reward_file.ts';
+export {
+  normaliseRewards,
+  RewardModel,
+  type RewardModelOptions,
+  type ScoreOptions,
+  scoreSequences,
+} from './reward_model.ts';
+export { openRewardRun, type RewardRun, type RewardRunOptions } from './reward_run.ts';
+export { REWARD_DEFAULTS, REWARD_PRESETS, type RewardSettings } from './reward_settings.ts';
+export {
+  createRewardModel,
+  drawReference,
+  judgePreferences,
+  type RewardData,
+  type RewardResult,
+  type TrainRewardOptions,
+  trainRewardModel,
+} from './reward_training.ts';
 export {
   type Answer,
   type Reward,
