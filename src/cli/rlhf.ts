@@ -3,7 +3,13 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
+import { openFolder } from '#folder';
 import { ConfigError, DataError } from '../errors.ts';
+import type { Device } from '../ops/device.ts';
+import type { PolicyBase } from '../posttrain/policy_base.ts';
+import { rewardModelReward } from '../posttrain/reward_adapters.ts';
+import { openRewardModel } from '../posttrain/reward_file.ts';
+import type { Reward } from '../posttrain/rewards.ts';
 import {
   RLHF_CHECKS,
   RLHF_DEFAULTS,
@@ -45,7 +51,7 @@ export function addRlhf(program: Command): void {
       ...ENUMERABLE_FLAGS,
     ],
     flagNames: ['task', 'prompts', 'reward', 'end'],
-    source: (flags) => sourceOf(flags),
+    source: sourceOf,
     create: rlhf,
     instead: (flags) =>
       enumerableInstead(flags, RLHF_DEFAULTS, rlhf, {
@@ -59,12 +65,14 @@ const HELD_OUT_TASKS = 256;
 /** Of prompts from a file, the last ones are held out. */
 const HELD_OUT_SHARE = 0.1;
 
-async function sourceOf(flags: SourceFlags): Promise<TaskSource> {
+async function sourceOf(
+  flags: SourceFlags,
+  { device, base }: { readonly device: Device; readonly base: PolicyBase },
+): Promise<TaskSource> {
   const { task, prompts, reward = 'gold', end = STORY_END } = flags;
   if ((task === undefined) === (prompts === undefined))
     throw new ConfigError('rlhf needs --task stories or --prompts FILE, one of the two');
-  if (reward !== 'gold') throw new ConfigError(`unknown --reward "${reward}"`);
-  const rewards = [goldReward];
+  const rewards = [reward === 'gold' ? goldReward : await learnedReward(reward, device, base)];
   if (prompts !== undefined) {
     const tasks = readTasks(await textOf(prompts), basename(prompts));
     const count = Math.ceil(HELD_OUT_SHARE * tasks.length);
@@ -74,7 +82,14 @@ async function sourceOf(flags: SourceFlags): Promise<TaskSource> {
   if (task !== 'stories') throw new ConfigError(`unknown --task "${task}"; there is stories`);
   const train = storyTasks({ seed: 0, count: TRAIN_TASKS });
   const heldOut = storyTasks({ seed: 0, set: 1, count: HELD_OUT_TASKS });
-  return { train, heldOut, rewards, judges: rewards, end };
+  const judges = reward === 'gold' ? rewards : [...rewards, goldReward];
+  return { train, heldOut, rewards, judges, end };
+}
+
+/** Of a run of shadegrad reward: beside the policy, on the same base where it was trained on that. */
+async function learnedReward(path: string, device: Device, { model }: PolicyBase): Promise<Reward> {
+  const rewardModel = await openRewardModel(device, await openFolder(path), model, openFolder);
+  return rewardModelReward(device, rewardModel, { name: 'learned' });
 }
 
 async function textOf(file: string): Promise<string> {

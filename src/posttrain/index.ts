@@ -108,6 +108,7 @@ export {
 } from './reward_evaluation.ts';
 export {
   loadRewardModel,
+  openRewardModel,
   type RewardDescription,
   readRewardDescription,
   saveRewardModel,

@@ -9,6 +9,7 @@ import type { HostTensor } from '../io/host_tensor.ts';
 import { decodeUtf8, parseJson, toPlain } from '../io/json.ts';
 import { sha256 } from '../io/manifest.ts';
 import { readSafetensors, writeSafetensors } from '../io/safetensors.ts';
+import { openFinetuneBase } from '../llm/finetune_base.ts';
 import { sha256OfModel } from '../llm/finetune_run.ts';
 import type { Transformer } from '../llm/transformer.ts';
 import type { Device } from '../ops/device.ts';
@@ -113,6 +114,29 @@ export async function loadRewardModel(
   rewardModel.load(new Map(values));
   for (const x of rewardModel.trained.values()) x.requireGrad(false);
   return rewardModel;
+}
+
+/**
+ * The same on `shared` where it is a LoRA of that very model, else on its own base, opened from where it was trained.
+ * @param openFolder gives the folder of a path
+ * @throws as `loadRewardModel`, and where the base is not there any more
+ */
+export async function openRewardModel(
+  device: Device,
+  folder: Folder,
+  shared: Transformer,
+  openFolder: (path: string) => Promise<Folder>,
+): Promise<RewardModel> {
+  const found = await readRewardDescription(folder);
+  const fits =
+    found?.settings.method === 'lora' && (await sha256OfModel(shared)) === found.baseSha256;
+  if (!found || fits) return loadRewardModel(device, folder, shared);
+  const { method } = found.settings;
+  const own = await openFinetuneBase(device, await openFolder(found.base), {
+    method,
+    weights: 'stored',
+  });
+  return loadRewardModel(device, folder, own.model);
 }
 
 const ADAPTER_OF_FILE = `.adapters.${REWARD_ADAPTER}.`;

@@ -105,6 +105,17 @@ describe('reward', () => {
     expect(readdirSync(out)).toEqual(['metrics.jsonl', 'reward.json', 'reward.safetensors']);
     const description = JSON.parse(readFileSync(join(out, 'reward.json'), 'utf8'));
     expect(description).toMatchObject({ base: model, data: 'pairs.jsonl', step: 9 });
+
+    // A policy is paid by it, and told what its answers are worth by the rule too.
+    const rlhf = await shadegrad([
+      ...['rlhf', '--model', model, '--task', 'stories', '--reward', out, '--end', '\n', '--steps'],
+      ...['1', '--json', '--set', 'answers=8', '--set', 'maxNewTokens=12'],
+      ...['--out', join(folder, 'rlhf')],
+    ]);
+    expect({ code: rlhf.code, stderr: rlhf.stderr }).toEqual({ code: 0, stderr: '' });
+    const paid = JSON.stringify(jsonLines(rlhf.stdout).at(-1));
+    expect(paid).toContain('"learned"');
+    expect(paid).toContain('"gold"');
   });
 
   test('lines that teach nothing are told, and a broken one refused with its number', async () => {
