@@ -327,7 +327,7 @@ export async function drawReference(
     for (let at = 0; at < count; at += DRAWN_AT_ONCE) {
       signal?.throwIfAborted();
       const some = asked.slice(at, at + DRAWN_AT_ONCE);
-      const seeds = some.map((_, i) => seed * 2 ** 32 + at + i);
+      const seeds = some.map((_, i) => seed + at + i);
       const found = await generate(device, model, some, { maxNewTokens, ends, seed: seeds });
       drawn.push(...found.map(({ newIds }, i) => [...some[i]!, ...newIds]));
     }
