@@ -26,6 +26,7 @@ import { addJudge } from './judge.ts';
 import { addLabel } from './label.ts';
 import { addLabelNoise } from './label_noise.ts';
 import { addLoraRank } from './lora_rank.ts';
+import { addOveroptimise } from './overoptimise.ts';
 import { addPipeline } from './pipeline.ts';
 import { addReward } from './reward.ts';
 import { addRl } from './rl.ts';
@@ -70,6 +71,7 @@ const adders = [
   addSelfInstruct,
   addScaling,
   addAlign,
+  addOveroptimise,
 ];
 
 /** Ready to parse a command line. */
