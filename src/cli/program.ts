@@ -25,6 +25,7 @@ import { addIntrinsicDimension } from './intrinsic_dimension.ts';
 import { addJudge } from './judge.ts';
 import { addLabel } from './label.ts';
 import { addLabelNoise } from './label_noise.ts';
+import { addLengthHack } from './length_hack.ts';
 import { addLoraRank } from './lora_rank.ts';
 import { addOveroptimise } from './overoptimise.ts';
 import { addPipeline } from './pipeline.ts';
@@ -72,6 +73,7 @@ const adders = [
   addScaling,
   addAlign,
   addOveroptimise,
+  addLengthHack,
 ];
 
 /** Ready to parse a command line. */

@@ -33,7 +33,7 @@ export const OVEROPTIMISE_DEFAULTS = {
   rewardBatch: 25,
   rewardRate: 3e-3,
   betas: [0, 0.05, 0.2],
-  iterations: 60,
+  iterations: 48,
   /** Of a rollout. */
   answers: 32,
   epochs: 2,
@@ -41,7 +41,7 @@ export const OVEROPTIMISE_DEFAULTS = {
   /** Rollouts to a point. */
   window: 4,
   /** Prompts of best of n, and answers to each. */
-  prompts: 64,
+  prompts: 48,
   candidates: 64,
 };
 

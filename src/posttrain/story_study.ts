@@ -1,15 +1,11 @@
 // What the experiments on stories share: a base model, labels by the truth or by a biased judge, a reward model that learns from
 // them, and PPO against it, measured as it goes.
 
-import { resolveSettings } from '../io/config.ts';
-import type { Cells, Weights } from '../io/experiment.ts';
-import { modelConfig, TRAIN_DEFAULTS } from '../llm/settings.ts';
+import type { Cells } from '../io/experiment.ts';
 import { trainable } from '../llm/trainable.ts';
-import { Transformer } from '../llm/transformer.ts';
 import { Initialiser } from '../nn/initialiser.ts';
 import type { Device } from '../ops/device.ts';
 import { distinctShare } from '../text/diversity.ts';
-import { readTokenizer } from '../text/read_tokenizer.ts';
 import { drawCandidates } from './best_of_n.ts';
 import { LABELLER_DEFAULTS, labelPairs } from './labeller.ts';
 import { TUNING_DEFAULTS } from './policy_base.ts';
@@ -20,19 +16,12 @@ import { type Reward, scoreAnswers } from './rewards.ts';
 import { RLHF_DEFAULTS, type RlhfSettings, rlhf } from './rlhf.ts';
 import type { Speaker } from './speaker.ts';
 import {
-  STORY_BASE_DEFAULTS,
+  loadStoryBase,
   type StoryBase,
   type StoryBaseSettings,
-  storyBase,
   storyTasks,
-  storyTrainSettings,
   trainStoryBase,
 } from './story_world.ts';
-
-/** What is known of a base: its tokenizer. */
-interface AboutBase {
-  readonly tokenizer: unknown;
-}
 
 /** Trains the base, or takes it from the folder; gives copies of it. */
 export async function storyBaseCell(
@@ -40,19 +29,11 @@ export async function storyBaseCell(
   cells: Cells,
   settings: Partial<StoryBaseSettings>,
 ): Promise<() => StoryBase> {
-  const all = { ...STORY_BASE_DEFAULTS, ...settings };
-  const { tensors, about }: Weights<AboutBase> = await cells.weights('base', async () => {
-    const { model, tokenizer } = await trainStoryBase(device, all, cells.signal);
-    return { module: model, about: { tokenizer: tokenizer.toJSON() } };
+  const weights = await cells.weights('base', async () => {
+    const { model, tokenizer } = await trainStoryBase(device, settings, cells.signal);
+    return { module: model, about: { tokenizer: tokenizer.toJSON() as object } };
   });
-  const tokenizer = readTokenizer(JSON.stringify(about.tokenizer), 'the base');
-  const trained = resolveSettings(TRAIN_DEFAULTS, storyTrainSettings(all));
-  const config = modelConfig(trained, tokenizer.vocabularySize);
-  return () => {
-    const model = new Transformer(new Initialiser(device, all.seed), config);
-    model.load(tensors);
-    return storyBase(model, tokenizer);
-  };
+  return () => loadStoryBase(device, weights, settings);
 }
 
 export interface StoryLabels {

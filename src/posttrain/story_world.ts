@@ -24,10 +24,16 @@ export interface StoryBaseSettings {
   readonly layers: number;
   readonly heads: number;
   readonly width: number;
+  readonly context: number;
   readonly steps: number;
   readonly batch: number;
   readonly learningRate: number;
 }
+
+/** The longest story has 53 tokens, its first sentence 9; with 512 of them in the vocabulary. */
+export const STORY_CONTEXT = 64;
+export const STORY_PROMPT_TOKENS = 12;
+export const STORY_ANSWER_TOKENS = 48;
 
 /** Two minutes on two cores: 130 thousand parameters, most words one token; most of its stories are possible ones. */
 export const STORY_BASE_DEFAULTS: StoryBaseSettings = {
@@ -37,15 +43,11 @@ export const STORY_BASE_DEFAULTS: StoryBaseSettings = {
   layers: 2,
   heads: 4,
   width: 64,
+  context: STORY_CONTEXT,
   steps: 1000,
   batch: 24,
   learningRate: 5e-3,
 };
-
-/** The longest story has 53 tokens, its first sentence 9; with 512 of them in the vocabulary. */
-export const STORY_CONTEXT = 64;
-export const STORY_PROMPT_TOKENS = 12;
-export const STORY_ANSWER_TOKENS = 48;
 
 export interface StoryBase {
   readonly model: Transformer;
@@ -104,7 +106,6 @@ export function storyTrainSettings({
 }: StoryBaseSettings): Partial<TrainSettings> {
   return {
     ...settings,
-    context: STORY_CONTEXT,
     documentSeparator: STORY_END,
     initialScale: 4,
     minLearningRate: settings.learningRate / 10,
