@@ -192,6 +192,21 @@ describe('E13 an encoder-decoder', () => {
     model.dispose();
   });
 
+  it('L11 is what reads both ways and then writes; a decoder, whose name is printed there, reads one way', async () => {
+    const ids = randomIds(5, 6);
+    const other = ids.with(4, (ids[4]! + 1) % config.vocabularySize);
+    const width = { ...config, vocabularySize: config.width };
+    const [both, decoder] = [await makeModel(config), await makeModel(BASE)];
+    const read = async (source: number[]) => (await outputs(both, source, [0])).read;
+    expect(changedPositions(await read(ids), await read(other), width)).toEqual([0, 1, 2, 3, 4]);
+    const [before, after] = [
+      await logitsOf(decoder, asTensor(ids)),
+      await logitsOf(decoder, asTensor(other)),
+    ];
+    expect(changedPositions(before, after, BASE)).toEqual([4]);
+    for (const model of [both, decoder]) model.dispose();
+  });
+
   it('learns the one example of the table by heart: loss below 0.01', async () => {
     const [table, sentence] = [
       'name: Clowns — eatType: coffee shop',

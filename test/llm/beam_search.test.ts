@@ -52,6 +52,26 @@ describe('F2 beam search', () => {
     expect(best!.p).toBeCloseTo(0.2, 12);
   });
 
+  it('L15 begins with one sequence, keeps a set, and lets ends stand: the printed one does none of it', async () => {
+    const asked: number[] = [];
+    const tree: Record<string, number[]> = {
+      ...{ '': [0.5, 0.3, 0.2], '0': [0.2, 0.2, 0.6], '1': [0.6, 0.3, 0.1] },
+      ...{ '0 0': [0.4, 0.3, 0.3], '0 1': [0.3, 0.4, 0.3], '1 0': [0.3, 0.3, 0.4] },
+    };
+    const extend = table(tree);
+    const found = await beamSearch(
+      (kept) => {
+        asked.push(kept?.length ?? 1);
+        return extend(kept);
+      },
+      { beams: 2, maxNewTokens: 3, ends: [2], lengthPenalty: 0 },
+    );
+    expect(asked[0]).toBe(1);
+    expect(new Set(found.map(({ newIds }) => newIds.join(' '))).size).toBe(found.length);
+    expect(found[0]!.newIds).toEqual([0, 2]); // .3, and nothing is written after its end
+    expect(Math.exp(found[0]!.logProb)).toBeCloseTo(0.3, 12);
+  });
+
   it('a longer sequence wins or loses by the length penalty', async () => {
     // Token 2 ends: at once with .5, or after one more token with .4 * .9.
     const ending = { '': [0.1, 0.4, 0.5], '0': [0.1, 0.1, 0.8], '1': [0.05, 0.05, 0.9] };

@@ -21,6 +21,24 @@ describe('crossEntropy', () => {
     expect(await loss.item()).toBeCloseTo(Math.log(V), 5);
   });
 
+  it('L10 summed over the tokens is -ln of the sequences’ probability: one minus, under the sum', async () => {
+    const [B, T, V] = [2, 3, 5];
+    const logits = device.randn([B, T, V], { seed: 3 });
+    const targets = [4, 0, 2, 1, 1, 3];
+    const z = [...(await logits.data())];
+    const probability = (row: number) => {
+      const scores = z.slice(row * V, (row + 1) * V).map(Math.exp);
+      return scores[targets[row]!]! / scores.reduce((a, b) => a + b);
+    };
+    const sequence = (i: number) =>
+      targets.slice(0, T).reduce((product, _, t) => product * probability(i * T + t), 1);
+    const want = -(Math.log(sequence(0)) + Math.log(sequence(1))) / B;
+    const labels = device.tensor(targets, { shape: [B, T], dtype: 'i32' });
+    const loss = await crossEntropy(logits, labels, { reduction: 'sum' }).item();
+    expect(loss / B).toBeCloseTo(want, 5);
+    expect(loss).toBeGreaterThan(0);
+  });
+
   it('has a gradient that sums to 0 in each row, and is 0 where ignored', async () => {
     for (const V of [9, 200]) {
       const logits = device.randn([4, V], { seed: 1 }).requireGrad();

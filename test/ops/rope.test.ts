@@ -71,6 +71,24 @@ it('E8 half-split pairs are the interleaved ones in another order', async () => 
   for (const [i, value] of want.entries()) expect(y[i]).toBeCloseTo(value, 6);
 });
 
+it('L4 q · k = xₘᵀ Wqᵀ R₍ₙ₋ₘ₎ Wk xₙ: as printed, without the transpose and with xₙ twice, it does not hold', async () => {
+  const [x, y] = [q.slice(0, 4), k.slice(0, 4)];
+  const matrix = (seed: number) =>
+    [0, 1, 2, 3].map((i) => [0, 1, 2, 3].map((j) => Math.sin(seed + 5 * i + 3 * j)));
+  const [Wq, Wk] = [matrix(1), matrix(2)];
+  const times = (W: number[][], v: ArrayLike<number>) => W.map((row) => dot(row, v));
+  const transposed = (W: number[][]) => W.map((_, i) => W.map((row) => row[i]!));
+  const rotated = async (v: number[], m: number) => [
+    ...(await turned(v, m, { interleaved: true })),
+  ];
+  const [m, n] = [5, 9];
+  const product = dot(await rotated(times(Wq, x), m), await rotated(times(Wk, y), n));
+  const key = await rotated(times(Wk, y), n - m);
+  expect(dot(x, times(transposed(Wq), key))).toBeCloseTo(product, 5);
+  expect(Math.abs(dot(x, times(Wq, key)) - product)).toBeGreaterThan(0.01);
+  expect(Math.abs(dot(y, times(transposed(Wq), key)) - product)).toBeGreaterThan(0.01);
+});
+
 it('E9 frequencies are 1, 0.1, 0.01, 0.001 for d = 8, not those of a closed interval', async () => {
   const y = await turned([1, 1, 1, 1, 0, 0, 0, 0], 1);
   for (const [i, frequency] of [1, 0.1, 0.01, 0.001].entries()) {

@@ -41,6 +41,16 @@ describe('returns', () => {
     );
   });
 
+  test('L17 T actions have T rewards, of which the last, R of T + 1, is that of the last action', () => {
+    // A text is scored at its end: x_1 a_1 x_2 r_2 … x_T a_T r_{T+1}. Row t - 1 holds r_{t+1}, the reward of a_t.
+    const [T, score] = [4, 2];
+    const rewards = Array.from({ length: T }, (_, row) => (row === T - 1 ? score : 0));
+    const terminated = rewards.map((_, row) => Number(row === T - 1));
+    expectNear(discountedReturns({ rewards, terminated }, 0.5), [0.25, 0.5, 1, 2]);
+    // Without r_{T+1}, as a list that ends with r_T has it, no action would be worth anything.
+    expectNear(discountedReturns({ rewards: rewards.slice(0, -1) }, 0.5), [0, 0, 0]);
+  });
+
   test('L7 a return counts the reward of its own action: from the next one on, the gradient is another', () => {
     const random = new RandomSequence({ seed: 1 });
     const [T, sizes] = [3, { states: 3, actions: 2 }];

@@ -31,6 +31,21 @@ describe('the example of the lecture', () => {
   });
 });
 
+describe('the size of the Pile', () => {
+  const BYTES = 825 * 2 ** 30;
+
+  it('L16: 825 GiB are no 1.2 trillion tokens, as a token of a byte-level tokenizer has at least a byte', () => {
+    const { model } = trainBpe('a', { vocabularySize: 256, specials: [] });
+    expect(model.tokens).toHaveLength(256); // one for each byte: no text has more tokens than bytes
+    expect(BYTES).toBeLessThan(1.2e12);
+    // 300 to 400 billion tokens are of 2.2 to 3 bytes, which a small tokenizer makes of text.
+    const text = generateCorpus({ seed: 1, characters: 20_000 });
+    const tokenizer = trainBpe(text, { vocabularySize: 320, specials: [] });
+    const bytesPerToken = text.length / tokenizer.encode(text).length;
+    expect(bytesPerToken).toBeGreaterThan(BYTES / 400e9);
+  });
+});
+
 describe('published examples', () => {
   it('minbpe: aaabdaaabac in three merges', () => {
     const tokenizer = trainBpe('aaabdaaabac', { vocabularySize: 259, specials: [] });
