@@ -37,6 +37,7 @@ import { addSelfInstruct } from './self_instruct.ts';
 import { addTokenizer } from './tokenizer.ts';
 import { addTrain } from './train.ts';
 import { addTune } from './tune.ts';
+import { addVerifiable } from './verifiable.ts';
 
 const adders = [
   addTrain,
@@ -65,6 +66,7 @@ const adders = [
   addClassifyCompare,
   addAddition,
   addChainOfThought,
+  addVerifiable,
   addAutoencoder,
   addIntrinsicDimension,
   addImitation,

@@ -26,9 +26,20 @@ export interface DrawOptions {
 export interface DrawnAnswer<T extends Task> extends Answer<T> {
   /** log π of each of `ids`, under softmax(logits / temperature): what was drawn from. */
   readonly logProbs: readonly number[];
+  /** Which of `ids` were put in and not drawn: they are read, and do not count. Default: none. */
+  readonly given?: readonly boolean[];
 }
 
-/** One answer to each task, all in one batch. */
+/** How answers are drawn: one to each task, all in one batch. */
+export type AnswerDrawer = <T extends Task>(
+  device: Device,
+  speaker: Speaker,
+  codec: TextCodec,
+  tasks: readonly T[],
+  options: DrawOptions,
+) => Promise<DrawnAnswer<T>[]>;
+
+/** As the model goes on after the prompts. */
 export async function drawAnswers<T extends Task>(
   device: Device,
   { model, adapter }: Speaker,
@@ -62,6 +73,8 @@ export interface DrawInPartsOptions extends Omit<DrawOptions, 'seeds'> {
   readonly seed?: number;
   /** Answers at a time. Default 128. */
   readonly batch?: number;
+  /** Default `drawAnswers`. */
+  readonly draw?: AnswerDrawer;
 }
 
 const BATCH = 128;
@@ -72,13 +85,13 @@ export async function drawInParts<T extends Task>(
   speaker: Speaker,
   codec: TextCodec,
   tasks: readonly T[],
-  { seed = 0, batch = BATCH, ...drawing }: DrawInPartsOptions,
+  { seed = 0, batch = BATCH, draw = drawAnswers, ...drawing }: DrawInPartsOptions,
 ): Promise<DrawnAnswer<T>[]> {
   const answers: DrawnAnswer<T>[] = [];
   for (let at = 0; at < tasks.length; at += batch) {
     const some = tasks.slice(at, at + batch);
     const seeds = some.map((_, i) => seed + at + i);
-    answers.push(...(await drawAnswers(device, speaker, codec, some, { ...drawing, seeds })));
+    answers.push(...(await draw(device, speaker, codec, some, { ...drawing, seeds })));
     drawing.signal?.throwIfAborted();
   }
   return answers;
@@ -90,7 +103,7 @@ export interface AnswerRows {
   readonly ids: Int32Array;
   /** The token after each. */
   readonly targets: Int32Array;
-  /** 1 where the target is the answer's. */
+  /** 1 where the target is the answer's, and was drawn. */
   readonly mask: Float32Array;
 }
 
@@ -99,7 +112,7 @@ export const positionsOf = ({ promptIds, ids }: Pick<Answer, 'promptIds' | 'ids'
   promptIds.length + ids.length - 1;
 
 export function answerRows(
-  answers: readonly Pick<Answer, 'promptIds' | 'ids'>[],
+  answers: readonly Pick<DrawnAnswer<Task>, 'promptIds' | 'ids' | 'given'>[],
   length: number,
 ): AnswerRows {
   const size = answers.length * length;
@@ -108,12 +121,15 @@ export function answerRows(
     targets: new Int32Array(size),
     mask: new Float32Array(size),
   };
-  for (const [row, { promptIds, ids }] of answers.entries()) {
+  for (const [row, { promptIds, ids, given }] of answers.entries()) {
     const all = [...promptIds, ...ids];
     rows.ids.set(all.slice(0, -1), row * length);
     rows.targets.set(all.slice(1), row * length);
     const first = row * length + promptIds.length - 1;
-    rows.mask.fill(1, first, first + ids.length);
+    rows.mask.set(
+      ids.map((_, t) => (given?.[t] ? 0 : 1)),
+      first,
+    );
   }
   return rows;
 }

@@ -17,7 +17,7 @@ import { type PpoLoss, ppoLossFromLogProbs } from '../ops/ppo.ts';
 import { reshape } from '../ops/view.ts';
 import { OnPolicy } from '../rl/on_policy.ts';
 import { tokenGae } from './advantages.ts';
-import type { TextCodec } from './answers.ts';
+import type { AnswerDrawer, TextCodec } from './answers.ts';
 import { KL_ESTIMATORS, type KlEstimator } from './kl.ts';
 import type { Reward, Task } from './rewards.ts';
 import type { Speaker } from './speaker.ts';
@@ -153,6 +153,8 @@ export const RLHF_CHECKS: Checks<RlhfSettings> = {
 /** What is learned from: the same for all methods. */
 export interface TextProblem<T extends Task> {
   readonly codec: TextCodec;
+  /** Default `drawAnswers`. */
+  readonly draw?: AnswerDrawer;
   /** The tasks of a rollout, as many as answers; a function of its number. */
   readonly tasks: (rollout: number) => readonly T[];
   readonly rewards: readonly Reward<T>[];
@@ -214,7 +216,7 @@ export function rlhfLoss(
 
 /** The part of a collector's options that all methods share. @throws ConfigError for rows longer than the context. */
 export function drawingOptions<T extends Task>(
-  { codec, tasks, rewards, reference, promptTokens, ends, policy, onWarning }: TextProblem<T>,
+  { codec, draw, tasks, rewards, reference, promptTokens, ends, policy, onWarning }: TextProblem<T>,
   settings: DrawingSettings,
 ) {
   const { answers, maxNewTokens, beta, klEstimator, targetAnswerKl, klHorizon } = settings;
@@ -229,6 +231,7 @@ export function drawingOptions<T extends Task>(
   const { missingEnd, seed } = settings;
   return {
     ...{ codec, tasks, rewards, reference, promptTokens, ends, answers, maxNewTokens, beta, seed },
-    ...{ klEstimator, adaptiveKl, missingEnd, ...(onWarning && { onWarning }) },
+    ...{ klEstimator, adaptiveKl, missingEnd, ...(draw && { draw }) },
+    ...(onWarning && { onWarning }),
   };
 }

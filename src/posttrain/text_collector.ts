@@ -16,7 +16,14 @@ import type { Episode } from '../rl/vector.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type TokenEstimator, whitened } from './advantages.ts';
-import { answerRows, type DrawnAnswer, drawAnswers, perToken, type TextCodec } from './answers.ts';
+import {
+  type AnswerDrawer,
+  answerRows,
+  type DrawnAnswer,
+  drawAnswers,
+  perToken,
+  type TextCodec,
+} from './answers.ts';
 import { type AdaptiveKlOptions, adaptedBeta, type KlEstimator, klEstimate } from './kl.ts';
 import { checkRewards, type Reward, type Scores, scoreAnswers, type Task } from './rewards.ts';
 import { readTokens, type Speaker } from './speaker.ts';
@@ -42,6 +49,8 @@ export interface TextRollout {
 
 export interface TextCollectorOptions<T extends Task> {
   readonly codec: TextCodec;
+  /** Default `drawAnswers`. */
+  readonly draw?: AnswerDrawer;
   /** The tasks of a rollout, `answers` of them with those of a group side by side; a function of its number. */
   readonly tasks: (rollout: number) => readonly T[];
   /** N. */
@@ -137,10 +146,11 @@ export class TextCollector<T extends Task> implements Collecting<TextRollout> {
   }
 
   async collect(): Promise<readonly Episode[]> {
-    const { codec, tasks, rewards, answers: N, maxNewTokens, ends } = this.options;
+    const { codec, draw = drawAnswers, tasks, rewards } = this.options;
+    const { answers: N, maxNewTokens, ends } = this.options;
     const { speaker, temperature } = this.policy;
     const first = this.options.seed * 2 ** 32 + this.#rollouts * N;
-    this.answers = await drawAnswers(this.device, speaker, codec, tasks(this.#rollouts), {
+    this.answers = await draw(this.device, speaker, codec, tasks(this.#rollouts), {
       maxNewTokens,
       temperature,
       ends,
