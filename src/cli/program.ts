@@ -29,6 +29,7 @@ import { addLengthHack } from './length_hack.ts';
 import { addLoraRank } from './lora_rank.ts';
 import { addOveroptimise } from './overoptimise.ts';
 import { addPipeline } from './pipeline.ts';
+import { addReasoning } from './reasoning.ts';
 import { addReward } from './reward.ts';
 import { addRl } from './rl.ts';
 import { addRlhf } from './rlhf.ts';
@@ -67,6 +68,7 @@ const adders = [
   addAddition,
   addChainOfThought,
   addVerifiable,
+  addReasoning,
   addAutoencoder,
   addIntrinsicDimension,
   addImitation,

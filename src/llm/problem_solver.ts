@@ -2,7 +2,7 @@
 
 import { WideInitialiser } from '../nn/initialiser.ts';
 import type { Device } from '../ops/device.ts';
-import { completionSegments, endMark } from '../text/chat_template.ts';
+import { completionSegments, endMark, type Segment } from '../text/chat_template.ts';
 import type { Problem } from '../text/problems.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { finetune } from './finetune.ts';
@@ -64,17 +64,28 @@ export interface LearnOptions {
 }
 
 /** Trains all of the model on the completions. @throws signal's reason when it is stopped */
-export async function learnProblems(
+export function learnProblems(
   device: Device,
   model: Transformer,
   tokenizer: Tokenizer,
   problems: readonly Problem[],
   options: LearnOptions,
 ): Promise<void> {
+  const texts = problems.map((problem) => completionSegments(problem, TEMPLATE));
+  return learnTexts(device, model, tokenizer, texts, options);
+}
+
+/** The same for texts in segments, of which those that count are learned. */
+export async function learnTexts(
+  device: Device,
+  model: Transformer,
+  tokenizer: Tokenizer,
+  texts: readonly (readonly Segment[])[],
+  options: LearnOptions,
+): Promise<void> {
   const { seed, steps, batch, learningRate, signal, every = steps, onStep } = options;
   const { context } = model.config;
-  const train = problems.map((problem, i): Example => {
-    const segments = completionSegments(problem, TEMPLATE);
+  const train = texts.map((segments, i): Example => {
     return encodeExample(segments, `problem ${i + 1}`, { tokenizer, template: TEMPLATE, context });
   });
   await finetune(

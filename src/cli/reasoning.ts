@@ -1,0 +1,47 @@
+// shadegrad reasoning: the experiment that a model solves more when it may think in a buffer, and more with a longer one.
+
+import type { Command } from 'commander';
+import { reasoningExperiment } from '../posttrain/reasoning_experiment.ts';
+import { MANY_STEPS, summariseReasoning } from '../posttrain/reasoning_report.ts';
+import { shown } from '../posttrain/verifiable_report.ts';
+import { addExperiment } from './experiment.ts';
+
+export function addReasoning(program: Command): void {
+  addExperiment(program, {
+    name: 'reasoning',
+    description: 'word problems with a hidden reasoning buffer or without, by its budget',
+    about: `Teaches small models word problems with the steps in a reasoning buffer, or with answers alone, lets both learn from verifiable
+rewards with the buffer limited, and then gives it more or less room: accuracy against budget, and with the buffer against without.`,
+    examples: [
+      ['shadegrad reasoning', 'all of it'],
+      [
+        'shadegrad reasoning --set seeds=[1] --set maxSteps=3 --set budgets=[0,6,12,18]',
+        'a part of it',
+      ],
+    ],
+    presets: {
+      small: {},
+      gpu: {
+        width: 64,
+        warmSteps: 3000,
+        warmLearningRate: 3e-3,
+        prompts: 32,
+        iterations: 100,
+        heldOut: 200,
+      },
+    },
+    experiment: reasoningExperiment,
+    lines(result) {
+      const { ways, budgets } = summariseReasoning(result);
+      return [
+        ...ways.map(({ way, after, many }) => {
+          const bySteps = after.map(({ mean }) => mean.toFixed(3)).join('\t');
+          return `${way}\t${bySteps}\tof ${MANY_STEPS} steps and more ${shown(many)}`;
+        }),
+        ...budgets.map(({ budget, accuracy, thought }) => {
+          return `budget ${budget}\t${shown(accuracy)}\tused ${thought.toFixed(1)}`;
+        }),
+      ];
+    },
+  });
+}

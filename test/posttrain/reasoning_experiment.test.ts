@@ -1,0 +1,40 @@
+// Reasoning at a size of seconds; the full experiment is in bench/results/reasoning.json.
+
+import { expect, test } from 'vitest';
+import { runExperiment } from '../../src/io/experiment.ts';
+import { Device } from '../../src/ops/device.ts';
+import { reasoningExperiment } from '../../src/posttrain/reasoning_experiment.ts';
+import { reasoningReport, summariseReasoning } from '../../src/posttrain/reasoning_report.ts';
+
+test('I14 both ways are taught, learn from their rewards, and are asked by budget', async () => {
+  const device = await Device.open({ announce: null });
+  const settings = {
+    ...{
+      layers: 1,
+      width: 16,
+      maxSteps: 3,
+      solvedTasks: 200,
+      warmSteps: 60,
+      tasks: 100,
+      iterations: 2,
+    },
+    ...{ prompts: 4, groupSize: 4, trainBudget: 12, budgets: [0, 6, 18], heldOut: 4, attempts: 1 },
+    seeds: [1],
+  };
+  const { result, settings: all } = await runExperiment(device, reasoningExperiment, { settings });
+  device.destroy();
+  const [direct, buffer] = result!.results;
+  expect([direct!.way, buffer!.way]).toEqual(['direct', 'buffer']);
+  expect(direct!.after.bySteps).toHaveLength(3);
+  expect(direct!.byBudget).toEqual([]);
+  expect(direct!.sample.thought).toBe('');
+  expect(buffer!.byBudget.map(({ budget }) => budget)).toEqual([0, 6, 18]);
+  for (const { budget, thought } of buffer!.byBudget) expect(thought).toBeLessThanOrEqual(budget);
+  expect(buffer!.byBudget[0]!.thought).toBe(0);
+  expect(buffer!.sample.thought).not.toBe('');
+  expect(buffer!.sample.text).not.toMatch(/think>/);
+  const { ways, budgets } = summariseReasoning(result!);
+  expect(ways.map(({ way }) => way)).toEqual(['direct', 'buffer']);
+  expect(budgets).toHaveLength(3);
+  expect(reasoningReport(result!, all).plots[1]!.series).toHaveLength(4);
+});
