@@ -10,7 +10,15 @@ export {
   tokenGae,
   whitened,
 } from './advantages.ts';
-export { type DrawnAnswer, type DrawOptions, drawAnswers, type TextCodec } from './answers.ts';
+export {
+  type AnswerDrawer,
+  type DrawnAnswer,
+  type DrawOptions,
+  drawAnswers,
+  drawInParts,
+  type TextCodec,
+} from './answers.ts';
+export { attemptTasks } from './attempts.ts';
 export {
   type Best,
   bestOfN,
@@ -68,6 +76,12 @@ export {
   type LabellerSettings,
   labelPairs,
 } from './labeller.ts';
+  type Attempt,
+  majority,
+  type PassRates,
+  passAtK,
+  passRates,
+} from './pass_at_k.ts';
 export {
   openPolicyBase,
   type PolicyBase,
@@ -131,6 +145,19 @@ export {
   type TrainRewardOptions,
   trainRewardModel,
 } from './reward_training.ts';
+  type ReasonedAnswer,
+  type Reasoning,
+  type ReasoningOptions,
+  reasoning,
+  THINK,
+  thoughtSegments,
+} from './reasoning.ts';
+export {
+  REASONING_DEFAULTS,
+  type ReasoningResults,
+  type ReasoningSettings,
+  reasoningExperiment,
+} from './reasoning_experiment.ts';
 export {
   type Answer,
   type Reward,
@@ -150,6 +177,15 @@ export {
   type TextLearner,
   type TextProblem,
 } from './rlhf.ts';
+export {
+  type CosineOptions,
+  cosineLength,
+  formatReward,
+  lengthReward,
+  repetitionPenalty,
+  softOverlong,
+  THINK_FORMAT,
+} from './shaping.ts';
 export { type Reading, readTokens, type Speaker } from './speaker.ts';
 export {
   goldReward,
@@ -162,6 +198,18 @@ export {
   storyTasks,
   trainStoryBase,
 } from './story_world.ts';
+export { TASK_FAMILIES, taskFamily } from './tasks/index.ts';
+export { type RolloutOptions, rolloutTasks } from './tasks/rollout_tasks.ts';
+export {
+  attempt,
+  differentTasks,
+  familyReward,
+  solved,
+  type TaskCounts,
+  type TaskFamily,
+  type TaskSets,
+  type VerifiableTask,
+} from './tasks/task_family.ts';
 export { longestPrompt, readTasks } from './tasks_file.ts';
 export {
   TextCollector,
@@ -170,3 +218,17 @@ export {
   type TextRollout,
 } from './text_collector.ts';
 export { TextPolicy, type TextPolicyOptions, type TokenJudgement } from './text_policy.ts';
+export {
+  choiceAnswer,
+  correctness,
+  type DerivativeTask,
+  derivativeAnswer,
+  exactAnswer,
+  numericAnswer,
+} from './verifiable.ts';
+export {
+  VERIFIABLE_DEFAULTS,
+  type VerifiableResults,
+  type VerifiableSettings,
+  verifiableExperiment,
+} from './verifiable_experiment.ts';

@@ -1,9 +1,10 @@
 // A tokenizer from its JSON, whatever its kind.
 
 import { DataError } from '../errors.ts';
-import { quoted } from '../io/json.ts';
+import { type ParsedObject, quoted } from '../io/json.ts';
 import { bpeTokenizer } from './bpe.ts';
 import { characterTokenizer } from './characters.ts';
+import { withSpecials } from './special_tokens.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { bpeModel, parseTokenizerFile } from './tokenizer_json.ts';
 import { wordTokenizer } from './words.ts';
@@ -14,7 +15,10 @@ import { wordTokenizer } from './words.ts';
  * @throws DataError for what is malformed, and for kinds that are not known
  */
 export function readTokenizer(text: string, what = 'tokenizer.json'): Tokenizer {
-  const file = parseTokenizerFile(text, what);
+  return tokenizerOf(parseTokenizerFile(text, what), what);
+}
+
+function tokenizerOf(file: ParsedObject, what: string): Tokenizer {
   const type = file.get('type');
   if (type === undefined) return bpeTokenizer(bpeModel(file, what));
   const [alphabet, words] = [file.get('alphabet'), file.get('words')];
@@ -22,8 +26,13 @@ export function readTokenizer(text: string, what = 'tokenizer.json'): Tokenizer 
   if (type === 'words' && Array.isArray(words) && words.every((word) => typeof word === 'string')) {
     return wordTokenizer(words);
   }
+  const [specials, inner] = [file.get('specials'), file.get('tokenizer')];
+  if (type === 'specials' && Array.isArray(specials) && inner instanceof Map) {
+    if (specials.every((each) => typeof each === 'string'))
+      return withSpecials(tokenizerOf(inner, `${what}: tokenizer`), specials);
+  }
   throw new DataError(
     `${what}: type is ${quoted(String(type))}; expected "characters" with an alphabet, "words" with words, ` +
-      'or a tokenizer.json of Hugging Face',
+      '"specials" with specials and a tokenizer, or a tokenizer.json of Hugging Face',
   );
 }

@@ -56,7 +56,7 @@ export function withSpecials(tokenizer: Tokenizer, texts: readonly string[]): To
       const special = texts[id - first];
       return special === undefined ? tokenizer.bytesOf(id) : new TextEncoder().encode(special);
     },
-    toJSON: () => ({ type: 'specials', texts, tokenizer: tokenizer.toJSON() }),
+    toJSON: () => ({ type: 'specials', specials: texts, tokenizer: tokenizer.toJSON() }),
   };
 }
 

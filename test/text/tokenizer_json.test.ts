@@ -7,6 +7,7 @@ import { bpeTokenizer } from '../../src/text/bpe.ts';
 import { trainBpe } from '../../src/text/bpe_train.ts';
 import { characterTokenizer } from '../../src/text/characters.ts';
 import { readTokenizer } from '../../src/text/read_tokenizer.ts';
+import { withSpecials } from '../../src/text/special_tokens.ts';
 import { parseTokenizerJson } from '../../src/text/tokenizer_json.ts';
 import { trainWords } from '../../src/text/words.ts';
 import { huggingFace } from './oracles.ts';
@@ -47,12 +48,22 @@ describe('round trip', () => {
   });
 
   it('readTokenizer makes each kind again', () => {
-    for (const tokenizer of [trained, characterTokenizer('any text'), trainWords(sample, 50)]) {
+    const characters = characterTokenizer('any text');
+    const thinking = withSpecials(characters, ['<think>', '</think>']);
+    for (const tokenizer of [trained, characters, trainWords(sample, 50), thinking]) {
       const again = readTokenizer(JSON.stringify(tokenizer));
       expect(again.encode('any text')).toEqual(tokenizer.encode('any text'));
       expect(again.vocabularySize).toBe(tokenizer.vocabularySize);
+      expect(again.specials).toEqual(tokenizer.specials);
     }
-    for (const json of ['{"type":"characters"}', '{"type":"words","words":[1]}', '{"type":"x"}']) {
+    const noTexts =
+      '{"type":"specials","specials":[1],"tokenizer":{"type":"characters","alphabet":"a"}}';
+    for (const json of [
+      noTexts,
+      '{"type":"characters"}',
+      '{"type":"words","words":[1]}',
+      '{"type":"x"}',
+    ]) {
       expect(() => readTokenizer(json)).toThrow(DataError);
     }
   });
