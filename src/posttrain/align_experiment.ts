@@ -43,11 +43,13 @@ export const ALIGN_DEFAULTS = {
   answers: 64,
   beta: 0.1,
   learningRate: 1e-3,
+  /** Of the policy that drew: epochs of a rollout end at 1.5 times it. */
+  targetKl: 0.02,
 
   // DPO
   pairs: 2000,
   dpoBeta: 0.1,
-  dpoLearningRate: 1e-3,
+  dpoLearningRate: 1e-4,
 };
 
 export type AlignSettings = typeof ALIGN_DEFAULTS;
@@ -61,6 +63,7 @@ const ALIGN_CHECKS = {
   answers: positiveInteger,
   beta: nonNegative,
   learningRate: positive,
+  targetKl: positive,
   pairs: positiveInteger,
   dpoBeta: positive,
   dpoLearningRate: positive,
@@ -188,7 +191,7 @@ function learn(
 async function learnByPpo(
   device: Device,
   { model, tokenizer, ends, promptTokens, maxNewTokens }: StoryBase,
-  { answers, beta, learningRate, rollouts, rank }: AlignSettings,
+  { answers, beta, learningRate, targetKl, rollouts, rank }: AlignSettings,
   { seed, signal }: Pick<Case, 'seed' | 'signal'>,
 ): Promise<Aligned['curve']> {
   const { targets } = TUNING_DEFAULTS;
@@ -205,7 +208,7 @@ async function learnByPpo(
       ...{ codec: tokenizer, tasks, rewards: [goldReward], ends, promptTokens },
       ...{ policy: { model, adapter: ADAPTER }, reference: { model, adapter: null } },
     },
-    { ...RLHF_DEFAULTS, seed, answers, maxNewTokens, beta, learningRate },
+    { ...RLHF_DEFAULTS, seed, answers, maxNewTokens, beta, learningRate, targetKl },
   );
   const curve: { step: number; gold: number; kl: number }[] = [];
   try {

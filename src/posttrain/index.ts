@@ -76,12 +76,7 @@ export {
   type LabellerSettings,
   labelPairs,
 } from './labeller.ts';
-  type Attempt,
-  majority,
-  type PassRates,
-  passAtK,
-  passRates,
-} from './pass_at_k.ts';
+export { type Attempt, majority, type PassRates, passAtK, passRates } from './pass_at_k.ts';
 export {
   openPolicyBase,
   type PolicyBase,
@@ -107,6 +102,20 @@ export {
   skippedLines,
   type Ties,
 } from './preferences.ts';
+export {
+  type ReasonedAnswer,
+  type Reasoning,
+  type ReasoningOptions,
+  reasoning,
+  THINK,
+  thoughtSegments,
+} from './reasoning.ts';
+export {
+  REASONING_DEFAULTS,
+  type ReasoningResults,
+  type ReasoningSettings,
+  reasoningExperiment,
+} from './reasoning_experiment.ts';
 export {
   clippedReward,
   normalisedReward,
@@ -145,19 +154,6 @@ export {
   type TrainRewardOptions,
   trainRewardModel,
 } from './reward_training.ts';
-  type ReasonedAnswer,
-  type Reasoning,
-  type ReasoningOptions,
-  reasoning,
-  THINK,
-  thoughtSegments,
-} from './reasoning.ts';
-export {
-  REASONING_DEFAULTS,
-  type ReasoningResults,
-  type ReasoningSettings,
-  reasoningExperiment,
-} from './reasoning_experiment.ts';
 export {
   type Answer,
   type Reward,

@@ -235,7 +235,7 @@ const optimise: Stage = {
         {
           ...RLHF_DEFAULTS,
           ...{ seed, answers: settings.rlhfAnswers, maxNewTokens: ANSWER_TOKENS },
-          ...{ beta: settings.beta, learningRate: settings.rlhfLearningRate },
+          ...{ beta: settings.beta, learningRate: settings.rlhfLearningRate, targetKl: 0.02 },
         },
       );
       const tasks = storyInstructions(seed, 'heldOut', evaluated);
