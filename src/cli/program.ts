@@ -22,6 +22,7 @@ import { addGrpo } from './grpo.ts';
 import { addImitation } from './imitation.ts';
 import { addInfo } from './info.ts';
 import { addIntrinsicDimension } from './intrinsic_dimension.ts';
+import { addIterate } from './iterate.ts';
 import { addJudge } from './judge.ts';
 import { addLabel } from './label.ts';
 import { addLabelNoise } from './label_noise.ts';
@@ -76,6 +77,7 @@ const adders = [
   addSelfInstruct,
   addScaling,
   addAlign,
+  addIterate,
   addOveroptimise,
   addLengthHack,
 ];

@@ -44,17 +44,19 @@ export interface StoryLabels {
   readonly temperature: number;
   /** What the labeller goes by. */
   readonly judge: Reward;
+  /** Whose answers are labelled. Default: the base's. */
+  readonly speaker?: Speaker;
 }
 
-/** Two answers of the base to each prompt, and which of them the labeller prefers; equal answers are left out. */
+/** Two answers of one model to each prompt, and which of them the labeller prefers; equal answers are left out. */
 export async function storyPreferences(
   device: Device,
   { model, tokenizer, ends, maxNewTokens }: StoryBase,
-  { labels, seed, temperature, judge }: StoryLabels,
+  { labels, seed, temperature, judge, speaker = { model, adapter: null } }: StoryLabels,
   signal?: AbortSignal,
 ): Promise<PreferenceTokens[]> {
   const tasks = storyTasks({ seed, set: 2, count: labels });
-  const pairs = await drawCandidates(device, { model, adapter: null }, tokenizer, tasks, {
+  const pairs = await drawCandidates(device, speaker, tokenizer, tasks, {
     ...{ n: 2, seed: seed * 2 ** 24, maxNewTokens, ends, ...(signal && { signal }) },
   });
   const { totals } = await scoreAnswers([judge], pairs.flat());
