@@ -2,7 +2,7 @@
 // goes from the model it began with. A policy that does no better than best-of-16 at more KL has learned little.
 
 import { nonNegative, positive, positiveInteger } from '../io/config.ts';
-import type { Cells, Experiment, Weights } from '../io/experiment.ts';
+import type { Cells, Experiment } from '../io/experiment.ts';
 import { meanInterval } from '../io/mean_interval.ts';
 import { ADAPTER } from '../llm/finetune.ts';
 import { exampleBatches } from '../llm/supervised.ts';
@@ -15,20 +15,12 @@ import { drawInParts } from './answers.ts';
 import { bestOfN, bestOfNKl } from './best_of_n.ts';
 import { DPO_DEFAULTS, dpo } from './dpo.ts';
 import { verdict } from './judge.ts';
-import { LABELLER_DEFAULTS, labelPairs } from './labeller.ts';
 import { TUNING_DEFAULTS } from './policy_base.ts';
-import { encodePreferences, type Preference } from './preferences.ts';
 import { type Answer, scoreAnswers } from './rewards.ts';
 import { RLHF_DEFAULTS, rlhf } from './rlhf.ts';
 import type { Speaker } from './speaker.ts';
-import {
-  goldReward,
-  loadStoryBase,
-  STORY_BASE_DEFAULTS,
-  type StoryBase,
-  storyTasks,
-  trainStoryBase,
-} from './story_world.ts';
+import { storyBaseCell, storyPreferences } from './story_study.ts';
+import { goldReward, STORY_BASE_DEFAULTS, type StoryBase, storyTasks } from './story_world.ts';
 
 export const ALIGN_DEFAULTS = {
   seeds: [1, 2, 3],
@@ -100,19 +92,12 @@ export const alignExperiment: Experiment<AlignSettings, AlignResults> = {
 };
 
 async function run(device: Device, settings: AlignSettings, cells: Cells): Promise<AlignResults> {
-  const weights = await cells.weights(
-    'base',
-    async () => {
-      const steps = { steps: settings.baseSteps };
-      const { model, tokenizer } = await trainStoryBase(device, steps, cells.signal);
-      return { module: model, about: { tokenizer: tokenizer.toJSON() as object } };
-    },
-    () => 'a model of stories',
-  );
+  const copyOfBase = await storyBaseCell(device, cells, { steps: settings.baseSteps });
   const results: Aligned[] = [];
   for (const seed of settings.seeds) {
     for (const method of ['base', ...METHODS] as const) {
-      const cell = () => aligned(device, settings, { weights, method, seed, signal: cells.signal });
+      const cell = () =>
+        aligned(device, copyOfBase(), settings, { method, seed, signal: cells.signal });
       const told = ({ gold, kl, winRate }: Aligned) =>
         `gold ${gold.mean.toFixed(2)} ± ${gold.margin.toFixed(2)}, KL ${kl.toFixed(2)}, wins ${(100 * winRate).toFixed(0)} %`;
       results.push(await cells.cell(`seed-${seed}-${method}`, cell, told));
@@ -122,7 +107,6 @@ async function run(device: Device, settings: AlignSettings, cells: Cells): Promi
 }
 
 interface Case {
-  readonly weights: Weights<{ readonly tokenizer: object }>;
   readonly method: AlignMethod | 'base';
   readonly seed: number;
   readonly signal: AbortSignal;
@@ -130,10 +114,10 @@ interface Case {
 
 async function aligned(
   device: Device,
+  base: StoryBase,
   settings: AlignSettings,
-  { weights, method, seed, signal }: Case,
+  { method, seed, signal }: Case,
 ): Promise<Aligned> {
-  const base = loadStoryBase(device, weights, { steps: settings.baseSteps });
   const { model, tokenizer, ends, maxNewTokens } = base;
   const reference = { model, adapter: null };
   try {
@@ -229,49 +213,16 @@ async function learnByPpo(
 /** On as many pairs of the base's answers, labelled by the gold reward without noise. */
 async function learnByDpo(
   device: Device,
-  { model, tokenizer, ends, maxNewTokens }: StoryBase,
-  { pairs: count, dpoBeta: beta, dpoLearningRate: learningRate, rank }: AlignSettings,
+  base: StoryBase,
+  { pairs: labels, dpoBeta: beta, dpoLearningRate: learningRate, rank }: AlignSettings,
   { seed, signal }: Pick<Case, 'seed' | 'signal'>,
 ): Promise<Aligned['curve']> {
-  const tasks = storyTasks({ seed, count });
-  const twice = tasks.flatMap((task) => [task, task]);
-  const drawing = { maxNewTokens, ends, seed: (seed + 2 ** 11) * 2 ** 24, signal };
-  const answers = await drawInParts(device, { model, adapter: null }, tokenizer, twice, drawing);
-  const gold = await goldOf(answers);
-  const scores = tasks.map((_, i) => [gold[2 * i]!, gold[2 * i + 1]!] as const);
-  const labels = labelPairs(scores, { ...LABELLER_DEFAULTS, threshold: 1e-9, seed });
-  const preferences = tasks.flatMap(({ prompt }, i): Preference[] => {
-    const [a, b] = [answers[2 * i]!.text, answers[2 * i + 1]!.text];
-    if (labels[i] === 'tie' || a === '' || b === '') return [];
-    const [chosen, rejected] = labels[i] === 'A' ? [a, b] : [b, a];
-    return [{ prompt, chosen, rejected }];
-  });
-  const { context } = model.config;
-  const fits = ({ prompt, chosen, rejected }: Preference) =>
-    [chosen, rejected].every((text) => tokenizer.encode(`${prompt}${text}`).length < context);
-  const encoding = { tokenizer, template: 'document', context };
-  const train = encodePreferences(preferences.filter(fits), encoding);
+  const asked = { labels, seed, temperature: 0, judge: goldReward };
+  const train = await storyPreferences(device, base, asked, signal);
   const targets = [...TUNING_DEFAULTS.targets];
-  await dpo(
-    device,
-    model,
-    { train, heldOut: [] },
-    {
-      ...{
-        signal,
-        settings: {
-          ...DPO_DEFAULTS,
-          seed,
-          beta,
-          learningRate,
-          rank,
-          alpha: 2 * rank,
-          targets,
-          batch: 16,
-        },
-      },
-    },
-  );
+  const lora = { rank, alpha: 2 * rank, targets };
+  const settings = { ...DPO_DEFAULTS, seed, beta, learningRate, batch: 16, ...lora };
+  await dpo(device, base.model, { train, heldOut: [] }, { signal, settings });
   signal.throwIfAborted();
   return [];
 }
