@@ -19,9 +19,11 @@ import {
   type LabellerSettings,
   labelPairs,
 } from '../posttrain/labeller.ts';
-import { scoreAnswers, type Task } from '../posttrain/rewards.ts';
-import { goldReward, storyTasks } from '../posttrain/story_world.ts';
+import { readPreferences } from '../posttrain/preferences.ts';
+import type { Task } from '../posttrain/rewards.ts';
+import { storyTasks } from '../posttrain/story_world.ts';
 import { readTasks } from '../posttrain/tasks_file.ts';
+import { storyScore } from '../text/story_judge.ts';
 import { commandLine } from './command_line.ts';
 import { INTERRUPTED, interruptible } from './interrupt.ts';
 import { pressedKeys } from './pressed_keys.ts';
@@ -195,43 +197,40 @@ async function labelByRule(
   tasks: readonly Task[],
   file: Labels,
   labeller: LabellerSettings,
-  { out, json = false }: LabelFlags,
+  { model, out, json = false }: LabelFlags,
 ): Promise<void> {
-  const gold: GoldPair[] = [];
   const stopped = await interruptible(
     () => console.error('stopping; what was labelled is in the file'),
     async (signal) => {
       for (let at = file.lines; at < tasks.length && !signal.aborted; at += AT_ONCE) {
         const pairs = await draw(tasks.slice(at, at + AT_ONCE), at);
-        const scores = await Promise.all(
-          (['a', 'b'] as const).map((side) => {
-            return scoreAnswers(
-              [goldReward],
-              pairs.map((pair) => pair[side]),
-            );
-          }),
-        );
-        const own = pairs.map((_, i) => [scores[0]!.totals[i]!, scores[1]!.totals[i]!] as const);
-        await file.append(pairs, labelPairs(own, labeller, { first: at }));
-        gold.push(...own);
+        const gold = pairs.map(({ task, a, b }) => goldOf(task.prompt, a.text, b.text));
+        await file.append(pairs, labelPairs(gold, labeller, { first: at }));
         if (json) console.log(JSON.stringify({ step: at + pairs.length, total: tasks.length }));
         else console.error(`${at + pairs.length} of ${tasks.length}`);
       }
       return signal.aborted;
     },
   );
-  const ceiling = gold.length > 0 ? bayesCeiling(gold, labeller) : null;
+  const { preferences } = readPreferences(await readDataFile(out), basename(out));
+  const gold = preferences.map(({ prompt, chosen, rejected }) =>
+    goldOf(String(prompt), chosen, rejected),
+  );
+  const ceiling = bayesCeiling(gold, labeller);
   if (json) console.log(JSON.stringify({ labelled: gold.length, ceiling, stopped, out }));
-  else if (ceiling !== null) {
-    console.log(
-      `${gold.length} pairs in ${out}; of their labels no judge agrees with more than ${ceiling.toFixed(4)}`,
-    );
-    console.log(
-      `next: ${commandLine(['reward', '--model', 'MODEL', '--data', out, '--ceiling', ceiling.toFixed(4)])}`,
-    );
+  else {
+    const share = ceiling.toFixed(4);
+    const next = commandLine(['reward', '--model', model, '--data', out, '--ceiling', share]);
+    console.log(`${gold.length} pairs in ${out}; no judge agrees with more than ${share} of them`);
+    console.log(`next: ${next}`);
   }
   if (stopped) process.exitCode = INTERRUPTED;
 }
+
+const goldOf = (prompt: string, a: string, b: string): GoldPair => [
+  storyScore(prompt + a),
+  storyScore(prompt + b),
+];
 
 const KEYS: Readonly<Record<string, Label | null>> = { a: 'A', b: 'B', t: 'tie', s: null };
 const ASKED = '[a] A is better  [b] B is better  [t] a tie  [s] skip  [q] leave';

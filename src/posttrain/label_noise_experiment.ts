@@ -42,7 +42,7 @@ export const LABEL_NOISE_DEFAULTS = {
   width: STORY_BASE_DEFAULTS.width,
   /** Of the reward models of the curve. */
   flips: [0, 0.1, 0.2, 0.3, 0.4],
-  curveLabels: 1248,
+  curveLabels: 832,
   /** Of the reward models of uncertain labellers; lm-human-preferences had as many labels. */
   temperatures: [1, 2],
   labels: 4992,
@@ -132,13 +132,16 @@ async function run(
   const curve: NoiseResult[] = [];
   const uncertain: NoiseResult[] = [];
   for (const seed of seeds) {
-    const labeller = { ...LABELLER_DEFAULTS, seed };
-    for (const p of flips)
-      curve.push(await learned({ ...labeller, flips: p }, `flips-${p}`, curveLabels));
-    for (const temperature of temperatures) {
-      const name = `temperature-${temperature}`;
-      const own = { ...labeller, temperature };
-      uncertain.push(await learned(own, name, labels, costOf(settings)));
+    for (const p of flips) {
+      const labeller = { ...LABELLER_DEFAULTS, seed, flips: p };
+      curve.push(await learned(labeller, `flips-${p}`, curveLabels));
+    }
+  }
+  for (const temperature of temperatures) {
+    for (const seed of seeds) {
+      const labeller = { ...LABELLER_DEFAULTS, seed, temperature };
+      const cost = costOf(settings);
+      uncertain.push(await learned(labeller, `temperature-${temperature}`, labels, cost));
     }
   }
   return { curve, uncertain };
