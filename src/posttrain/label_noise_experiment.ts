@@ -193,7 +193,7 @@ async function drawStories(
 ): Promise<{ pairs: StoryPair[] }> {
   const { model, tokenizer, ends, maxNewTokens } = baseOf(device, weights);
   const wanted = Math.max(labels, curveLabels) + heldOut;
-  const tasks = storyTasks({ seed: BASE_SEED, count: wanted + SPARE });
+  const tasks = storyTasks({ seed: BASE_SEED, count: Math.ceil(SPARE * wanted) });
   const speaker = { model, adapter: null };
   const drawing = { n: 2, maxNewTokens, ends, seed: BASE_SEED, signal };
   const drawn = await drawCandidates(device, speaker, tokenizer, tasks, drawing);
@@ -215,8 +215,8 @@ async function drawStories(
   return { pairs: pairs.slice(0, wanted) };
 }
 
-/** Pairs that may be drawn in vain. */
-const SPARE = 64;
+/** So many times the pairs are drawn that are needed: some are worth the same, or do not fit. */
+const SPARE = 1.15;
 
 interface World {
   readonly device: Device;
