@@ -12,6 +12,8 @@ import { APPLIED, applyAdapter, openModel } from '../llm/open_model.ts';
 import { PEFT_CONFIG } from '../llm/peft.ts';
 import { Device } from '../ops/device.ts';
 import { type Contestant, judge, type Verdict } from '../posttrain/judge.ts';
+import { rewardModelReward } from '../posttrain/reward_adapters.ts';
+import { loadRewardModel, readRewardDescription } from '../posttrain/reward_file.ts';
 import type { Reward, Task } from '../posttrain/rewards.ts';
 import {
   goldReward,
@@ -20,6 +22,7 @@ import {
   storyTasks,
 } from '../posttrain/story_world.ts';
 import { readTasks } from '../posttrain/tasks_file.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
 import { endToken } from './drawing_command.ts';
 import { INTERRUPTED, interruptible } from './interrupt.ts';
 import { withoutControls } from './progress.ts';
@@ -79,11 +82,11 @@ async function run(a: string, b: string, flags: JudgeFlags): Promise<void> {
   };
   const device = await Device.open({ adapter: flags.adapter, announce: null });
   try {
-    const reward = await rewardOf(flags);
     const [first, second] = [
       await openContestant(device, a, flags.end),
       await openContestant(device, b, flags.end),
     ];
+    const reward = await rewardOf(device, flags.judge, [first, second]);
     await interruptible(
       () => console.error('stopping'),
       async (signal) => {
@@ -106,7 +109,11 @@ async function run(a: string, b: string, flags: JudgeFlags): Promise<void> {
  * The model of a run, or its adapter over the base that it names.
  * @throws CheckpointError, DataError or ConfigError that says what is amiss, and where
  */
-async function openContestant(device: Device, path: string, end: string): Promise<Contestant> {
+async function openContestant(
+  device: Device,
+  path: string,
+  end: string,
+): Promise<Contestant & { readonly path: string; readonly tokenizer: Tokenizer }> {
   const folder = await openFolder(path);
   if (await folder.exists('unfinished'))
     throw new CheckpointError(`${path} is not done; continue it with --resume first`);
@@ -116,7 +123,7 @@ async function openContestant(device: Device, path: string, end: string): Promis
   if (adapts) await applyAdapter(device, opened, folder);
   const { model, tokenizer } = opened;
   const speaker = { model, adapter: adapts ? APPLIED : null };
-  return { speaker, codec: tokenizer, ends: [endToken(tokenizer, end)] };
+  return { path, tokenizer, speaker, codec: tokenizer, ends: [endToken(tokenizer, end)] };
 }
 
 async function baseOf(folder: Folder): Promise<string> {
@@ -142,9 +149,30 @@ async function tasksOf({ task, prompts, n, seed }: JudgeFlags): Promise<Task[]> 
   return storyTasks({ seed: Number(seed), set: 1, count: Number(n) });
 }
 
-async function rewardOf({ judge }: JudgeFlags): Promise<Reward> {
-  if (judge === 'gold') return goldReward;
-  throw new ConfigError(`unknown --judge "${judge}"; there is gold, or a run of shadegrad reward`);
+/**
+ * The gold reward, or a reward model over the base that it names; it reads the answers in the tokens they were drawn in.
+ * @throws CheckpointError or DataError that says what is amiss, ConfigError for a model of other tokens
+ */
+async function rewardOf(
+  device: Device,
+  name: string,
+  models: readonly { readonly path: string; readonly tokenizer: Tokenizer }[],
+): Promise<Reward> {
+  if (name === 'gold') return goldReward;
+  const folder = await openFolder(name);
+  const found = await readRewardDescription(folder);
+  if (!found)
+    throw new ConfigError(`unknown --judge "${name}"; there is gold, or a run of shadegrad reward`);
+  const frozen = found.settings.method === 'lora';
+  const base = await openModel(device, await openFolder(found.base), { frozen });
+  const tokens = JSON.stringify(base.tokenizer);
+  const other = models.find(({ tokenizer }) => JSON.stringify(tokenizer) !== tokens);
+  if (other)
+    throw new ConfigError(
+      `${other.path} has other tokens than the base of the judge, ${found.base}; train a reward model on its own base`,
+    );
+  const rewardModel = await loadRewardModel(device, folder, base.model);
+  return rewardModelReward(device, rewardModel, { name: basename(name), batch: 128 });
 }
 
 function print(

@@ -152,7 +152,7 @@ export interface StoryPpo {
   readonly window: number;
   /** What is optimised. */
   readonly rewards: readonly Reward[];
-  /** What is only measured. */
+  /** What is only measured; may be none. */
   readonly measured: readonly Reward[];
   readonly signal?: AbortSignal;
 }
@@ -198,7 +198,7 @@ export async function optimiseStories(
       const { metrics } = await learner.iterate(step, iterations);
       signal?.throwIfAborted();
       const { answers, scores } = collector;
-      const { parts } = await scoreAnswers(measured, answers);
+      const parts = measured.length > 0 ? (await scoreAnswers(measured, answers)).parts : {};
       const { kl, score, length, finished } = collector.metrics;
       const means = meansOf({ ...scores.parts, ...parts });
       stretch.push({ kl, score, length, finished, means, entropy: metrics.entropy! });

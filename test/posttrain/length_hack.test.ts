@@ -1,8 +1,15 @@
 // A reward for length, where an answer is drawn in eight steps: it grows, and the penalty or more KL holds it.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runExperiment } from '../../src/io/experiment.ts';
 import { Device } from '../../src/ops/device.ts';
 import { uniformModel } from '../../src/posttrain/enumerable.ts';
+import {
+  CASES,
+  LENGTH_HACK_DEFAULTS,
+  lengthHackExperiment,
+} from '../../src/posttrain/length_hack.ts';
+import { lengthHackReport, summarise } from '../../src/posttrain/length_hack_report.ts';
 import { type Reward, rewardOf, type Task } from '../../src/posttrain/rewards.ts';
 import { RLHF_DEFAULTS, rlhf } from '../../src/posttrain/rlhf.ts';
 import { softOverlong } from '../../src/posttrain/shaping.ts';
@@ -69,6 +76,27 @@ describe('I9: a judge who counts tokens', () => {
     expect(to).toBeLessThan(2 * from);
     expect(goldTo).toBeGreaterThan(-3);
   });
+});
+
+test('the experiment runs from the base to its report', async () => {
+  const settings = {
+    ...LENGTH_HACK_DEFAULTS,
+    ...{ seeds: [1], width: 16, layers: 1, baseSteps: 2, answerTokens: 20, most: 10, margin: 5 },
+    ...{ iterations: 2, answers: 4, epochs: 1, window: 1 },
+  };
+  const { result } = await runExperiment(device, lengthHackExperiment, { settings });
+  expect(result!.curves.map(({ what, points }) => [what, points.length])).toEqual([
+    ['length', 2],
+    ['penalty', 2],
+    ['beta', 2],
+  ]);
+  const [point] = result!.curves[1]!.points;
+  const { gold, tokens, overlong } = point!.means;
+  expect(tokens).toBe(point!.length);
+  const { perToken, penalty } = settings;
+  expect(point!.score).toBeCloseTo(gold! + perToken * tokens! + penalty * overlong!, 4);
+  expect(summarise(result!, settings).map(({ what }) => what)).toEqual(CASES);
+  expect(lengthHackReport(result!, settings).plots).toHaveLength(4);
 });
 
 test('distinct-n is the share of different n-grams of words', () => {
