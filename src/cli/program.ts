@@ -31,6 +31,7 @@ import { addLoraRank } from './lora_rank.ts';
 import { addOveroptimise } from './overoptimise.ts';
 import { addPipeline } from './pipeline.ts';
 import { addReasoning } from './reasoning.ts';
+import { addPreferred } from './preferred.ts';
 import { addReward } from './reward.ts';
 import { addRl } from './rl.ts';
 import { addRlhf } from './rlhf.ts';
@@ -80,6 +81,7 @@ const adders = [
   addIterate,
   addOveroptimise,
   addLengthHack,
+  addPreferred,
 ];
 
 /** Ready to parse a command line. */

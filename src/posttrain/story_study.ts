@@ -28,8 +28,9 @@ export async function storyBaseCell(
   device: Device,
   cells: Cells,
   settings: Partial<StoryBaseSettings>,
+  name = 'base',
 ): Promise<() => StoryBase> {
-  const weights = await cells.weights('base', async () => {
+  const weights = await cells.weights(name, async () => {
     const { model, tokenizer } = await trainStoryBase(device, settings, cells.signal);
     return { module: model, about: { tokenizer: tokenizer.toJSON() as object } };
   });
