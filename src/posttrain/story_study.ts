@@ -175,7 +175,11 @@ export async function optimiseStories(
   { model, tokenizer, ends, promptTokens, maxNewTokens }: StoryBase,
   { settings: given, iterations, window, rewards, measured, signal }: StoryPpo,
 ): Promise<StoryPolicy> {
-  const settings = { ...RLHF_DEFAULTS, maxNewTokens, missingEnd: null, ...given };
+  // The rate stays: how far a policy goes in so many rollouts is what is asked.
+  const settings = {
+    ...{ ...RLHF_DEFAULTS, schedule: 'constant' as const },
+    ...{ maxNewTokens, missingEnd: null, ...given },
+  };
   const { rank, alpha, targets } = TUNING_DEFAULTS;
   const lora = { kind: 'lora', rank, alpha, targets } as const;
   trainable(model, new Initialiser(device, settings.seed), lora, POLICY);
