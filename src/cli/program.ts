@@ -7,6 +7,7 @@ import { addAlign } from './align.ts';
 import { addAutoencoder } from './autoencoder.ts';
 import { addBench } from './bench.ts';
 import { addBenchPpo } from './bench_ppo.ts';
+import { addBenchRlhf } from './bench_rlhf.ts';
 import { addChain } from './chain.ts';
 import { addChainOfThought } from './chain_of_thought.ts';
 import { addChat } from './chat.ts';
@@ -59,6 +60,7 @@ const adders = [
   addTokenizer,
   addBench,
   addBenchPpo,
+  addBenchRlhf,
   addTune,
   addInfo,
   addDemos,

@@ -36,6 +36,6 @@ export function longestPrompt(
   if (most <= room) return most;
   const at = lengths.findIndex((length) => length > room);
   throw new DataError(
-    `prompt ${at + 1} has ${lengths[at]} tokens, and maxNewTokens=${maxNewTokens} leaves room for ${room} of the model's context of ${context}; shorten it, or lower maxNewTokens`,
+    `prompt ${at + 1} has ${lengths[at]} tokens, and maxNewTokens=${maxNewTokens} leaves room for ${Math.max(0, room)} of the model's context of ${context}; shorten it, or lower maxNewTokens`,
   );
 }
