@@ -1,0 +1,103 @@
+// The world of the reasoning experiment: word problems, solutions with and without slips, and how answers are drawn.
+
+import { randomStream } from '../tensor/philox.ts';
+import { completionSegments, endMark, type Segment } from '../text/chat_template.ts';
+import { answerSentence, zeroShot } from '../text/prompts.ts';
+import { withSlip } from '../text/slips.ts';
+import { withSpecials } from '../text/special_tokens.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
+import { type WordProblem, wordProblems } from '../text/word_problems.ts';
+import { trainWords } from '../text/words.ts';
+import { type AnswerDrawer, drawAnswers } from './answers.ts';
+import { reasoning, THINK, thoughtSegments } from './reasoning.ts';
+import type { ReasoningSettings, Way } from './reasoning_experiment.ts';
+import type { Task } from './rewards.ts';
+
+const TEMPLATE = 'lines';
+/** Of an answer. */
+export const END: string = endMark(TEMPLATE);
+const STREAM = 0x736c6970; // 'slip': the draws of a seed that spoil solutions
+
+export interface ReasoningTask extends Task {
+  readonly problem: WordProblem;
+}
+
+/** What a seed is about: its problems, and how they become tokens. */
+export interface World {
+  readonly solved: readonly WordProblem[];
+  readonly toTry: readonly ReasoningTask[];
+  readonly heldOut: readonly ReasoningTask[];
+  readonly tokenizer: Tokenizer;
+  readonly promptTokens: number;
+  /** With the end. */
+  readonly answerTokens: number;
+  /** Positions for the longest buffer of training and test. */
+  readonly context: number;
+  readonly mostBudget: number;
+}
+
+export function worldOf(settings: ReasoningSettings, seed: number): World {
+  const { maxSteps, largest, solvedTasks, tasks, heldOut: each, budgets, trainBudget } = settings;
+  const common = { seed, minSteps: 1, maxSteps, largest };
+  const tests = wordProblems({ ...common, count: each * maxSteps });
+  const without = new Set(tests.map(({ question }) => question));
+  const train = wordProblems({ ...common, set: 1, count: solvedTasks + tasks, without });
+  const all = [...tests, ...train];
+  const text = all.map(
+    (p) => `${zeroShot(p.question)}${p.rationale} ${answerSentence(p.answer)}${END}`,
+  );
+  const tokenizer = withSpecials(trainWords(text.join(''), 1000), [THINK.open, THINK.close]);
+  const longest = (of: (problem: WordProblem) => string) =>
+    all.reduce((most, problem) => Math.max(most, tokenizer.encode(of(problem)).length), 0);
+  const promptTokens = longest(({ question }) => zeroShot(question));
+  const answerTokens = longest(({ answer }) => ` ${answerSentence(answer)}${END}`);
+  const mostBudget = Math.max(
+    trainBudget,
+    longest(({ rationale }) => rationale),
+    ...budgets,
+  );
+  const asTask = (problem: WordProblem) => ({ prompt: zeroShot(problem.question), problem });
+  return {
+    solved: train.slice(0, solvedTasks),
+    toTry: train.slice(solvedTasks).map(asTask),
+    heldOut: tests.map(asTask),
+    ...{ tokenizer, promptTokens, answerTokens, mostBudget },
+    context: promptTokens + 1 + mostBudget + answerTokens,
+  };
+}
+
+/** As they are taught, a share of them with a slip. */
+export function solutions(
+  problems: readonly WordProblem[],
+  way: Way,
+  slips: number,
+  seed: number,
+): Segment[][] {
+  const random = randomStream(seed, STREAM);
+  return problems.map(({ question, rationale, answer }) => {
+    const prompt = zeroShot(question);
+    const thought = way === 'buffer' ? rationale : '';
+    const right = `${thought} ${answerSentence(answer)}`;
+    const written = random.uniform() < slips ? withSlip(right, random) : right;
+    if (way === 'direct') return completionSegments({ prompt, completion: written }, TEMPLATE);
+    const parts = {
+      thought: written.slice(0, thought.length),
+      answer: written.slice(thought.length),
+    };
+    return thoughtSegments({ prompt, ...parts }, END);
+  });
+}
+
+/** How a way draws its answers, with the most tokens of prompts and answers. */
+export function drawingOf(world: World, way: Way, budget: number) {
+  const { tokenizer, promptTokens, answerTokens, context } = world;
+  if (way === 'direct') {
+    const draw: AnswerDrawer = drawAnswers;
+    return { draw, promptTokens, maxNewTokens: answerTokens };
+  }
+  const [open, close] = [THINK.open, THINK.close].map((tag) => tokenizer.specials.get(tag)!) as [
+    number,
+    number,
+  ];
+  return reasoning({ open, close, budget, answerTokens, promptTokens, context });
+}
