@@ -139,7 +139,7 @@ async function playRound(
   const { model } = base;
   const reference = { model, adapter: null };
   try {
-    const fitted = round > 0 ? await fit(device, base, settings, known, { seed, signal }) : null;
+    const fitted = round > 0 ? await refit(device, base, settings, known, { seed, signal }) : null;
     const speaker = fitted?.speaker ?? reference;
     const { labels, temperature } = settings;
     // Each round has prompts and luck of its own.
@@ -156,7 +156,7 @@ async function playRound(
   }
 }
 
-async function fit(
+async function refit(
   device: Device,
   base: StoryBase,
   settings: IterateSettings,
