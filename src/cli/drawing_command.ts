@@ -33,10 +33,15 @@ import type { Reward, Task } from '../posttrain/rewards.ts';
 import type { DrawingSettings, TextLearner, TextProblem } from '../posttrain/rlhf.ts';
 import { longestPrompt } from '../posttrain/tasks_file.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
-import { commandLine } from './command_line.ts';
 import { INTERRUPTED, interruptible } from './interrupt.ts';
 import { formatDuration, type TrainingProgress, trainingProgress } from './progress.ts';
-import { newestRunFolder, nextRunFolder } from './runs.ts';
+import {
+  addRunOptions,
+  newestRunFolder,
+  nextRunFolder,
+  type RunFlags,
+  resumeCommand,
+} from './runs.ts';
 import { loadSettings, presetNamed } from './settings.ts';
 
 /** What is asked, what answers are worth, and what else is measured of them. */
@@ -75,18 +80,12 @@ export interface DrawingCommand<S extends DrawingSettings> {
   instead?(flags: DrawingFlags): Promise<boolean>;
 }
 
-export interface DrawingFlags extends Readonly<Record<string, unknown>> {
+export interface DrawingFlags extends Readonly<Record<string, unknown>>, RunFlags {
   readonly model?: string;
   readonly preset?: string;
   readonly steps?: string;
   readonly seed?: string;
   readonly beta?: string;
-  readonly out?: string;
-  readonly resume?: boolean;
-  readonly config?: string;
-  readonly set?: string[];
-  readonly adapter: string;
-  readonly json?: boolean;
 }
 
 type AllSettings<S> = S & TuningSettings & PostTrainPlan;
@@ -114,20 +113,13 @@ export function addDrawingCommand<S extends DrawingSettings>(
     .description(command.description)
     .option('--model <folder>', 'a run of shadegrad train or finetune, or a Hugging Face folder');
   for (const [flag, about] of command.flags) made.option(flag, about);
-  made
-    .option('--preset <name>', `settings of that name: ${Object.keys(presets).join(', ')}`)
-    .option('--steps <n>', 'rollouts, each with its updates')
-    .option('--beta <b>', 'coefficient of the KL from the reference')
-    .option('--seed <n>', 'seed of new parameters, of the order of tasks, and of the answers')
-    .option('--out <folder>', `run folder (default: the next free runs/${name}-N)`)
-    .option('--resume', 'continue a run from its newest checkpoint, with its model and settings')
-    .option('--config <file>', 'settings from a JSON or YAML file')
-    .option('--set <key=value>', 'one setting; may be repeated', (value, list: string[] = []) => [
-      ...list,
-      value,
-    ])
-    .option('--adapter <name>', "auto, hardware, software, or a part of an adapter's name", 'auto')
-    .option('--json', 'print JSON only, one object a line; the last line is the result')
+  addRunOptions(
+    made
+      .option('--preset <name>', `settings of that name: ${Object.keys(presets).join(', ')}`)
+      .option('--steps <n>', 'rollouts, each with its updates')
+      .option('--beta <b>', 'coefficient of the KL from the reference')
+      .option('--seed <n>', 'seed of new parameters, of the order of tasks, and of the answers'),
+  )
     .addHelpText(
       'after',
       `\nSettings, as --set takes them:\n${settings.join('\n')}\n${command.help}`,
@@ -315,8 +307,7 @@ function printResult(
   out: string,
 ): void {
   if (stopped) {
-    const same = adapter === 'auto' ? [] : ['--adapter', adapter];
-    const again = commandLine([name, '--resume', '--out', out, ...same]);
+    const again = resumeCommand(name, out, adapter);
     console.log(`stopped after rollout ${steps}; continue with: ${again}`);
     return;
   }

@@ -7,10 +7,15 @@ import plotStyle from 'uplot/dist/uPlot.min.css' with { type: 'text' };
 import { openFolder } from '#folder';
 import { type Experiment, readExperimentSettings, runExperiment } from '../io/experiment.ts';
 import { Device } from '../ops/device.ts';
-import { commandLine } from './command_line.ts';
 import { INTERRUPTED, interruptible } from './interrupt.ts';
 import { formatDuration, type TrainingProgress, trainingProgress } from './progress.ts';
-import { newestRunFolder, nextRunFolder } from './runs.ts';
+import {
+  addRunOptions,
+  newestRunFolder,
+  nextRunFolder,
+  type RunFlags,
+  resumeCommand,
+} from './runs.ts';
 import { loadSettings, presetNamed } from './settings.ts';
 
 interface ExperimentCommand<Settings extends object, Result extends object> {
@@ -29,14 +34,8 @@ interface ExperimentCommand<Settings extends object, Result extends object> {
   lines(result: Result, settings: Settings): readonly string[];
 }
 
-interface Flags {
+interface Flags extends RunFlags {
   readonly preset?: string;
-  readonly out?: string;
-  readonly resume?: boolean;
-  readonly config?: string;
-  readonly set?: string[];
-  readonly adapter: string;
-  readonly json?: boolean;
 }
 
 export function addExperiment<Settings extends object, Result extends object>(
@@ -44,20 +43,13 @@ export function addExperiment<Settings extends object, Result extends object>(
   command: ExperimentCommand<Settings, Result>,
 ): void {
   const { name, experiment } = command;
-  program
-    .command(name)
-    .description(command.description)
-    .helpGroup('Experiments, each a run folder with its figure:')
-    .option('--preset <name>', 'small or gpu (default: by the adapter)')
-    .option('--out <folder>', `run folder (default: the next free runs/${name}-N)`)
-    .option('--resume', 'continue a run: what it has computed is kept')
-    .option('--config <file>', 'settings from a JSON or YAML file')
-    .option('--set <key=value>', 'one setting; may be repeated', (value, list: string[] = []) => [
-      ...list,
-      value,
-    ])
-    .option('--adapter <name>', "auto, hardware, software, or a part of an adapter's name", 'auto')
-    .option('--json', 'print JSON only, one object a line; the last line is the result')
+  addRunOptions(
+    program
+      .command(name)
+      .description(command.description)
+      .helpGroup('Experiments, each a run folder with its figure:')
+      .option('--preset <name>', 'small or gpu (default: by the adapter)'),
+  )
     .addHelpText('after', help(command.about, command.examples, experiment.defaults))
     .action((flags: Flags) => run(command, flags));
 }
@@ -125,8 +117,7 @@ async function run<Settings extends object, Result extends object>(
       for (const line of lines(result, settings)) console.log(line);
       console.log(`${formatDuration(seconds)}; report: ${join(path, 'report.html')}`);
     } else {
-      const same = adapter === 'auto' ? [] : ['--adapter', adapter];
-      const again = commandLine([name, '--resume', '--out', path, ...same]);
+      const again = resumeCommand(name, path, adapter);
       console.log(`stopped; continue with: ${again}`);
     }
     if (!result) process.exitCode = INTERRUPTED;

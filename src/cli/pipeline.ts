@@ -19,22 +19,21 @@ import {
   type PipelineSettings,
 } from '../posttrain/pipeline/settings.ts';
 import { type Figure, improved } from '../posttrain/pipeline/stage.ts';
-import { commandLine } from './command_line.ts';
 import { INTERRUPTED, interruptible } from './interrupt.ts';
 import { formatDuration, type TrainingProgress, trainingProgress } from './progress.ts';
-import { newestRunFolder, nextRunFolder } from './runs.ts';
+import {
+  addRunOptions,
+  newestRunFolder,
+  nextRunFolder,
+  type RunFlags,
+  resumeCommand,
+} from './runs.ts';
 import { loadSettings, presetNamed } from './settings.ts';
 
-interface PipelineFlags {
+interface PipelineFlags extends RunFlags {
   readonly preset?: string;
   readonly stages?: string;
   readonly seed?: string;
-  readonly out?: string;
-  readonly resume?: boolean;
-  readonly config?: string;
-  readonly set?: string[];
-  readonly adapter: string;
-  readonly json?: boolean;
 }
 
 const WIDTH = 13;
@@ -58,24 +57,17 @@ Examples:
   shadegrad pipeline --resume                     goes on with the newest run in runs/`;
 
 export function addPipeline(program: Command): void {
-  program
-    .command('pipeline')
-    .description('from a text to a model that is preferred: all stages in one command')
-    .option(
-      '--preset <name>',
-      `${Object.keys(PIPELINE_PRESETS).join(', ')} (default: by the adapter)`,
-    )
-    .option('--stages <names>', 'only these, and what they need; separated by commas')
-    .option('--seed <n>', 'of everything')
-    .option('--out <folder>', 'run folder (default: the next free runs/pipeline-N)')
-    .option('--resume', 'continue the run: what is done is kept')
-    .option('--config <file>', 'settings from a JSON or YAML file')
-    .option('--set <key=value>', 'one setting; may be repeated', (value, list: string[] = []) => [
-      ...list,
-      value,
-    ])
-    .option('--adapter <name>', "auto, hardware, software, or a part of an adapter's name", 'auto')
-    .option('--json', 'print JSON only, one object a line; the last line is the result')
+  addRunOptions(
+    program
+      .command('pipeline')
+      .description('from a text to a model that is preferred: all stages in one command')
+      .option(
+        '--preset <name>',
+        `${Object.keys(PIPELINE_PRESETS).join(', ')} (default: by the adapter)`,
+      )
+      .option('--stages <names>', 'only these, and what they need; separated by commas')
+      .option('--seed <n>', 'of everything'),
+  )
     .addHelpText('after', HELP)
     .action(run);
 }
@@ -165,8 +157,7 @@ function figureLine(figure: Figure): string {
 }
 
 function printStopped(out: string, { adapter }: PipelineFlags): void {
-  const same = adapter === 'auto' ? [] : ['--adapter', adapter];
-  const again = commandLine(['pipeline', '--resume', '--out', out, ...same]);
+  const again = resumeCommand('pipeline', out, adapter);
   console.log(`stopped; continue with: ${again}`);
 }
 

@@ -27,14 +27,19 @@ import {
   type RewardStart,
   trainRewardModel,
 } from '../posttrain/reward_training.ts';
-import { commandLine } from './command_line.ts';
 import { INTERRUPTED, interruptible } from './interrupt.ts';
 import { formatDuration, type TrainingProgress, trainingProgress } from './progress.ts';
-import { newestRunFolder, nextRunFolder } from './runs.ts';
+import {
+  addRunOptions,
+  newestRunFolder,
+  nextRunFolder,
+  type RunFlags,
+  resumeCommand,
+} from './runs.ts';
 import { loadSettings, presetNamed } from './settings.ts';
 import { readDataFile, tuningSettingsHelp } from './tuning.ts';
 
-interface RewardFlags {
+interface RewardFlags extends RunFlags {
   readonly model?: string;
   readonly data?: string;
   readonly method?: string;
@@ -43,12 +48,6 @@ interface RewardFlags {
   readonly seed?: string;
   readonly preset?: string;
   readonly ceiling?: string;
-  readonly out?: string;
-  readonly resume?: boolean;
-  readonly config?: string;
-  readonly set?: string[];
-  readonly adapter: string;
-  readonly json?: boolean;
 }
 
 const HELP = `
@@ -66,26 +65,22 @@ Examples:
   shadegrad reward --resume                                                   the newest run in runs/`;
 
 export function addReward(program: Command): void {
-  program
-    .command('reward')
-    .description('train a reward model on preferences: which of two answers is better')
-    .option('--model <folder>', 'a run of shadegrad train or finetune, or a Hugging Face folder')
-    .option('--data <file>', 'preferences, one JSON object a line')
-    .option('--method <name>', 'lora, or full: all of the model (default: lora)')
-    .option('--template <name>', 'how messages become text, and what ends an answer')
-    .option('--ties <how>', 'drop, or half: as likely one as the other (default: drop)')
-    .option('--seed <n>', 'seed of new parameters and of the order of preferences')
-    .option('--preset <name>', `settings of that name: ${Object.keys(REWARD_PRESETS).join(', ')}`)
-    .option('--ceiling <share>', 'of the labels, the most that any judge can agree with, if known')
-    .option('--out <folder>', 'run folder (default: the next free runs/reward-N)')
-    .option('--resume', 'continue a run from its newest checkpoint, with its model and settings')
-    .option('--config <file>', 'settings from a JSON or YAML file')
-    .option('--set <key=value>', 'one setting; may be repeated', (value, list: string[] = []) => [
-      ...list,
-      value,
-    ])
-    .option('--adapter <name>', "auto, hardware, software, or a part of an adapter's name", 'auto')
-    .option('--json', 'print JSON only, one object a line; the last line is the result')
+  addRunOptions(
+    program
+      .command('reward')
+      .description('train a reward model on preferences: which of two answers is better')
+      .option('--model <folder>', 'a run of shadegrad train or finetune, or a Hugging Face folder')
+      .option('--data <file>', 'preferences, one JSON object a line')
+      .option('--method <name>', 'lora, or full: all of the model (default: lora)')
+      .option('--template <name>', 'how messages become text, and what ends an answer')
+      .option('--ties <how>', 'drop, or half: as likely one as the other (default: drop)')
+      .option('--seed <n>', 'seed of new parameters and of the order of preferences')
+      .option('--preset <name>', `settings of that name: ${Object.keys(REWARD_PRESETS).join(', ')}`)
+      .option(
+        '--ceiling <share>',
+        'of the labels, the most that any judge can agree with, if known',
+      ),
+  )
     .addHelpText(
       'after',
       `\nSettings of --set:\n${tuningSettingsHelp(REWARD_DEFAULTS, REWARD_HELP)}\n${HELP}`,
@@ -241,8 +236,7 @@ function printResult(
   flags: RewardFlags,
 ): void {
   if (stopped) {
-    const same = flags.adapter === 'auto' ? [] : ['--adapter', flags.adapter];
-    const again = commandLine(['reward', '--resume', '--out', out, ...same]);
+    const again = resumeCommand('reward', out, flags.adapter);
     console.log(`stopped after step ${step}; continue with: ${again}`);
     return;
   }

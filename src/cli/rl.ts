@@ -16,28 +16,27 @@ import {
   RUN_DEFAULTS,
   trainAgent,
 } from '../rl/train_agent.ts';
-import { commandLine } from './command_line.ts';
 import { INTERRUPTED, interruptible } from './interrupt.ts';
 import { formatDuration, formatRate, type TrainingProgress, trainingProgress } from './progress.ts';
 import { addRlCompare } from './rl_compare.ts';
 import { EXACT_DEFAULTS, EXACT_ROWS, isExact, solveExactly } from './rl_exact.ts';
 import { addRlPlay } from './rl_play.ts';
-import { newestRunFolder, nextRunFolder } from './runs.ts';
+import {
+  addRunOptions,
+  newestRunFolder,
+  nextRunFolder,
+  type RunFlags,
+  resumeCommand,
+} from './runs.ts';
 import { loadSettings } from './settings.ts';
 
-interface RlFlags {
+interface RlFlags extends RunFlags {
   readonly algo?: string;
   readonly env?: string;
   readonly preset?: string;
   readonly steps?: string;
   readonly seed?: string;
   readonly evalEpisodes?: string;
-  readonly out?: string;
-  readonly resume?: boolean;
-  readonly config?: string;
-  readonly set?: string[];
-  readonly adapter: string;
-  readonly json?: boolean;
 }
 
 const rows = (table: Readonly<Record<string, { readonly about: string }>>) => {
@@ -62,25 +61,18 @@ Examples:
   shadegrad rl compare runs/rl-1 runs/rl-2                     learning curves in one page`;
 
 export function addRl(program: Command): void {
-  const rl = program
-    .command('rl')
-    .enablePositionalOptions() // so that `rl play` has options of its own
-    .description('train an agent in an environment by reinforcement learning')
-    .option('--algo <name>', 'the algorithm (default: ppo)')
-    .option('--env <id>', 'the environment (default: CartPole-v1)')
-    .option('--preset <name>', 'settings of that name: for PPO fast (default), cleanrl, zoo')
-    .option('--steps <n>', 'environment steps, all copies together')
-    .option('--seed <n>', 'seed of parameters, environments and actions')
-    .option('--eval-episodes <n>', 'episodes of evaluation after training')
-    .option('--out <folder>', 'run folder (default: the next free runs/rl-N)')
-    .option('--resume', 'continue from the newest checkpoint of the run')
-    .option('--config <file>', 'settings from a JSON or YAML file')
-    .option('--set <key=value>', 'one setting; may be repeated', (value, list: string[] = []) => [
-      ...list,
-      value,
-    ])
-    .option('--adapter <name>', "auto, hardware, software, or a part of an adapter's name", 'auto')
-    .option('--json', 'print JSON only, one object a line; the last line is the result')
+  const rl = addRunOptions(
+    program
+      .command('rl')
+      .enablePositionalOptions() // so that `rl play` has options of its own
+      .description('train an agent in an environment by reinforcement learning')
+      .option('--algo <name>', 'the algorithm (default: ppo)')
+      .option('--env <id>', 'the environment (default: CartPole-v1)')
+      .option('--preset <name>', 'settings of that name: for PPO fast (default), cleanrl, zoo')
+      .option('--steps <n>', 'environment steps, all copies together')
+      .option('--seed <n>', 'seed of parameters, environments and actions')
+      .option('--eval-episodes <n>', 'episodes of evaluation after training'),
+  )
     .option('--help-settings', "list the algorithm's settings with their defaults")
     .addHelpText('after', HELP)
     .action((flags: RlFlags & { helpSettings?: boolean }) => {
@@ -190,8 +182,7 @@ function summary(
 function printResult(result: AgentResult, { adapter }: RlFlags, out: string): void {
   const { stopped, steps, seconds, stepsPerSecond, evaluation } = result;
   if (stopped) {
-    const same = adapter === 'auto' ? [] : ['--adapter', adapter];
-    const command = commandLine(['rl', '--resume', '--out', out, ...same]);
+    const command = resumeCommand('rl', out, adapter);
     console.log(`stopped after step ${steps.toLocaleString('en')}; continue with: ${command}`);
     return;
   }

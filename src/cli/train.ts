@@ -18,7 +18,6 @@ import { Device } from '../ops/device.ts';
 import { decodeText } from '../text/corpus.ts';
 import { readTokenizer } from '../text/read_tokenizer.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
-import { commandLine } from './command_line.ts';
 import { INTERRUPTED, interruptible } from './interrupt.ts';
 import {
   formatDuration,
@@ -27,22 +26,22 @@ import {
   trainingProgress,
   withoutControls,
 } from './progress.ts';
-import { newestRunFolder, nextRunFolder } from './runs.ts';
+import {
+  addRunOptions,
+  newestRunFolder,
+  nextRunFolder,
+  type RunFlags,
+  resumeCommand,
+} from './runs.ts';
 import { loadSettings, presetNamed } from './settings.ts';
 import { SETTINGS_HELP } from './train_help.ts';
 
-interface TrainFlags {
+interface TrainFlags extends RunFlags {
   readonly data?: string[];
   readonly tokenizer?: string;
   readonly preset?: string;
   readonly steps?: string;
   readonly seed?: string;
-  readonly out?: string;
-  readonly resume?: boolean;
-  readonly config?: string;
-  readonly set?: string[];
-  readonly adapter: string;
-  readonly json?: boolean;
 }
 
 const EXAMPLES = `
@@ -57,22 +56,22 @@ Examples:
   shadegrad train --set width=128 --set layers=4    any setting; --help-settings lists them`;
 
 export function addTrain(program: Command): void {
-  program
-    .command('train')
-    .description(
-      'pre-train a decoder-only language model on a text, of characters or of BPE tokens',
-    )
-    .option('--data <file>', 'text to learn (default: generated stories); may be repeated', several)
-    .option('--tokenizer <file>', 'a tokenizer.json, or a folder with one or with a run')
-    .option('--preset <name>', `${Object.keys(PRESETS).join(', ')} (default: by the adapter)`)
-    .option('--steps <n>', 'training steps')
-    .option('--seed <n>', 'seed of parameters, batches and samples')
-    .option('--out <folder>', 'run folder (default: the next free runs/train-N)')
-    .option('--resume', 'continue from the newest checkpoint of the run')
-    .option('--config <file>', 'settings from a JSON or YAML file')
-    .option('--set <key=value>', 'one setting; may be repeated', several)
-    .option('--adapter <name>', "auto, hardware, software, or a part of an adapter's name", 'auto')
-    .option('--json', 'print JSON only, one object a line; the last line is the result')
+  addRunOptions(
+    program
+      .command('train')
+      .description(
+        'pre-train a decoder-only language model on a text, of characters or of BPE tokens',
+      )
+      .option(
+        '--data <file>',
+        'text to learn (default: generated stories); may be repeated',
+        several,
+      )
+      .option('--tokenizer <file>', 'a tokenizer.json, or a folder with one or with a run')
+      .option('--preset <name>', `${Object.keys(PRESETS).join(', ')} (default: by the adapter)`)
+      .option('--steps <n>', 'training steps')
+      .option('--seed <n>', 'seed of parameters, batches and samples'),
+  )
     .option('--help-settings', 'list the settings with their defaults')
     .addHelpText('after', EXAMPLES)
     .action((flags: TrainFlags & { helpSettings?: boolean }) =>
@@ -195,8 +194,7 @@ function printResult(result: TrainResult, { adapter }: TrainFlags, out: string):
   const { stopped, steps, samples, seconds, tokensPerSecond, data } = result;
   const { bestValLoss, perplexity, bitsPerByte } = result;
   if (stopped) {
-    const same = adapter === 'auto' ? [] : ['--adapter', adapter];
-    const command = commandLine(['train', '--resume', '--out', out, ...same]);
+    const command = resumeCommand('train', out, adapter);
     console.log(`stopped after step ${steps}; continue with: ${command}`);
     return;
   }

@@ -15,48 +15,37 @@ import type { TrainProgress } from '../llm/run_steps.ts';
 import type { TuneOptions, TuneResult, TuneStart } from '../llm/tuner.ts';
 import type { Device } from '../ops/device.ts';
 import { decodeText } from '../text/corpus.ts';
-import { commandLine } from './command_line.ts';
 import { INTERRUPTED, interruptible } from './interrupt.ts';
 import { type TrainingProgress, trainingProgress } from './progress.ts';
-import { newestRunFolder, nextRunFolder } from './runs.ts';
+import {
+  addRunOptions,
+  newestRunFolder,
+  nextRunFolder,
+  type RunFlags,
+  resumeCommand,
+} from './runs.ts';
 import { loadSettings } from './settings.ts';
 
-export interface TuningFlags {
+export interface TuningFlags extends RunFlags {
   readonly model?: string;
   readonly data?: string;
-  readonly out?: string;
-  readonly resume?: boolean;
-  readonly config?: string;
-  readonly set?: string[];
-  readonly adapter: string;
-  readonly json?: boolean;
 }
 
 /** @param data what the file holds */
 export function addTuningOptions(command: Command, data: string): Command {
-  return command
-    .option('--model <folder>', 'a run of shadegrad train, or a Hugging Face folder')
-    .option('--data <file>', data)
-    .option('--method <name>', 'lora, full, lastK, bitfit, adapter (default: lora)')
-    .option(
-      '--template <name>',
-      'how messages become text: lines, dialogue, document, chatml, llama3',
-    )
-    .option('--steps <n>', 'training steps (default: by the epochs)')
-    .option('--seed <n>', 'seed of new parameters and of the order of examples')
-    .option('--weights <kind>', 'of the frozen model under lora and adapter: stored, or 8bit')
-    .option('--out <folder>', `run folder (default: the next free runs/${command.name()}-N)`)
-    .option(
-      '--resume',
-      'continue a run from its newest checkpoint, with its model, data and settings',
-    )
-    .option('--config <file>', 'settings from a JSON or YAML file')
-    .option('--set <key=value>', 'one setting; may be repeated', (value, list: string[] = []) => [
-      ...list,
-      value,
-    ])
-    .option('--adapter <name>', "auto, hardware, software, or a part of an adapter's name", 'auto')
-    .option('--json', 'print JSON only, one object a line; the last line is the result');
+  return addRunOptions(
+    command
+      .option('--model <folder>', 'a run of shadegrad train, or a Hugging Face folder')
+      .option('--data <file>', data)
+      .option('--method <name>', 'lora, full, lastK, bitfit, adapter (default: lora)')
+      .option(
+        '--template <name>',
+        'how messages become text: lines, dialogue, document, chatml, llama3',
+      )
+      .option('--steps <n>', 'training steps (default: by the epochs)')
+      .option('--seed <n>', 'seed of new parameters and of the order of examples')
+      .option('--weights <kind>', 'of the frozen model under lora and adapter: stored, or 8bit'),
+  );
 }
 
 /** What a run is of, and where it goes. */
@@ -176,8 +165,7 @@ export async function runTuning<Settings extends FinetuneSettings>(
     await command.finish(result);
     if (!result.stopped) return;
     process.exitCode = INTERRUPTED;
-    const same = flags.adapter === 'auto' ? [] : ['--adapter', flags.adapter];
-    const again = commandLine([name, '--resume', '--out', out, ...same]);
+    const again = resumeCommand(name, out, flags.adapter);
     if (!json) console.log(`stopped after step ${result.step}; continue with: ${again}`);
   });
 }

@@ -31,9 +31,9 @@ export const ALIGN_DEFAULTS = {
   rank: 16,
 
   // PPO
-  rollouts: 60,
+  rollouts: 100,
   answers: 64,
-  beta: 0.1,
+  beta: 0.03,
   learningRate: 1e-3,
   /** Of the policy that drew: epochs of a rollout end at 1.5 times it. */
   targetKl: 0.02,

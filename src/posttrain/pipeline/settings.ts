@@ -41,7 +41,7 @@ export const PIPELINE_DEFAULTS = {
   rewardLearningRate: 2e-3,
 
   // PPO against the reward model
-  beta: 0.1,
+  beta: 0.05,
   rlhfRollouts: 40,
   rlhfAnswers: 64,
   rlhfLearningRate: 1e-3,
