@@ -13,13 +13,14 @@ import { goldReward, STORY_PROMPT_TOKENS } from './story_world.ts';
 
 export const LENGTH_HACK_DEFAULTS = {
   seeds: [1, 2, 3],
-  width: 48,
+  width: 32,
   layers: 2,
-  baseSteps: 700,
+  baseSteps: 300,
   /** Most tokens of an answer: more than twice as many as stories have. */
   answerTokens: 96,
-  /** What the judge gives for a token, beside the gold reward. */
-  perToken: 0.1,
+  /** What the judge gives for each token more than `usual`, and takes for each less, beside the gold reward. */
+  perToken: 0.3,
+  usual: 38,
   beta: 0.02,
   /** That repairs it. */
   largerBeta: 0.5,
@@ -27,7 +28,7 @@ export const LENGTH_HACK_DEFAULTS = {
   penalty: 10,
   most: 64,
   margin: 20,
-  iterations: 40,
+  iterations: 60,
   /** Of a rollout. */
   answers: 32,
   epochs: 2,
@@ -45,6 +46,7 @@ const CHECKS = {
   baseSteps: positiveInteger,
   answerTokens: positiveInteger,
   perToken: nonNegative,
+  usual: nonNegative,
   beta: nonNegative,
   largerBeta: nonNegative,
   penalty: positive,
@@ -118,12 +120,10 @@ async function run(
 /** A constant for each token. */
 const tokens = (weight: number): Reward => rewardOf('tokens', ({ ids }) => ids.length, { weight });
 
-function rewardsOf(
-  what: LengthCase,
-  { perToken, penalty, most, margin }: LengthHackSettings,
-): Reward[] {
-  const biased = [goldReward, tokens(perToken)];
-  return what === 'penalty' ? [...biased, softOverlong({ most, margin, weight: penalty })] : biased;
+function rewardsOf(what: LengthCase, settings: LengthHackSettings): Reward[] {
+  const { penalty: weight, most, margin } = settings;
+  const biased = [goldReward, tokens(settings)];
+  return what === 'penalty' ? [...biased, softOverlong({ most, margin, weight })] : biased;
 }
 
 function line({ points }: LengthCurve): string {
