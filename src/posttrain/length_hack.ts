@@ -117,8 +117,9 @@ async function run(
   return { curves };
 }
 
-/** A constant for each token. */
-const tokens = (weight: number): Reward => rewardOf('tokens', ({ ids }) => ids.length, { weight });
+/** A constant for each token; that it is 0 at the usual length spares the value function a long way. */
+const tokens = ({ perToken, usual }: LengthHackSettings): Reward =>
+  rewardOf('tokens', ({ ids }) => ids.length - usual, { weight: perToken });
 
 function rewardsOf(what: LengthCase, settings: LengthHackSettings): Reward[] {
   const { penalty: weight, most, margin } = settings;
