@@ -65,8 +65,8 @@ export async function generate(
   batch.readPrompts();
   let drawn = 1;
   let told = rows.map(() => 0);
-  for (;;) {
-    const due = Math.min(maxNewTokens, drawn === 1 ? Math.min(2, readEvery) : drawn + readEvery);
+  let due = Math.min(maxNewTokens, 2, readEvery);
+  for (; ; due = Math.min(maxNewTokens, drawn + readEvery)) {
     for (; drawn < due; drawn++) batch.step();
     const { generated, ended } = await batch.read(drawn);
     const news = generated.map(({ newIds }, row) => newIds.slice(told[row]));

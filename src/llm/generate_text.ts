@@ -3,12 +3,15 @@
 import { ConfigError, DataError } from '../errors.ts';
 import type { Device } from '../ops/device.ts';
 import { decodeStream, type Tokenizer } from '../text/tokenizer.ts';
+import { type HiddenTags, visibleStream, visibleText } from '../text/visible.ts';
 import { type Generated, type GenerateOptions, generate } from './generate.ts';
 import type { Transformer } from './transformer.ts';
 
 export interface GenerateTextOptions extends Omit<GenerateOptions, 'stop' | 'onTokens'> {
   /** A row ends before the first of these texts that it writes. Default: none. */
   readonly stopTexts?: readonly string[];
+  /** What stands between these tags, such as a reasoning buffer, is in no text and never told. Default: nothing. */
+  readonly hidden?: HiddenTags;
   /** More text of a row, as soon as it is certain: never half a character, nor the beginning of a stop text. */
   readonly onText?: (row: number, text: string) => void;
 }
@@ -34,7 +37,7 @@ export async function generateText(
   prompts: readonly (string | readonly number[])[],
   options: GenerateTextOptions,
 ): Promise<GeneratedText[]> {
-  const { stopTexts = [], onText, ends = [], ...rest } = options;
+  const { stopTexts = [], hidden, onText, ends = [], ...rest } = options;
   if (stopTexts.some((text) => text === ''))
     throw new ConfigError('generateText: a stop text is empty; it would stop at once');
   const promptIds = prompts.map((prompt, i) => {
@@ -46,7 +49,13 @@ export async function generateText(
     return ids;
   });
   const rows = prompts.map(
-    (_, row) => new Row(tokenizer, stopTexts, ends, (text) => onText?.(row, text)),
+    (_, row) =>
+      new Row(
+        tokenizer,
+        stopTexts,
+        ends,
+        teller(hidden, (text) => onText?.(row, text)),
+      ),
   );
   const generated = await generate(device, model, promptIds, {
     ...rest,
@@ -63,10 +72,25 @@ export async function generateText(
       promptIds: promptIds[i]!,
       newIds: newIds.slice(0, row.taken),
       logProbs: logProbs.slice(0, row.taken),
-      text: row.text,
+      text: hidden ? visibleText(row.text, hidden) : row.text,
       finishReason: row.stopped ? 'stopText' : finishReason,
     };
   });
+}
+
+/** Tells a row's text on, piece by piece, and what waited at its end. */
+interface Teller {
+  tell(text: string): void;
+  end(): void;
+}
+
+function teller(hidden: HiddenTags | undefined, onText: (text: string) => void): Teller {
+  if (!hidden) return { tell: onText, end() {} };
+  const stream = visibleStream(hidden);
+  const tell = (text: string) => {
+    if (text !== '') onText(text);
+  };
+  return { tell: (text) => tell(stream.push(text)), end: () => tell(stream.end()) };
 }
 
 /** One row's text so far. */
@@ -84,7 +108,7 @@ class Row {
     tokenizer: Tokenizer,
     private readonly stopTexts: readonly string[],
     private readonly ends: readonly number[],
-    private readonly onText: (text: string) => void,
+    private readonly teller: Teller,
   ) {
     this.decoder = decodeStream(tokenizer);
   }
@@ -108,6 +132,7 @@ class Row {
   finish(): void {
     if (!this.stopped) this.add(this.decoder.end());
     this.tell(this.text.length);
+    this.teller.end();
   }
 
   private add(piece: string): void {
@@ -136,7 +161,7 @@ class Row {
 
   private tell(end: number): void {
     if (end <= this.told) return;
-    this.onText(this.text.slice(this.told, end));
+    this.teller.tell(this.text.slice(this.told, end));
     this.told = end;
   }
 }

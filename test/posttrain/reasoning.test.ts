@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
 import { generate } from '../../src/llm/generate.ts';
+import { generateText } from '../../src/llm/generate_text.ts';
 import { makeSolver } from '../../src/llm/problem_solver.ts';
 import { encodeExample } from '../../src/llm/supervised.ts';
 import type { Transformer } from '../../src/llm/transformer.ts';
@@ -244,6 +245,28 @@ describe('I14 what a user sees', () => {
       expect(text).not.toMatch(/<\/?think>/);
     }
   });
+});
+
+test('I14 a streamed answer shows no token of the buffer', async () => {
+  const options = { maxNewTokens: 24, ends: [end], seed: 3, readEvery: 1 };
+  const prompts = tasks.map(({ prompt }) => `${prompt}${THINK.open}`);
+  const told = prompts.map(() => '');
+  const hidden = { ...THINK, inside: true };
+  const visible = await generateText(device, { model, tokenizer }, prompts, {
+    ...options,
+    hidden,
+    onText: (row, text) => {
+      told[row] += text;
+    },
+  });
+  const whole = await generateText(device, { model, tokenizer }, prompts, options);
+  expect(whole.some(({ text }) => text.includes(THINK.close))).toBe(true);
+  for (const [row, { text, newIds }] of visible.entries()) {
+    expect(newIds).toEqual(whole[row]!.newIds);
+    expect(text).toBe(visibleText(whole[row]!.text, hidden));
+    expect(told[row]).toBe(text);
+    if (!whole[row]!.text.includes(THINK.close)) expect(text).toBe('');
+  }
 });
 
 describe('withSpecials', () => {
