@@ -1,5 +1,6 @@
 // Learning from verifiable rewards at a size of seconds; the full experiments are in bench/results/.
 
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
 import { Device } from '../../src/ops/device.ts';
@@ -54,3 +55,18 @@ test('a slip changes one sign, digits and signs before letters', () => {
   }
   expect(withSlip('none', random)).toBe('none');
 });
+
+/** What was run with the committed code; see `shadegrad verifiable`. */
+test.each([['verifiable', 30]])(
+  'I13 the kept run %s: pass@1 rises by %d points or more, the majority is above it, with every seed',
+  (name, points) => {
+    const kept = JSON.parse(readFileSync(`bench/results/${name}.json`, 'utf8'));
+    const results: readonly VerifiableResult[] = kept.results;
+    expect(results).toHaveLength(3);
+    for (const { points: along } of results) {
+      const [first, last] = [along[0]!, along.at(-1)!];
+      expect(100 * (last.pass[1]!.mean - first.pass[1]!.mean)).toBeGreaterThanOrEqual(points);
+      expect(last.majority.mean).toBeGreaterThan(last.pass[1]!.mean);
+    }
+  },
+);
