@@ -76,6 +76,16 @@ export {
   type LabellerSettings,
   labelPairs,
 } from './labeller.ts';
+export {
+  type LengthHackResults,
+  type LengthHackSettings,
+  lengthHackExperiment,
+} from './length_hack.ts';
+export {
+  type OveroptimiseResults,
+  type OveroptimiseSettings,
+  overoptimiseExperiment,
+} from './overoptimise.ts';
 export { type Attempt, majority, type PassRates, passAtK, passRates } from './pass_at_k.ts';
 export {
   openPolicyBase,
@@ -102,6 +112,11 @@ export {
   skippedLines,
   type Ties,
 } from './preferences.ts';
+export {
+  type PreferredResults,
+  type PreferredSettings,
+  preferredExperiment,
+} from './preferred.ts';
 export {
   type ReasonedAnswer,
   type Reasoning,

@@ -33,6 +33,27 @@ test('I7: a model against itself: exactly one half, with samples side by side', 
   expect(told.stdout).toContain('a wins 50.0 % (15.0 % to 85.0 %): 0 wins, 4 ties, 0 losses');
 });
 
+test('a reward model judges as well, in the tokens of its own base', async () => {
+  const [pairs, reward] = [join(folder, 'pairs.jsonl'), join(folder, 'reward')];
+  const answers = { chosen: 'ran up.', rejected: 'sat.' };
+  const lines = ['Mia ', 'Ben ', 'Tom '].map((prompt) => JSON.stringify({ prompt, ...answers }));
+  writeFileSync(pairs, lines.join('\n'));
+  const set = ['batch=2', 'epochs=2', 'validation=0', 'normaliseWith=8', 'rank=2'];
+  const trained = await shadegrad([
+    ...['reward', '--model', model, '--data', pairs, '--out', reward, '--json'],
+    ...set.flatMap((each) => ['--set', each]),
+  ]);
+  expect(trained.stderr).toBe('');
+  const { stdout, stderr } = await judge(model, model, '--json', '--judge', reward);
+  expect(stderr).toBe('');
+  const { winRate, means } = jsonLines(stdout).at(-1);
+  expect(winRate.rate).toBe(0.5);
+  expect(Math.abs(means.a.mean)).toBeGreaterThan(0);
+  expect((await judge(model, model, '--judge', 'silver')).stderr).toContain(
+    'unknown --judge "silver"; there is gold, or a run of shadegrad reward',
+  );
+});
+
 test('what does not load is refused, with what and where', async () => {
   const none = await judge(model, join(folder, 'none'));
   expect(none).toMatchObject({ code: 1, stdout: '' });
