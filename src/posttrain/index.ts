@@ -112,11 +112,7 @@ export {
   skippedLines,
   type Ties,
 } from './preferences.ts';
-export {
-  type PreferredResults,
-  type PreferredSettings,
-  preferredExperiment,
-} from './preferred.ts';
+export { type PreferredResults, type PreferredSettings, preferredExperiment } from './preferred.ts';
 export {
   type ReasonedAnswer,
   type Reasoning,

@@ -5,7 +5,7 @@
 import { listOf, nonNegative, positive, positiveInteger } from '../io/config.ts';
 import type { Cells, Experiment } from '../io/experiment.ts';
 import type { Device } from '../ops/device.ts';
-import { lengthHackReport } from './length_hack_report.ts';
+import { CASES, type LengthCase, lengthHackReport } from './length_hack_report.ts';
 import { type Reward, rewardOf } from './rewards.ts';
 import { softOverlong } from './shaping.ts';
 import { optimiseStories, type StoryPoint, storyBaseCell } from './story_study.ts';
@@ -58,10 +58,6 @@ const CHECKS = {
   learningRate: positive,
   window: positiveInteger,
 };
-
-/** What is optimised: the truth with something for each token, and that with what repairs it. */
-export const CASES = ['length', 'penalty', 'beta'] as const;
-export type LengthCase = (typeof CASES)[number];
 
 export interface LengthCurve {
   readonly seed: number;

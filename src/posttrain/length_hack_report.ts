@@ -2,13 +2,12 @@
 
 import { type MeanInterval, meanInterval } from '../io/mean_interval.ts';
 import type { Report } from '../io/report.ts';
-import {
-  CASES,
-  type LengthCase,
-  type LengthHackResults,
-  type LengthHackSettings,
-} from './length_hack.ts';
+import type { LengthHackResults, LengthHackSettings } from './length_hack.ts';
 import type { StoryPoint } from './story_study.ts';
+
+/** What is optimised: the truth with something for each token, and that with what repairs it. */
+export const CASES = ['length', 'penalty', 'beta'] as const;
+export type LengthCase = (typeof CASES)[number];
 
 export interface LengthSummary {
   readonly what: LengthCase;

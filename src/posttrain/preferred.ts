@@ -10,7 +10,7 @@ import { completionSegments } from '../text/chat_template.ts';
 import { storyScore } from '../text/story_judge.ts';
 import { dpo } from './dpo.ts';
 import { judge } from './judge.ts';
-import { preferredReport } from './preferred_report.ts';
+import { KINDS, type Kind, preferredReport } from './preferred_report.ts';
 import { storyBaseCell, storyPreferences } from './story_study.ts';
 import { goldReward, type StoryBase, storyTasks } from './story_world.ts';
 
@@ -56,9 +56,6 @@ const CHECKS = {
   batch: positiveInteger,
   prompts: positiveInteger,
 };
-
-export const KINDS = ['base', 'fine-tuned', 'preference-tuned'] as const;
-export type Kind = (typeof KINDS)[number];
 
 /** A model against the opponent. */
 export interface PreferredModel {

@@ -2,7 +2,10 @@
 
 import { meanInterval } from '../io/mean_interval.ts';
 import type { Report } from '../io/report.ts';
-import { KINDS, type Kind, type PreferredResults, type PreferredSettings } from './preferred.ts';
+import type { PreferredResults, PreferredSettings } from './preferred.ts';
+
+export const KINDS = ['base', 'fine-tuned', 'preference-tuned'] as const;
+export type Kind = (typeof KINDS)[number];
 
 /** A kind of model at a size, over the seeds. */
 export interface PreferredSummary {

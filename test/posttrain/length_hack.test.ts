@@ -4,12 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
 import { Device } from '../../src/ops/device.ts';
 import { uniformModel } from '../../src/posttrain/enumerable.ts';
-import {
-  CASES,
-  LENGTH_HACK_DEFAULTS,
-  lengthHackExperiment,
-} from '../../src/posttrain/length_hack.ts';
-import { lengthHackReport, summarise } from '../../src/posttrain/length_hack_report.ts';
+import { LENGTH_HACK_DEFAULTS, lengthHackExperiment } from '../../src/posttrain/length_hack.ts';
+import { CASES, lengthHackReport, summarise } from '../../src/posttrain/length_hack_report.ts';
 import { type Reward, rewardOf, type Task } from '../../src/posttrain/rewards.ts';
 import { RLHF_DEFAULTS, rlhf } from '../../src/posttrain/rlhf.ts';
 import { softOverlong } from '../../src/posttrain/shaping.ts';

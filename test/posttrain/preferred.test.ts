@@ -3,8 +3,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
 import { Device } from '../../src/ops/device.ts';
-import { KINDS, PREFERRED_DEFAULTS, preferredExperiment } from '../../src/posttrain/preferred.ts';
-import { preferredReport, summarise } from '../../src/posttrain/preferred_report.ts';
+import { PREFERRED_DEFAULTS, preferredExperiment } from '../../src/posttrain/preferred.ts';
+import { KINDS, preferredReport, summarise } from '../../src/posttrain/preferred_report.ts';
 
 let device: Device;
 beforeAll(async () => {
