@@ -63,3 +63,19 @@ test('the README lists exactly the rows that have a test', () => {
       'run UPDATE_README=1 npx vitest run --config test/vitest.config.ts test/spec.test.ts',
     ).toBe(updated);
 });
+
+test('K7 what the lectures show for context, without anything to compute, is named in the README', () => {
+  const readme = readFileSync('README.md', 'utf8').replace(/\s+/g, ' ');
+  const context = [
+    'Sparks of Artificial General Intelligence',
+    'AlphaGeometry',
+    'counts the tokens',
+  ];
+  for (const each of [
+    ...context,
+    'capital of Kenya',
+    'sizes of the largest models',
+    'shopping assistant',
+  ])
+    expect(readme).toContain(each);
+});

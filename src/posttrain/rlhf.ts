@@ -79,6 +79,8 @@ export interface RlhfSettings extends DrawingSettings {
   readonly entropyCoef: number;
   readonly whitenRewards: boolean;
   readonly whitenAdvantages: boolean;
+  /** Adam's ε as in TensorFlow: see `AdamWOptions`. */
+  readonly plainEps: boolean;
   /** Ends a rollout's epochs once the KL from the policy that drew it is over 1.5 times it; null: never. */
   readonly targetKl: number | null;
 }
@@ -111,6 +113,7 @@ export const RLHF_DEFAULTS: RlhfSettings = {
   entropyCoef: 0,
   whitenRewards: false,
   whitenAdvantages: true,
+  plainEps: false,
   targetKl: null,
 };
 
@@ -126,6 +129,7 @@ export const RLHF_PRESETS = {
     targetAnswerKl: 6,
     missingEnd: -1,
     whitenRewards: true,
+    plainEps: true,
     valueClip: 0.2,
     learningRate: 1e-5,
   },

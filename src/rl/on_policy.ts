@@ -109,6 +109,8 @@ export type UpdateSettings = Pick<
   | 'normaliseAdvantages'
 > & {
   readonly seed: number;
+  /** Of Adam: see `AdamWOptions`. Default false. */
+  readonly plainEps?: boolean;
   /** Parts that a minibatch is computed in, one after the other, where it is too large for the memory at once. Default 1. */
   readonly accumulate?: number;
 };
@@ -163,7 +165,7 @@ export class OnPolicy<
     /** What the loss is a mean over, for minibatches in parts: by default the steps that count. */
     private readonly weight: (samples: Rows) => Tensor = stepsCounted,
   ) {
-    const { minibatches, learningRate, accumulate = 1 } = settings;
+    const { minibatches, learningRate, accumulate = 1, plainEps = false } = settings;
     const samples = collector.rollout.advantages.shape[0]!;
     if (samples % minibatches !== 0)
       throw new ConfigError(
@@ -177,6 +179,7 @@ export class OnPolicy<
     this.#optimizer = new AdamW(model.namedParameters(), {
       lr: learningRate,
       eps: ADAM_EPS,
+      plainEps,
       weightDecay: 0,
     });
     const ids = device.zeros([samples / minibatches], { dtype: 'i32' });

@@ -60,6 +60,29 @@ for (const { op, attrs, inputs, outputs } of cases) {
   });
 }
 
+test.each([false, true])('AdamW with plainEps %s adds ε where it says', async (plainEps) => {
+  // Gradients as small as ε, where its place decides how far a step goes.
+  const [lr, beta1, beta2, eps] = [0.1, 0.9, 0.999, 1e-3];
+  const gradients = [1e-3, -5e-4, 2e-3];
+  const w = parameter([0]);
+  const optimizer = new AdamW([w], { lr, beta1, beta2, eps, plainEps, weightDecay: 0 });
+  let [p, m, v] = [0, 0, 0];
+  for (const [i, g] of gradients.entries()) {
+    scope(() => {
+      backward(sum(mul(w, g)));
+      optimizer.step({ zeroGrad: true });
+    });
+    const t = i + 1;
+    m = beta1 * m + (1 - beta1) * g;
+    v = beta2 * v + (1 - beta2) * g * g;
+    const [mean, root] = [m / (1 - beta1 ** t), Math.sqrt(1 - beta2 ** t)];
+    p -= plainEps
+      ? (lr * root * mean) / (Math.sqrt(v) + eps)
+      : (lr * mean) / (Math.sqrt(v) / root + eps);
+    expectClose(await w.data(), Float64Array.of(p), { rtol: 1e-5, atol: 1e-7 }, `step ${t}`);
+  }
+});
+
 test('parameters keep their values and shapes when they move into a slab, each on 256 bytes', async () => {
   const parameters = parametersOf();
   const before = await valuesOf(parameters);
