@@ -19,10 +19,10 @@ export const PREFERRED_DEFAULTS = {
   /** Of the models; their heads are 4. */
   widths: [16, 32, 64],
   layers: 2,
-  baseSteps: 500,
+  baseSteps: 600,
   /** Stories that are fine-tuned on: the best of `amongst` times as many. */
   demonstrations: 400,
-  amongst: 5,
+  amongst: 2,
   tuneSteps: 100,
   tuneRate: 1e-3,
   /** Pairs of the fine-tuned model's answers. */
@@ -30,8 +30,8 @@ export const PREFERRED_DEFAULTS = {
   /** Of the labels: how far apart gold rewards are for a clear choice. */
   temperature: 0.5,
   beta: 0.1,
-  dpoEpochs: 2,
-  dpoRate: 5e-4,
+  dpoEpochs: 3,
+  dpoRate: 3e-4,
   batch: 16,
   /** Held-out prompts, on which models are compared. */
   prompts: 200,
