@@ -4,6 +4,7 @@ import { ConfigError, TensorError } from '../errors.ts';
 import { add } from '../ops/binary.ts';
 import { copyInto, denseCopy } from '../ops/copy.ts';
 import { activated, linear, type LinearOptions as ProductOptions } from '../ops/linear.ts';
+import { scope } from '../tensor/scope.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Initialiser } from './initialiser.ts';
@@ -112,11 +113,7 @@ export class Linear extends Module {
       throw new ConfigError(`mergeAdapter: "${name}" cannot be merged: ${why}`);
     }
     this.#merged = { name, weight: Object.assign(denseCopy(weight), { kept: true }) };
-    noGrad(() => {
-      using delta = adapter.delta!(this);
-      using sum = add(weight, delta);
-      copyInto(weight, sum);
-    });
+    scope(() => noGrad(() => copyInto(weight, add(weight, adapter.delta!(this)))));
   }
 
   /** Brings the weight back, bit for bit, from the copy that `merge` made: W + ΔW - ΔW would be W but for rounding. */

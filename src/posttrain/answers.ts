@@ -1,10 +1,9 @@
 // Drawing answers, and laying them out in rows as a model reads them.
 
 import { generate } from '../llm/generate.ts';
-import { setAdapter } from '../nn/linear.ts';
 import type { Device } from '../ops/device.ts';
 import type { Answer, Task } from './rewards.ts';
-import type { Speaker } from './speaker.ts';
+import { type Speaker, speakingAs } from './speaker.ts';
 
 /** How texts become tokens and back; a tokenizer is one. */
 export interface TextCodec {
@@ -42,30 +41,27 @@ export type AnswerDrawer = <T extends Task>(
 /** As the model goes on after the prompts. */
 export async function drawAnswers<T extends Task>(
   device: Device,
-  { model, adapter }: Speaker,
+  speaker: Speaker,
   codec: TextCodec,
   tasks: readonly T[],
   { maxNewTokens, temperature = 1, ends, seeds, signal }: DrawOptions,
 ): Promise<DrawnAnswer<T>[]> {
   const prompts = tasks.map(({ prompt }) => Array.from(codec.encode(prompt)));
   const options = { maxNewTokens, temperature, ends, seed: seeds };
-  setAdapter(model, adapter);
-  try {
-    const drawn = await generate(device, model, prompts, { ...options, ...(signal && { signal }) });
-    return drawn.map(({ newIds, logProbs, finishReason }, i) => {
-      const finished = finishReason === 'end';
-      return {
-        task: tasks[i]!,
-        text: codec.decode(finished ? newIds.slice(0, -1) : newIds),
-        promptIds: prompts[i]!,
-        ids: newIds,
-        logProbs,
-        finished,
-      };
-    });
-  } finally {
-    setAdapter(model, null);
-  }
+  const drawn = await speakingAs(speaker, () =>
+    generate(device, speaker.model, prompts, { ...options, ...(signal && { signal }) }),
+  );
+  return drawn.map(({ newIds, logProbs, finishReason }, i) => {
+    const finished = finishReason === 'end';
+    return {
+      task: tasks[i]!,
+      text: codec.decode(finished ? newIds.slice(0, -1) : newIds),
+      promptIds: prompts[i]!,
+      ids: newIds,
+      logProbs,
+      finished,
+    };
+  });
 }
 
 export interface DrawInPartsOptions extends Omit<DrawOptions, 'seeds'> {

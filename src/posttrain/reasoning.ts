@@ -6,13 +6,12 @@
 
 import { ConfigError } from '../errors.ts';
 import { type Generated, generate } from '../llm/generate.ts';
-import { setAdapter } from '../nn/linear.ts';
 import type { Device } from '../ops/device.ts';
 import type { Segment } from '../text/chat_template.ts';
 import { visibleText } from '../text/visible.ts';
 import type { AnswerDrawer, DrawnAnswer, DrawOptions, TextCodec } from './answers.ts';
 import type { Task } from './rewards.ts';
-import type { Speaker } from './speaker.ts';
+import { type Speaker, speakingAs } from './speaker.ts';
 
 /** The texts of the special tokens. */
 export const THINK = { open: '<think>', close: '</think>' };
@@ -100,7 +99,9 @@ async function drawReasoned<T extends Task>(
     const prompts = some.map(({ prompt, ids }) => [...prompt, ...ids]);
     const seed = some.map((row) => row.seed + phase * APART);
     const options = { maxNewTokens, temperature, ends: until, seed };
-    return generate(device, speaker.model, prompts, { ...options, ...(signal && { signal }) });
+    return speakingAs(speaker, () =>
+      generate(device, speaker.model, prompts, { ...options, ...(signal && { signal }) }),
+    );
   };
   /** Rows for which the longest of the others has too far to go in the context are drawn by themselves. */
   const think = async (some: readonly Row[], phase: number): Promise<void> => {
@@ -118,32 +119,27 @@ async function drawReasoned<T extends Task>(
   };
   const closed = ({ ids }: Row) => ids.at(-1) === close;
   const { times, tokens } = extend ?? { times: 0, tokens: [] };
-  setAdapter(speaker.model, speaker.adapter);
-  try {
-    let thinking: readonly Row[] = rows;
-    for (let phase = 0; ; phase++) {
-      await think(thinking, phase);
-      if (phase === times) break;
-      const early = (row: Row) => closed(row) && row.ids.length - 1 + tokens.length < budget;
-      thinking = thinking.filter(early);
-      for (const row of thinking) replaceEnd(row, tokens);
-    }
-    for (const row of rows) if (!closed(row)) put(row, [close]);
-    const thoughts = rows.map(({ ids }) => ids.slice(0, -1));
-    const answers = await goOn(rows, times + 1, answerTokens, ends);
-    return rows.map((row, i) => {
-      const { newIds, finishReason } = answers[i]!;
-      take(row, answers[i]!);
-      const { prompt: promptIds, ids, logProbs, given } = row;
-      const finished = finishReason === 'end';
-      const written = codec.decode(finished ? newIds.slice(0, -1) : newIds);
-      const text = visibleText(written, THINK);
-      const thought = thoughts[i]!;
-      return { task: tasks[i]!, text, promptIds, ids, logProbs, given, finished, thought };
-    });
-  } finally {
-    setAdapter(speaker.model, null);
+  let thinking: readonly Row[] = rows;
+  for (let phase = 0; ; phase++) {
+    await think(thinking, phase);
+    if (phase === times) break;
+    const early = (row: Row) => closed(row) && row.ids.length - 1 + tokens.length < budget;
+    thinking = thinking.filter(early);
+    for (const row of thinking) replaceEnd(row, tokens);
   }
+  for (const row of rows) if (!closed(row)) put(row, [close]);
+  const thoughts = rows.map(({ ids }) => ids.slice(0, -1));
+  const answers = await goOn(rows, times + 1, answerTokens, ends);
+  return rows.map((row, i) => {
+    const { newIds, finishReason } = answers[i]!;
+    take(row, answers[i]!);
+    const { prompt: promptIds, ids, logProbs, given } = row;
+    const finished = finishReason === 'end';
+    const written = codec.decode(finished ? newIds.slice(0, -1) : newIds);
+    const text = visibleText(written, THINK);
+    const thought = thoughts[i]!;
+    return { task: tasks[i]!, text, promptIds, ids, logProbs, given, finished, thought };
+  });
 }
 
 /** Adds what was drawn, as far as the row then has at most so many tokens. */
