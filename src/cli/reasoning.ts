@@ -2,19 +2,19 @@
 
 import type { Command } from 'commander';
 import { reasoningExperiment } from '../posttrain/reasoning_experiment.ts';
-import { MANY_STEPS, summariseReasoning } from '../posttrain/reasoning_report.ts';
+import { summariseReasoning } from '../posttrain/reasoning_report.ts';
 import { shown } from '../posttrain/verifiable_report.ts';
 import { addExperiment } from './experiment.ts';
 
 export function addReasoning(program: Command): void {
   addExperiment(program, {
     name: 'reasoning',
-    description: 'word problems with a hidden reasoning buffer or without, by its budget',
-    about: `Teaches small models word problems with the steps in a reasoning buffer, or with answers alone, lets both learn from verifiable
+    description: 'sums of several steps with a hidden reasoning buffer or without, by its budget',
+    about: `Teaches small models sums of several steps with the steps in a reasoning buffer, or with answers alone, lets both learn from verifiable
 rewards with the buffer limited, and then gives it more or less room: accuracy against budget, and with the buffer against without.`,
     examples: [
       ['shadegrad reasoning', 'all of it'],
-      ['shadegrad reasoning --set seeds=[1] --set maxSteps=3', 'a part of it'],
+      ['shadegrad reasoning --set seeds=[1] --set steps=3', 'a part of it'],
     ],
     presets: {
       small: {},
@@ -31,12 +31,11 @@ rewards with the buffer limited, and then gives it more or less room: accuracy a
     lines(result) {
       const { ways, budgets } = summariseReasoning(result);
       return [
-        ...ways.map(({ way, after, many }) => {
-          const bySteps = after.map(({ mean }) => mean.toFixed(3)).join('\t');
-          return `${way}\t${bySteps}\tof ${MANY_STEPS} steps and more ${shown(many)}`;
+        ...ways.map(({ way, before, after }) => {
+          return `${way}\t${shown(before)} before\t${shown(after)} after`;
         }),
-        ...budgets.map(({ budget, accuracy, thought }) => {
-          return `budget ${budget}\t${shown(accuracy)}\tused ${thought.toFixed(1)}`;
+        ...budgets.map(({ budget, right, thought }) => {
+          return `budget ${budget}\t${shown(right)}\tused ${thought.toFixed(1)}`;
         }),
       ];
     },

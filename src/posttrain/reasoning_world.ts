@@ -1,4 +1,4 @@
-// The world of the reasoning experiment: word problems, solutions with and without slips, and how answers are drawn.
+// The world of the reasoning experiment: sums of several steps, solutions with and without slips, and how answers are drawn.
 
 import { randomStream } from '../tensor/philox.ts';
 import { completionSegments, endMark, type Segment } from '../text/chat_template.ts';
@@ -24,7 +24,7 @@ export interface ReasoningTask extends Task {
 
 /** What a seed is about: its problems, and how they become tokens. */
 export interface World {
-  readonly solved: readonly WordProblem[];
+  readonly solved: readonly ReasoningTask[];
   readonly toTry: readonly ReasoningTask[];
   readonly heldOut: readonly ReasoningTask[];
   readonly tokenizer: Tokenizer;
@@ -37,30 +37,29 @@ export interface World {
 }
 
 export function worldOf(settings: ReasoningSettings, seed: number): World {
-  const { maxSteps, largest, solvedTasks, tasks, heldOut: each, budgets, trainBudget } = settings;
-  const common = { seed, minSteps: 1, maxSteps, largest };
-  const tests = wordProblems({ ...common, count: each * maxSteps });
+  const { steps, largest, solvedTasks, tasks, heldOut: count } = settings;
+  const common = { seed, minSteps: steps, maxSteps: steps, largest, told: 'sum' as const };
+  const tests = wordProblems({ ...common, count });
   const without = new Set(tests.map(({ question }) => question));
   const train = wordProblems({ ...common, set: 1, count: solvedTasks + tasks, without });
-  const all = [...tests, ...train];
-  const text = all.map(
-    (p) => `${zeroShot(p.question)}${p.rationale} ${answerSentence(p.answer)}${END}`,
-  );
-  const tokenizer = withSpecials(trainWords(text.join(''), 1000), [THINK.open, THINK.close]);
-  const longest = (of: (problem: WordProblem) => string) =>
-    all.reduce((most, problem) => Math.max(most, tokenizer.encode(of(problem)).length), 0);
-  const promptTokens = longest(({ question }) => zeroShot(question));
-  const answerTokens = longest(({ answer }) => ` ${answerSentence(answer)}${END}`);
-  const mostBudget = Math.max(
-    trainBudget,
-    longest(({ rationale }) => rationale),
-    ...budgets,
-  );
-  const asTask = (problem: WordProblem) => ({ prompt: zeroShot(problem.question), problem });
+  const asked = (problems: readonly WordProblem[]) =>
+    problems.map((problem): ReasoningTask => ({ prompt: zeroShot(problem.question), problem }));
+  const [heldOut, learned] = [asked(tests), asked(train)];
+  const all = [...heldOut, ...learned].map(({ prompt, problem }) => ({
+    prompt,
+    thought: ` ${problem.rationale}`,
+    answer: ` ${answerSentence(problem.answer)}${END}`,
+  }));
+  const text = all.map(({ prompt, thought, answer }) => prompt + thought + answer).join('');
+  const tokenizer = withSpecials(trainWords(text, 1000), [THINK.open, THINK.close]);
+  const longest = (part: 'prompt' | 'thought' | 'answer') =>
+    all.reduce((most, each) => Math.max(most, tokenizer.encode(each[part]).length), 0);
+  const [promptTokens, answerTokens] = [longest('prompt'), longest('answer')];
+  const mostBudget = Math.max(longest('thought'), settings.trainBudget, ...settings.budgets);
   return {
-    solved: train.slice(0, solvedTasks),
-    toTry: train.slice(solvedTasks).map(asTask),
-    heldOut: tests.map(asTask),
+    solved: learned.slice(0, solvedTasks),
+    toTry: learned.slice(solvedTasks),
+    heldOut,
     ...{ tokenizer, promptTokens, answerTokens, mostBudget },
     context: promptTokens + 1 + mostBudget + answerTokens,
   };
@@ -68,16 +67,15 @@ export function worldOf(settings: ReasoningSettings, seed: number): World {
 
 /** As they are taught, a share of them with a slip. */
 export function solutions(
-  problems: readonly WordProblem[],
+  tasks: readonly ReasoningTask[],
   way: Way,
   slips: number,
   seed: number,
 ): Segment[][] {
   const random = randomStream(seed, STREAM);
-  return problems.map(({ question, rationale, answer }) => {
-    const prompt = zeroShot(question);
-    const thought = way === 'buffer' ? rationale : '';
-    const right = `${thought} ${answerSentence(answer)}`;
+  return tasks.map(({ prompt, problem }) => {
+    const thought = way === 'buffer' ? ` ${problem.rationale}` : '';
+    const right = `${thought} ${answerSentence(problem.answer)}`;
     const written = random.uniform() < slips ? withSlip(right, random) : right;
     if (way === 'direct') return completionSegments({ prompt, completion: written }, TEMPLATE);
     const parts = {
