@@ -31,9 +31,10 @@ export const ALIGN_DEFAULTS = {
   rank: 16,
 
   // PPO
-  rollouts: 100,
-  answers: 64,
-  beta: 0.03,
+  rollouts: 80,
+  answers: 128,
+  minibatches: 2,
+  beta: 0.02,
   learningRate: 1e-3,
   /** Of the policy that drew: epochs of a rollout end at 1.5 times it. */
   targetKl: 0.02,
@@ -41,7 +42,7 @@ export const ALIGN_DEFAULTS = {
   // DPO
   pairs: 2000,
   dpoBeta: 0.1,
-  dpoLearningRate: 1e-4,
+  dpoLearningRate: 3e-4,
 };
 
 export type AlignSettings = typeof ALIGN_DEFAULTS;
@@ -53,6 +54,7 @@ const ALIGN_CHECKS = {
   rank: positiveInteger,
   rollouts: positiveInteger,
   answers: positiveInteger,
+  minibatches: positiveInteger,
   beta: nonNegative,
   learningRate: positive,
   targetKl: positive,
@@ -175,7 +177,7 @@ function learn(
 async function learnByPpo(
   device: Device,
   { model, tokenizer, ends, promptTokens, maxNewTokens }: StoryBase,
-  { answers, beta, learningRate, targetKl, rollouts, rank }: AlignSettings,
+  { rollouts, rank, answers, minibatches, beta, learningRate, targetKl }: AlignSettings,
   { seed, signal }: Pick<Case, 'seed' | 'signal'>,
 ): Promise<Aligned['curve']> {
   const { targets } = TUNING_DEFAULTS;
@@ -192,7 +194,10 @@ async function learnByPpo(
       ...{ codec: tokenizer, tasks, rewards: [goldReward], ends, promptTokens },
       ...{ policy: { model, adapter: ADAPTER }, reference: { model, adapter: null } },
     },
-    { ...RLHF_DEFAULTS, seed, answers, maxNewTokens, beta, learningRate, targetKl },
+    {
+      ...RLHF_DEFAULTS,
+      ...{ seed, answers, minibatches, maxNewTokens, beta, learningRate, targetKl },
+    },
   );
   const curve: { step: number; gold: number; kl: number }[] = [];
   try {
