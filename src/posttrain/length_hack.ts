@@ -25,10 +25,10 @@ export const LENGTH_HACK_DEFAULTS = {
   /** That repairs it. */
   largerBeta: 0.5,
   /** Of the penalty that repairs it: from `most` - `margin` tokens on, up to `weight` at `most`. */
-  penalty: 10,
+  penalty: 30,
   most: 64,
   margin: 20,
-  iterations: 60,
+  iterations: 40,
   /** Of a rollout. */
   answers: 32,
   epochs: 2,
