@@ -21,12 +21,13 @@ export const ENUMERABLE_FLAGS = [
 export const ENUMERABLE_SETTINGS = {
   answers: 512,
   maxNewTokens: 2,
-  epochs: 2,
-  learningRate: 3e-3,
+  epochs: 1,
+  minibatches: 4,
+  learningRate: 1e-2,
   schedule: 'linear',
 } as const;
 
-const ITERATIONS = 100;
+const ITERATIONS = 40;
 
 /** Runs the method there, where the flags say so. */
 export async function enumerableInstead<S extends DrawingSettings>(
