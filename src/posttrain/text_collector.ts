@@ -150,7 +150,9 @@ export class TextCollector<T extends Task> implements Collecting<TextRollout> {
     const { answers: N, maxNewTokens, ends } = this.options;
     const { speaker, temperature } = this.policy;
     const first = this.options.seed * 2 ** 32 + this.#rollouts * N;
-    this.answers = await draw(this.device, speaker, codec, tasks(this.#rollouts), {
+    const asked = tasks(this.#rollouts);
+    this.#checkGroups(asked);
+    this.answers = await draw(this.device, speaker, codec, asked, {
       maxNewTokens,
       temperature,
       ends,
@@ -179,6 +181,18 @@ export class TextCollector<T extends Task> implements Collecting<TextRollout> {
     const { missingEnd } = this.options;
     return this.scores.totals.map((total, i) =>
       missingEnd === null || this.answers[i]!.finished ? total : missingEnd,
+    );
+  }
+
+  /** @throws ConfigError for a group of answers to different prompts */
+  #checkGroups(asked: readonly T[]): void {
+    const { groupSize = 1 } = this.options;
+    const first = (i: number) => asked[i - (i % groupSize)]!;
+    const stray = asked.findIndex(({ prompt }, i) => prompt !== first(i).prompt);
+    if (stray < 0) return;
+    const [one, other] = [first(stray), asked[stray]!].map(({ prompt }) => JSON.stringify(prompt));
+    throw new ConfigError(
+      `tasks ${stray - (stray % groupSize)} and ${stray} are of one group of ${groupSize} and ask ${one} and ${other}; the tasks of a group stand side by side`,
     );
   }
 

@@ -276,3 +276,11 @@ test('a group of 1 is refused before training', () => {
     'groupSize is 1; expected a whole number of at least 2',
   );
 });
+
+test('answers to different prompts are no group', async () => {
+  const { learner } = grpoLearner({}, problemOf(speakers(), zeros, 2));
+  await expect(learner.iterate(0, 1)).rejects.toThrow(
+    'tasks 0 and 2 are of one group of 4 and ask "0" and "12"',
+  );
+  learner.dispose();
+});
