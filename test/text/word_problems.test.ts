@@ -42,3 +42,16 @@ test('word problems that cannot be are refused', () => {
   expect(() => wordProblems({ ...options, minSteps: 0 })).toThrow('expected at least 1 step');
   expect(() => wordProblems({ ...options, maxSteps: 1, count: 9000 })).toThrow('ask for fewer');
 });
+
+test('word problems without words are sums, with the same steps', () => {
+  const sums = wordProblems({ ...options, minSteps: 2, told: 'sum' });
+  expect(sums.some(({ question }) => question.includes('-') && question.includes('+'))).toBe(true);
+  for (const { question, rationale, answer, steps } of sums) {
+    const [first, ...terms] = question.match(/(^|[-+] )\d+/g)!.map((term) => term.replace(' ', ''));
+    expect(terms).toHaveLength(steps);
+    expect(question).toBe(`${[first, ...terms].join(' ').replace(/([-+])/g, '$1 ')} = ?`);
+    expect(answer).toBe([first, ...terms].map(Number).reduce((a, b) => a + b, 0));
+    expect(rationale.endsWith(`= ${answer}.`)).toBe(true);
+    expect(rationale.startsWith(`${first} `)).toBe(true);
+  }
+});
