@@ -81,8 +81,6 @@ export interface NoiseResult {
   readonly ceiling: number;
   /** The share of held-out pairs of which it takes the better one by the gold reward. */
   readonly truth: number;
-  readonly loss: number;
-  readonly calibrationError: number;
 }
 
 export interface LabelNoiseResults {
@@ -258,23 +256,13 @@ async function learnFrom(
     await trainRewardModel(device, rewardModel, data, { settings: own, signal });
     signal.throwIfAborted();
     const judged = await judgePreferences(device, rewardModel, tokens(heldOut));
-    const { accuracy, loss, calibrationError } = evaluatePairs(judged);
+    const { accuracy } = evaluatePairs(judged);
     const truth = evaluatePairs(judged.map((pair) => ({ ...pair, weight: 1 }))).accuracy;
     const ceiling = bayesCeiling(
       rest.map(({ gold }) => gold),
       labeller,
     );
-    return {
-      seed,
-      labels: count,
-      flips,
-      temperature,
-      accuracy,
-      ceiling,
-      truth,
-      loss,
-      calibrationError,
-    };
+    return { seed, labels: count, flips, temperature, accuracy, ceiling, truth };
   } finally {
     model.dispose();
   }

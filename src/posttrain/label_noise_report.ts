@@ -81,16 +81,7 @@ export function labelNoiseReport(
     tables: [
       {
         title: `${labels.toLocaleString('en')} labels of an uncertain labeller, by temperature`,
-        columns: [
-          'temperature',
-          'seed',
-          'accuracy',
-          'ceiling',
-          'below it',
-          'of the truth',
-          'loss',
-          'calibration',
-        ],
+        columns: ['temperature', 'seed', 'accuracy', 'ceiling', 'below it', 'of the truth'],
         rows: results.uncertain.map((each) => [
           each.temperature,
           each.seed,
@@ -98,8 +89,6 @@ export function labelNoiseReport(
           percent(each.ceiling),
           percent(each.ceiling - each.accuracy),
           percent(each.truth),
-          each.loss.toFixed(4),
-          percent(each.calibrationError),
         ]),
       },
     ],

@@ -286,7 +286,10 @@ const sequencesOf = ({ promptIds, chosen, rejected }: PreferenceTokens): number[
   [...promptIds, ...rejected],
 ];
 
-/** What the reward model says of both answers; `batch` pairs per forward pass, default 64. */
+/**
+ * What the reward model says of both answers; `batch` pairs per forward pass, default 64. Who is better is the same in any
+ * scale; how sure it is, normalisation changes, and only the scale of the training tells: see `RewardResult.evaluation`.
+ */
 export async function judgePreferences(
   device: Device,
   rewardModel: RewardModel,
