@@ -44,7 +44,7 @@ export const LABEL_NOISE_DEFAULTS = {
   flips: [0, 0.1, 0.2, 0.3, 0.4],
   curveLabels: 832,
   /** Of the reward models of uncertain labellers; lm-human-preferences had as many labels. */
-  temperatures: [1, 2],
+  temperatures: [1],
   labels: 4992,
   heldOut: 1024,
   epochs: 1,
