@@ -12,7 +12,7 @@ import { summariseNoise } from '../../src/posttrain/label_noise_report.ts';
 import { temporaryFolder } from '../io/temporary_folder.ts';
 
 const SETTINGS = {
-  baseSteps: 60,
+  baseSteps: 120,
   width: 32,
   flips: [0, 0.4],
   curveLabels: 32,
