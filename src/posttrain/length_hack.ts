@@ -25,9 +25,9 @@ export const LENGTH_HACK_DEFAULTS = {
   /** That repairs it. */
   largerBeta: 0.5,
   /** Of the penalty that repairs it: from `most` - `margin` tokens on, up to `weight` at `most`. */
-  penalty: 30,
-  most: 64,
-  margin: 20,
+  penalty: 26,
+  most: 96,
+  margin: 52,
   iterations: 40,
   /** Of a rollout. */
   answers: 32,
