@@ -32,6 +32,7 @@ export {
   answerProbabilities,
   enumerable,
   enumerableCodec,
+  enumerableProblem,
   enumerableTask,
   equalPair,
   objective,
@@ -193,7 +194,7 @@ export {
   softOverlong,
   THINK_FORMAT,
 } from './shaping.ts';
-export { type Reading, readTokens, type Speaker } from './speaker.ts';
+export { type Reading, readTokens, type Speaker, speakingAs } from './speaker.ts';
 export {
   goldReward,
   STORY_BASE_DEFAULTS,
