@@ -14,7 +14,7 @@ export function addReasoning(program: Command): void {
 rewards with the buffer limited, and then gives it more or less room: accuracy against budget, and with the buffer against without.`,
     examples: [
       ['shadegrad reasoning', 'all of it'],
-      ['shadegrad reasoning --set seeds=[1] --set steps=3', 'a part of it'],
+      ['shadegrad reasoning --set seeds=[1] --set steps=2', 'a part of it'],
     ],
     presets: {
       small: {},

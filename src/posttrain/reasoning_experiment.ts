@@ -1,4 +1,4 @@
-// Reasoning (lecture row I14): small models learn sums of several steps, `8 - 3 + 4 - 2 + 5 = ?`, with the steps in a reasoning
+// Reasoning (lecture row I14): small models learn sums of several steps, `8 - 3 + 4 - 2 = ?`, with the steps in a reasoning
 // buffer or with answers alone, from solutions of which a part have slips; then both learn from verifiable rewards, the buffer limited. At test time it may be longer.
 
 import { between, listOf, nonNegativeInteger, positive, positiveInteger } from '../io/config.ts';
@@ -23,7 +23,7 @@ import { rolloutTasks } from './tasks/rollout_tasks.ts';
 import { correctness, isNumber } from './verifiable.ts';
 
 export const REASONING_DEFAULTS = {
-  steps: 4,
+  steps: 3,
   /** The largest number in a problem. */
   largest: 12,
   layers: 2,
@@ -31,23 +31,25 @@ export const REASONING_DEFAULTS = {
   width: 32,
   solvedTasks: 3000,
   /** The share of the solved problems with a slip in a step or in the answer. */
-  slips: 0.6,
+  slips: 0.4,
+  /** The share of the thoughts that end before the last steps: a model learns to answer from what it has. */
+  cuts: 0.5,
   warmSteps: 600,
   warmBatch: 16,
   warmLearningRate: 8e-3,
   /** Problems to try; none of them is solved. */
   tasks: 1000,
-  iterations: 40,
+  iterations: 30,
   prompts: 16,
   groupSize: 8,
-  learningRate: 1e-3,
+  learningRate: 5e-4,
   /** Most tokens of the buffer in training. A step has 6. */
   trainBudget: 12,
   /** At test time. */
   budgets: [0, 6, 12, 18, 24],
   /** Held-out problems, and answers to each. */
   heldOut: 100,
-  attempts: 4,
+  attempts: 2,
   seeds: [1, 2, 3],
 };
 
@@ -61,6 +63,7 @@ const REASONING_CHECKS = {
   width: positiveInteger,
   solvedTasks: positiveInteger,
   slips: between(0, 1),
+  cuts: between(0, 1),
   warmSteps: positiveInteger,
   warmBatch: positiveInteger,
   warmLearningRate: positive,
@@ -130,7 +133,7 @@ async function run(
       };
       const warm = await cells.weights(`${name}-warm`, async () => {
         const module = make();
-        const texts = solutions(world.solved, way, settings.slips, seed);
+        const texts = solutions(world.solved, way, settings, seed);
         const { warmSteps: steps, warmBatch: batch, warmLearningRate: learningRate } = settings;
         const how = { seed, steps, batch, learningRate, signal: cells.signal };
         await learnTexts(device, module, world.tokenizer, texts, how);

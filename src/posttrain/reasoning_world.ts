@@ -65,16 +65,18 @@ export function worldOf(settings: ReasoningSettings, seed: number): World {
   };
 }
 
-/** As they are taught, a share of them with a slip. */
+/** As they are taught: a share of them with a slip, and of the thoughts a share that end before the last steps. */
 export function solutions(
   tasks: readonly ReasoningTask[],
   way: Way,
-  slips: number,
+  { slips, cuts }: Pick<ReasoningSettings, 'slips' | 'cuts'>,
   seed: number,
 ): Segment[][] {
   const random = randomStream(seed, STREAM);
   return tasks.map(({ prompt, problem }) => {
-    const thought = way === 'buffer' ? ` ${problem.rationale}` : '';
+    const steps = problem.rationale.split(/(?<=\.) /).map((step) => ` ${step}`);
+    const told = random.uniform() < cuts ? random.integer(steps.length) : steps.length;
+    const thought = way === 'buffer' ? steps.slice(0, told).join('') : '';
     const right = `${thought} ${answerSentence(problem.answer)}`;
     const written = random.uniform() < slips ? withSlip(right, random) : right;
     if (way === 'direct') return completionSegments({ prompt, completion: written }, TEMPLATE);
