@@ -214,7 +214,7 @@ async function drawStories(
 }
 
 /** So many times the pairs are drawn that are needed: some are worth the same, or do not fit. */
-const SPARE = 1.15;
+const SPARE = 1.4;
 
 interface World {
   readonly device: Device;
