@@ -110,12 +110,10 @@ async function drawReasoned<T extends Task>(
     const most = Math.max(...going.map(({ ids }) => budget - ids.length));
     const fits = ({ prompt, ids }: Row) => prompt.length + ids.length + most <= context + 1;
     const now = going.filter(fits);
+    const later = going.filter((row) => !fits(row));
     const drawn = await goOn(now, phase, most, [close]);
     for (const [i, row] of now.entries()) take(row, drawn[i]!, budget);
-    await think(
-      going.filter((row) => !fits(row)),
-      phase,
-    );
+    await think(later, phase);
   };
   const closed = ({ ids }: Row) => ids.at(-1) === close;
   const { times, tokens } = extend ?? { times: 0, tokens: [] };

@@ -112,28 +112,35 @@ describe('I14 a reasoning buffer', () => {
       expect(often[i]!.thought.length).toBeGreaterThanOrEqual(11);
     }
     for (const { thought } of often) expect(thought).not.toContain(close);
-    // In a context that is just long enough, too.
-    const tight = {
-      budget: 12,
-      promptTokens: 4,
-      answerTokens: 2,
-      extend: { times: 3, tokens: [wait] },
-    };
-    const roomy = await draw({ ...tight });
-    const narrow = makeSolver(
-      device,
-      tokenizer,
-      { layers: 1, heads: 2, width: 16, context: 19, positions: 'rope' },
-      5,
-    );
-    const { draw: drawNarrow, maxNewTokens } = reasoning({ ...options, ...tight, context: 19 });
-    const drawn = await drawNarrow(device, { model: narrow, adapter: null }, tokenizer, tasks, {
-      maxNewTokens,
-      ends: [end],
-      seeds,
-    });
-    expect(drawn).toHaveLength(roomy.length);
-    narrow.dispose();
+  });
+
+  it('is the same in a context that is just long enough', async () => {
+    const size = { layers: 1, heads: 2, width: 16, positions: 'rope' } as const;
+    const [wait] = tokenizer.encode('a') as unknown as [number];
+    for (const extend of [undefined, { times: 3, tokens: [wait] }]) {
+      const drawn: ReasonedAnswer<Task>[][] = [];
+      for (const context of [19, 40]) {
+        const own = makeSolver(device, tokenizer, { ...size, context }, 5);
+        const tight = {
+          ...options,
+          budget: 12,
+          answerTokens: 2,
+          context,
+          ...(extend && { extend }),
+        };
+        const { draw, maxNewTokens } = reasoning(tight);
+        const speaker = { model: own, adapter: null };
+        const drawing = { maxNewTokens, ends: [end], seeds };
+        drawn.push(
+          (await draw(device, speaker, tokenizer, tasks, drawing)) as ReasonedAnswer<Task>[],
+        );
+        own.dispose();
+      }
+      const [tight, roomy] = drawn as [ReasonedAnswer<Task>[], ReasonedAnswer<Task>[]];
+      expect(tight.map(({ ids }) => ids)).toEqual(roomy.map(({ ids }) => ids));
+      for (const { thought } of tight) expect(thought).not.toContain(close);
+      expect(Math.min(...tight.map(({ thought }) => thought.length)) < 12).toBe(true);
+    }
   });
 
   it('teaches what was drawn in it, and not what was put in', async () => {
