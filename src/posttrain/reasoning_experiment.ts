@@ -31,15 +31,15 @@ export const REASONING_DEFAULTS = {
   width: 32,
   solvedTasks: 3000,
   /** The share of the solved problems with a slip in a step or in the answer. */
-  slips: 0.4,
+  slips: 0.3,
   /** The share of the thoughts that end before the last steps: a model learns to answer from what it has. */
-  cuts: 0.5,
-  warmSteps: 600,
+  cuts: 0.3,
+  warmSteps: 1200,
   warmBatch: 16,
   warmLearningRate: 8e-3,
   /** Problems to try; none of them is solved. */
   tasks: 1000,
-  iterations: 30,
+  iterations: 40,
   prompts: 16,
   groupSize: 8,
   learningRate: 5e-4,
