@@ -48,9 +48,9 @@ export const PIPELINE_DEFAULTS = {
 
   // GRPO on sums
   verifiableRollouts: 60,
-  verifiableAnswers: 128,
-  groupSize: 16,
-  verifiableLearningRate: 3e-3,
+  verifiableAnswers: 256,
+  groupSize: 8,
+  verifiableLearningRate: 1e-3,
 
   /** Held-out prompts of an evaluation. */
   evaluated: 128,

@@ -13,7 +13,7 @@ import { STORY_END } from '../story_world.ts';
 import { PROMPT_TOKENS } from './language_stages.ts';
 import { curve, tuningOf } from './preference_stages.ts';
 import type { Stage } from './stage.ts';
-import { HELD_OUT_SUMS, rightSum, sumTasks } from './world.ts';
+import { ALL_SUMS, HELD_OUT_SUMS, rightSum, sumTasks } from './world.ts';
 
 /** Of a sum: three digits and the end, and some to go wrong with. */
 const SUM_TOKENS = 6;
@@ -32,7 +32,7 @@ const verifiable: Stage = {
     const { model, tokenizer, policy, reference } = base;
     try {
       const ends = [...tokenizer.encode(STORY_END, { specials: 'allow' })];
-      const known = sumTasks(seed, { begin: HELD_OUT_SUMS, end: 8100 });
+      const known = sumTasks(seed, { begin: HELD_OUT_SUMS, end: ALL_SUMS });
       const take = exampleBatches(known, { seed, batch: settings.verifiableAnswers / groupSize });
       const tasks = (rollout: number) =>
         take(rollout).flatMap((task) => Array.from({ length: groupSize }, () => task));
@@ -44,7 +44,7 @@ const verifiable: Stage = {
         },
         {
           ...GRPO_DEFAULTS,
-          ...GRPO_METHODS.dapo,
+          ...GRPO_METHODS.dr_grpo,
           ...{ seed, groupSize, answers: settings.verifiableAnswers, maxNewTokens: SUM_TOKENS },
           learningRate: settings.verifiableLearningRate,
         },

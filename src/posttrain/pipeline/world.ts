@@ -1,6 +1,6 @@
 // What the pipeline's model reads, is asked, and is rewarded for: stories, which a rule can judge, and sums, which can be checked.
 //
-//   text         One day Mia ran to the park. She found a new kite. …<|endoftext|>4 7 + 8 5 = 2 3 1<|endoftext|>
+//   text         One day Mia ran to the park. She found a new kite. …<|endoftext|>4 7 + 2 5 = 2 7<|endoftext|>
 //   instruction  Tell of a kite at the park: One day Mia …
 // A sum is written from its lowest digit, as it is computed (Lee et al. 2023).
 
@@ -93,15 +93,20 @@ export interface SumTask extends Task {
   readonly answer: string;
 }
 
-/** Sums of numbers of two digits, all different, in an order of the seed; those of one range are not those of another. */
+/** Summands are 10 to 49: few enough pairs for a small model to meet each several times. */
+const [LEAST, SUMMANDS] = [10, 40];
+/** All sums that there are. */
+export const ALL_SUMS = SUMMANDS ** 2;
+
+/** Sums in an order of the seed, all different; those of one range are not those of another. */
 export function sumTasks(
   seed: number,
   { begin, end }: { readonly begin: number; readonly end: number },
 ): SumTask[] {
-  const all = Uint32Array.from({ length: 8100 }, (_, i) => i);
+  const all = Uint32Array.from({ length: ALL_SUMS }, (_, i) => i);
   randomStream(seed, SUMS).shuffle(all);
   return Array.from(all.subarray(begin, end), (i) => {
-    const [a, b] = [10 + Math.floor(i / 90), 10 + (i % 90)];
+    const [a, b] = [LEAST + Math.floor(i / SUMMANDS), LEAST + (i % SUMMANDS)];
     return { prompt: `${spaced(a)} + ${spaced(b)} =`, answer: ` ${spaced(a + b, true)}` };
   });
 }
@@ -115,7 +120,7 @@ const spaced = (n: number, reversed = false) => {
 export const HELD_OUT_SUMS = 256;
 
 function sumDocuments(seed: number, count: number): string[] {
-  const known = sumTasks(seed, { begin: HELD_OUT_SUMS, end: 8100 });
+  const known = sumTasks(seed, { begin: HELD_OUT_SUMS, end: ALL_SUMS });
   return Array.from({ length: count }, (_, i) => {
     const { prompt, answer } = known[i % known.length]!;
     return prompt + answer;
@@ -131,10 +136,13 @@ export const rightSum: Reward<SumTask> = correctness(
 export function supervisedProblems(seed: number, count: number): Problem[] {
   const half = Math.ceil(count / 2);
   const told = storyInstructions(seed, 'instructions', half);
-  const sums = sumTasks(seed, { begin: HELD_OUT_SUMS, end: HELD_OUT_SUMS + half });
-  const problems = told.flatMap(({ prompt, story }, i) => [
-    { prompt, completion: story },
-    ...sums.slice(i, i + 1).map(({ prompt, answer }) => ({ prompt, completion: answer })),
-  ]);
+  const sums = sumTasks(seed, { begin: HELD_OUT_SUMS, end: ALL_SUMS });
+  const problems = told.flatMap(({ prompt, story }, i) => {
+    const sum = sums[i % sums.length]!;
+    return [
+      { prompt, completion: story },
+      { prompt: sum.prompt, completion: sum.answer },
+    ];
+  });
   return problems.slice(0, count);
 }
