@@ -69,15 +69,7 @@ export function preferredReport(
       {
         title: 'Preferred to the largest fine-tuned model',
         ...{ xLabel: 'parameters', yLabel: 'share of prompts, ties half', logX: true },
-        series: [
-          ...byKind('rate'),
-          ...KINDS.map((kind) => {
-            const own = models.filter((model) => model.kind === kind);
-            const x = own.map(({ parameters }) => parameters);
-            const y = own.map(({ winRate }) => winRate.rate);
-            return { label: `${kind}, each seed`, points: true, x, y };
-          }),
-        ],
+        series: byKind('rate'),
         lines: [{ label: 'as often as not', y: 0.5 }],
       },
       {
@@ -88,9 +80,11 @@ export function preferredReport(
     tables: [
       {
         title: 'Win rates with 95 % intervals over the seeds',
-        columns: ['model', 'parameters', 'win rate', '±', 'gold'],
-        rows: summary.map(({ kind, parameters, rate, margin, gold }) => {
-          return [kind, parameters, percent(rate), percent(margin), gold];
+        columns: ['model', 'parameters', 'win rate', '±', 'each seed', 'gold'],
+        rows: summary.map(({ kind, width, parameters, rate, margin, gold }) => {
+          const own = models.filter((model) => model.kind === kind && model.width === width);
+          const each = own.map(({ winRate }) => percent(winRate.rate)).join(', ');
+          return [kind, parameters, percent(rate), percent(margin), each, gold];
         }),
       },
     ],

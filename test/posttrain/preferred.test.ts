@@ -31,5 +31,5 @@ test('I7: base, fine-tuned and preference-tuned models meet one opponent, which 
   expect(base!.winRate.rate).not.toBe(0.5);
   const summary = summarise(result!, settings);
   expect(summary.map(({ rate }) => rate)).toEqual(models.map(({ winRate }) => winRate.rate));
-  expect(preferredReport(result!, settings).plots[0]!.series).toHaveLength(6);
+  expect(preferredReport(result!, settings).plots[0]!.series).toHaveLength(KINDS.length);
 });
