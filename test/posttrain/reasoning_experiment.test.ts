@@ -1,9 +1,13 @@
 // Reasoning at a size of seconds; the full experiment is in bench/results/reasoning.json.
 
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
 import { Device } from '../../src/ops/device.ts';
-import { reasoningExperiment } from '../../src/posttrain/reasoning_experiment.ts';
+import {
+  type ReasoningResults,
+  reasoningExperiment,
+} from '../../src/posttrain/reasoning_experiment.ts';
 import { reasoningReport, summariseReasoning } from '../../src/posttrain/reasoning_report.ts';
 
 test('I14 both ways are taught, learn from their rewards, and are asked by budget', async () => {
@@ -37,4 +41,17 @@ test('I14 both ways are taught, learn from their rewards, and are asked by budge
   expect(ways.map(({ way }) => way)).toEqual(['direct', 'buffer']);
   expect(budgets).toHaveLength(3);
   expect(reasoningReport(result!, all).plots[0]!.series).toHaveLength(2);
+});
+
+test('I14 the kept run: with the buffer more is right than without, intervals apart; accuracy rises with the budget, then no more', () => {
+  const kept: ReasoningResults = JSON.parse(readFileSync('bench/results/reasoning.json', 'utf8'));
+  const { ways, budgets } = summariseReasoning(kept);
+  const [direct, buffer] = ways;
+  expect(buffer!.after.mean - buffer!.after.margin).toBeGreaterThan(
+    direct!.after.mean + direct!.after.margin,
+  );
+  expect(buffer!.after.mean).toBeGreaterThan(buffer!.before.mean);
+  const right = budgets.map(({ right }) => right.mean);
+  expect(Math.max(...right) - right[0]!).toBeGreaterThan(0.3);
+  expect(Math.abs(right.at(-1)! - right.at(-2)!)).toBeLessThan(0.05);
 });
