@@ -9,6 +9,7 @@ import { sha256 } from '../../src/io/manifest.ts';
 import { Device } from '../../src/ops/device.ts';
 import { runPipeline, STAGES, stagesFor } from '../../src/posttrain/pipeline/pipeline.ts';
 import {
+  ALL_SUMS,
   aboutStory,
   follows,
   pretrainingText,
@@ -124,10 +125,19 @@ describe('its world', () => {
     }
   });
 
+  test('so many of the written sums have one wrong digit', () => {
+    const right = new Set(sumTasks(1, { begin: 0, end: ALL_SUMS }).map((t) => t.prompt + t.answer));
+    const written = supervisedProblems({ seed: 1, slips: 0.25 }, 2000).flatMap((p, i) =>
+      i % 2 === 1 ? [p.prompt + p.completion] : [],
+    );
+    const share = written.filter((sum) => !right.has(sum)).length / written.length;
+    expect(Math.abs(share - 0.25)).toBeLessThan(0.05); // 3.6 standard errors
+  });
+
   test('no held-out sum is read or asked in training', () => {
     const heldOut = sumTasks(1, { begin: 0, end: 256 }).map(({ prompt }) => prompt);
-    const text = pretrainingText({ seed: 1, characters: 5000, sums: 9000 });
-    const asked = supervisedProblems(1, 4000).map(({ prompt }) => prompt);
+    const text = pretrainingText({ seed: 1, characters: 5000, sums: 9000, slips: 0.5 });
+    const asked = supervisedProblems({ seed: 1, slips: 0.5 }, 4000).map(({ prompt }) => prompt);
     for (const prompt of heldOut) {
       expect(text).not.toContain(prompt);
       expect(asked).not.toContain(prompt);

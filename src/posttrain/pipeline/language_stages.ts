@@ -124,7 +124,7 @@ const supervised: Stage = {
   async run(context) {
     const { device, settings, folder, folderOf, resume, signal, onProgress } = context;
     const { seed, examples, finetuneSteps: steps, rank, evaluated } = settings;
-    const problems = supervisedProblems(seed, examples);
+    const problems = supervisedProblems(settings, examples);
     const text = problems.map((each) => `${JSON.stringify(each)}\n`).join('');
     await folder.write(DATA_FILE, new TextEncoder().encode(text));
     const tuning = {

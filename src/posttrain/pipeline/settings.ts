@@ -15,6 +15,8 @@ export const PIPELINE_DEFAULTS = {
   // The text, and the model
   characters: 600_000,
   sums: 12_000,
+  /** The share of them that are written with a wrong digit. */
+  slips: 0.5,
   vocabularySize: 512,
   layers: 2,
   heads: 4,
@@ -62,6 +64,7 @@ export const PIPELINE_CHECKS: Checks<PipelineSettings> = {
   seed: nonNegativeInteger,
   characters: positiveInteger,
   sums: positiveInteger,
+  slips: between(0, 1),
   vocabularySize: positiveInteger,
   layers: positiveInteger,
   heads: positiveInteger,

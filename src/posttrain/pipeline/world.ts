@@ -4,7 +4,7 @@
 //   instruction  Tell of a kite at the park: One day Mia …
 // A sum is written from its lowest digit, as it is computed (Lee et al. 2023).
 
-import { randomStream } from '../../tensor/philox.ts';
+import { type RandomStream, randomStream } from '../../tensor/philox.ts';
 import { generateCorpus } from '../../text/grammar.ts';
 import type { Problem } from '../../text/problems.ts';
 import { storyScore } from '../../text/story_judge.ts';
@@ -14,6 +14,8 @@ import { correctness } from '../verifiable.ts';
 
 export interface WorldSettings {
   readonly seed: number;
+  /** The share of the sums that are written with a wrong digit, as people do: rewards then find what is right. */
+  readonly slips: number;
   /** Of stories. */
   readonly characters: number;
   /** Documents with a sum each. */
@@ -27,8 +29,13 @@ export type DataSet = keyof typeof SETS;
 const seedOf = (seed: number, set: DataSet) => 8 * seed + SETS[set];
 
 /** Stories and sums in random order, each with its end. */
-export function pretrainingText({ seed, characters, sums }: WorldSettings): string {
-  const documents = [...stories(seed, 'text', { characters }), ...sumDocuments(seed, sums)];
+export function pretrainingText({ seed, characters, sums, slips }: WorldSettings): string {
+  const written = writtenSums(seed, 'text', slips);
+  const texts = Array.from({ length: sums }, (_, i) => {
+    const { prompt, completion } = written(i);
+    return prompt + completion;
+  });
+  const documents = [...stories(seed, 'text', { characters }), ...texts];
   const order = Uint32Array.from(documents, (_, i) => i);
   randomStream(seed, ORDER).shuffle(order);
   return Array.from(order, (i) => documents[i]! + STORY_END).join('');
@@ -36,6 +43,7 @@ export function pretrainingText({ seed, characters, sums }: WorldSettings): stri
 
 const ORDER = 0x6f726472; // 'ordr': the draws of a seed that belong to the order of documents
 const SUMS = 0x73756d20; // 'sum '
+const SLIPS = 0x736c6970; // 'slip'
 
 function stories(
   seed: number,
@@ -78,9 +86,13 @@ export function follows(text: string, { thing, place }: StoryInstruction): boole
   return about !== null && about.thing === thing && about.place === place;
 }
 
+/** What a story about something else loses. */
+const ASTRAY = 1.5;
+
 /** The truth: labels are drawn from it, and models never see it. */
-export const goldStory: Reward<StoryInstruction> = rewardOf('gold', ({ text }) =>
-  storyScore(text.trim()),
+export const goldStory: Reward<StoryInstruction> = rewardOf(
+  'gold',
+  ({ text, task }) => storyScore(text.trim()) - (follows(text, task) ? 0 : ASTRAY),
 );
 
 export const instructionFollowed: Reward<StoryInstruction> = rewardOf(
@@ -119,12 +131,23 @@ const spaced = (n: number, reversed = false) => {
 /** Held-out sums come first in their order. */
 export const HELD_OUT_SUMS = 256;
 
-function sumDocuments(seed: number, count: number): string[] {
+/** The i-th sum that somebody writes down, over and over through all that are not held out. */
+function writtenSums(seed: number, set: DataSet, slips: number): (i: number) => Problem {
   const known = sumTasks(seed, { begin: HELD_OUT_SUMS, end: ALL_SUMS });
-  return Array.from({ length: count }, (_, i) => {
+  const random = randomStream(seedOf(seed, set), SLIPS);
+  return (i) => {
     const { prompt, answer } = known[i % known.length]!;
-    return prompt + answer;
-  });
+    const slipped = random.uniform() < slips;
+    return { prompt, completion: slipped ? withSlip(answer, random) : answer };
+  };
+}
+
+/** One digit is another. */
+function withSlip(answer: string, random: RandomStream): string {
+  const places = [...answer].flatMap((c, i) => (c === ' ' ? [] : [i]));
+  const at = places[random.integer(places.length)]!;
+  const wrong = (Number(answer[at]) + 1 + random.integer(9)) % 10;
+  return answer.slice(0, at) + wrong + answer.slice(at + 1);
 }
 
 export const rightSum: Reward<SumTask> = correctness(
@@ -133,16 +156,15 @@ export const rightSum: Reward<SumTask> = correctness(
 );
 
 /** What a supervised fine-tuning learns to answer: instructions and sums in turns, as many of each. */
-export function supervisedProblems(seed: number, count: number): Problem[] {
-  const half = Math.ceil(count / 2);
-  const told = storyInstructions(seed, 'instructions', half);
-  const sums = sumTasks(seed, { begin: HELD_OUT_SUMS, end: ALL_SUMS });
-  const problems = told.flatMap(({ prompt, story }, i) => {
-    const sum = sums[i % sums.length]!;
-    return [
-      { prompt, completion: story },
-      { prompt: sum.prompt, completion: sum.answer },
-    ];
-  });
+export function supervisedProblems(
+  { seed, slips }: Pick<WorldSettings, 'seed' | 'slips'>,
+  count: number,
+): Problem[] {
+  const written = writtenSums(seed, 'instructions', slips);
+  const told = storyInstructions(seed, 'instructions', Math.ceil(count / 2));
+  const problems = told.flatMap(({ prompt, story }, i) => [
+    { prompt, completion: story },
+    written(i),
+  ]);
   return problems.slice(0, count);
 }
