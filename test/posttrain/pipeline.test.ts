@@ -11,6 +11,7 @@ import { runPipeline, STAGES, stagesFor } from '../../src/posttrain/pipeline/pip
 import {
   ALL_SUMS,
   aboutStory,
+  askedFor,
   follows,
   pretrainingText,
   storyInstructions,
@@ -113,7 +114,7 @@ describe('its world', () => {
   test('instructions tell what their stories are about, and sums are right from the lowest digit', () => {
     for (const task of storyInstructions(3, 'heldOut', 50)) {
       expect(follows(task.story, task)).toBe(true);
-      expect(task.prompt).toBe(`Tell of ${task.thing}, ${task.place}:`);
+      expect(askedFor(task.prompt)).toEqual({ thing: task.thing, place: task.place });
     }
     expect(aboutStory('Mia ran. No.')).toBeNull();
     for (const { prompt, answer } of sumTasks(1, { begin: 0, end: 40 })) {

@@ -25,12 +25,7 @@ import { STORY_END } from '../story_world.ts';
 import { ANSWER_TOKENS, CONTEXT, PROMPT_TOKENS } from './language_stages.ts';
 import type { PipelineSettings } from './settings.ts';
 import type { Curve, Stage, StageContext } from './stage.ts';
-import {
-  goldStory,
-  instructionFollowed,
-  type StoryInstruction,
-  storyInstructions,
-} from './world.ts';
+import { askedFor, goldStory, instructionFollowed, storyInstructions } from './world.ts';
 
 const FILES = { train: 'pairs.jsonl', heldOut: 'held-out.jsonl' } as const;
 
@@ -196,10 +191,11 @@ async function labelCeiling({ folderOf }: StageContext): Promise<number> {
   const text = decodeUtf8(await folderOf('preferences').read(FILES.heldOut), FILES.heldOut);
   const { preferences: pairs } = readPreferences(text, FILES.heldOut);
   const scoreOf = async (answer: 'chosen' | 'rejected') => {
-    const answers = pairs.map((pair) => ({
-      task: { prompt: String(pair.prompt) } as StoryInstruction,
-      ...{ text: pair[answer], promptIds: [], ids: [], finished: true },
-    }));
+    const answers = pairs.map((pair) => {
+      const prompt = String(pair.prompt);
+      const task = { prompt, story: '', ...askedFor(prompt) };
+      return { task, text: pair[answer], promptIds: [], ids: [], finished: true };
+    });
     return (await scoreAnswers([goldStory], answers)).totals;
   };
   const [chosen, rejected] = [await scoreOf('chosen'), await scoreOf('rejected')];

@@ -1,6 +1,7 @@
 // Settings of the pipeline: what its smallest run takes, and what a GPU would.
 
 import {
+  between,
   type Checks,
   nonNegative,
   nonNegativeInteger,

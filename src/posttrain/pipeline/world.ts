@@ -74,6 +74,12 @@ export function storyInstructions(seed: number, set: DataSet, count: number): St
     });
 }
 
+/** What an instruction asks for, by its words. */
+export function askedFor(prompt: string): Pick<StoryInstruction, 'thing' | 'place'> {
+  const [, thing = '', place = ''] = /^Tell of (\w+), (\w+):$/.exec(prompt) ?? [];
+  return { thing, place };
+}
+
 /** What is found, and where; null for what is no beginning of a story. */
 export function aboutStory(story: string): { thing: string; place: string } | null {
   const found = /^[^.]* (\w+)\. \w+ \w+ an? \w+ (\w+)\./.exec(story.trim());
