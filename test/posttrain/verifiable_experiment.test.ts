@@ -57,8 +57,11 @@ test('a slip changes one sign, digits and signs before letters', () => {
 });
 
 /** What was run with the committed code; see `shadegrad verifiable`. */
-test.each([['verifiable', 30]])(
-  'I13 the kept run %s: pass@1 rises by %d points or more, the majority is above it, with every seed',
+test.each([
+  ['verifiable', 30],
+  ['derivatives', 20],
+])(
+  'I11 I13 the kept run %s: pass@1 rises by %d points or more, the majority is above it, with every seed',
   (name, points) => {
     const kept = JSON.parse(readFileSync(`bench/results/${name}.json`, 'utf8'));
     const results: readonly VerifiableResult[] = kept.results;
