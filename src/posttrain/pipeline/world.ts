@@ -1,7 +1,7 @@
 // What the pipeline's model reads, is asked, and is rewarded for: stories, which a rule can judge, and sums, which can be checked.
 //
 //   text         One day Mia ran to the park. She found a new kite. …<|endoftext|>4 7 + 2 5 = 2 7<|endoftext|>
-//   instruction  Tell of a kite at the park: One day Mia …
+//   instruction  Tell of kite, park:⏎One day Mia …
 // A sum is written from its lowest digit, as it is computed (Lee et al. 2023).
 
 import { type RandomStream, randomStream } from '../../tensor/philox.ts';
@@ -70,13 +70,14 @@ export function storyInstructions(seed: number, set: DataSet, count: number): St
     .slice(0, count)
     .map((story) => {
       const { thing, place } = aboutStory(story)!;
-      return { prompt: `Tell of ${thing}, ${place}:`, thing, place, story: ` ${story}` };
+      // The story begins on a line of its own, with the tokens that stories begin with.
+      return { prompt: `Tell of ${thing}, ${place}:\n`, thing, place, story };
     });
 }
 
 /** What an instruction asks for, by its words. */
 export function askedFor(prompt: string): Pick<StoryInstruction, 'thing' | 'place'> {
-  const [, thing = '', place = ''] = /^Tell of (\w+), (\w+):$/.exec(prompt) ?? [];
+  const [, thing = '', place = ''] = /^Tell of (\w+), (\w+):\n$/.exec(prompt) ?? [];
   return { thing, place };
 }
 
