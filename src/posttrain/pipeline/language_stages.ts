@@ -180,7 +180,7 @@ const supervised: Stage = {
           },
         ],
         samples: after.answers.slice(0, 2).map(({ task, text }, i) => ({
-          title: `${task.prompt} before and after fine-tuning`,
+          title: `${task.prompt.trim()} before and after fine-tuning`,
           text: `${before.answers[i]!.text}\n\n${text}`,
         })),
       };

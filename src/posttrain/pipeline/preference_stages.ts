@@ -95,8 +95,8 @@ const preferences: Stage = {
           },
         ],
         samples: lines.slice(0, 2).map((_, i) => ({
-          title: `${tasks[i]!.prompt} the labeller prefers ${labels[i]}`,
-          text: `A${answers[2 * i]!.text}\nB${answers[2 * i + 1]!.text}`,
+          title: `${tasks[i]!.prompt.trim()} the labeller prefers ${labels[i]}`,
+          text: `A: ${answers[2 * i]!.text}\nB: ${answers[2 * i + 1]!.text}`,
         })),
       };
     } finally {
@@ -294,7 +294,7 @@ const optimise: Stage = {
           curve('KL from the fine-tuned model', metrics, 'nats per answer', { kl: HISTORY.kl }),
         ],
         samples: after.samples.slice(0, 3).map(({ prompt, text }, i) => ({
-          title: `${prompt} fine-tuned, then optimised`,
+          title: `${prompt.trim()} fine-tuned, then optimised`,
           text: `${before.samples[i]!.text}\n\n${text}`,
         })),
       };
