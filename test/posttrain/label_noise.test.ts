@@ -12,13 +12,13 @@ import { summariseNoise } from '../../src/posttrain/label_noise_report.ts';
 import { temporaryFolder } from '../io/temporary_folder.ts';
 
 const SETTINGS = {
-  baseSteps: 120,
+  baseSteps: 60,
   width: 32,
   flips: [0, 0.4],
-  curveLabels: 32,
+  curveLabels: 16,
   temperatures: [1],
-  labels: 64,
-  heldOut: 32,
+  labels: 32,
+  heldOut: 16,
   seeds: [1],
 };
 
