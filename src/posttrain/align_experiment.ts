@@ -215,7 +215,7 @@ async function learnByPpo(
   }
 }
 
-/** On as many pairs of the base's answers, labelled by the gold reward without noise. */
+/** On pairs of the base's answers, of which the better one by the gold reward is chosen; of equal ones by lot. */
 async function learnByDpo(
   device: Device,
   base: StoryBase,

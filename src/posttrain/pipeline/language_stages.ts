@@ -1,8 +1,6 @@
 // The first stages: a tokenizer, a model of text, and one that answers what it is asked.
 
-import { subfolder } from '../../io/folder.ts';
 import { decodeUtf8 } from '../../io/json.ts';
-import { findCheckpoints } from '../../io/manifest.ts';
 import { columnOf, readMetrics } from '../../io/metrics.ts';
 import { finetune } from '../../llm/finetune.ts';
 import { openFinetuneBase } from '../../llm/finetune_base.ts';
@@ -63,6 +61,7 @@ async function tokenizerOf({ folderOf }: Pick<StageContext, 'folderOf'>): Promis
 const pretrain: Stage = {
   name: 'pretrain',
   about: 'a language model from scratch, on stories and sums',
+  checkpointsIn: 'results',
   needs: ['tokenizer'],
   async run(context) {
     const { device, settings, folder, resume, signal, onProgress } = context;
@@ -73,7 +72,7 @@ const pretrain: Stage = {
       tokenizer: own,
       settings: pretrainSettings(settings),
       folder,
-      resume: resume && (await findCheckpoints(folder)).length > 0,
+      resume,
       signal,
       onProgress: ({ step, losses }) =>
         onProgress(step / steps, `loss ${losses.at(-1)!.toFixed(3)}`),
@@ -154,10 +153,9 @@ const supervised: Stage = {
         return { answers, share: mean(scores.followed!) };
       };
       const before = await followedBy(null);
-      const unfinished = await findCheckpoints(subfolder(folder, 'unfinished'));
       const run = await openFinetuneRun(folder, base, {
         ...{ device, settings: tuning, base: source.location, text },
-        ...{ data: DATA_FILE, dataFile: DATA_FILE, resume: resume && unfinished.length > 0 },
+        ...{ data: DATA_FILE, dataFile: DATA_FILE, resume },
       });
       const result = await finetune(device, model, data, {
         ...{ settings: tuning, run, signal },

@@ -88,7 +88,7 @@ export async function runPipeline(
       done.push(before);
       continue;
     }
-    const goesOn = await holdsCheckpoint(own);
+    const goesOn = await holdsCheckpoint(own, stage);
     // What a stage left without a checkpoint is of no use to it.
     if (!goesOn) await folder.remove(stage.name);
     onStage?.(stage, goesOn ? 'goes on' : 'begins');
@@ -167,19 +167,12 @@ async function begin(folder: Folder, settings: PipelineSettings, resume: boolean
 }
 
 /** @throws ConfigError before anything is trained, where a late stage would refuse. */
-function checkGroups({
-  verifiableAnswers,
-  groupSize,
-  pretrainBatch,
-  heads,
-  width,
-}: PipelineSettings): void {
+function checkGroups({ verifiableAnswers, groupSize, heads, width }: PipelineSettings): void {
   if (groupSize < 2 || verifiableAnswers % groupSize !== 0)
     throw new ConfigError(
       `verifiableAnswers is ${verifiableAnswers}; expected whole groups of groupSize ${groupSize}, at least 2`,
     );
-  if (width % heads !== 0 || pretrainBatch < 1)
-    throw new ConfigError(`width ${width} is no multiple of heads ${heads}`);
+  if (width % heads !== 0) throw new ConfigError(`width ${width} is no multiple of heads ${heads}`);
 }
 
 async function resultOf(folder: Folder): Promise<DoneStage | null> {
@@ -192,9 +185,8 @@ async function resultOf(folder: Folder): Promise<DoneStage | null> {
 
 const UNFINISHED = 'unfinished';
 
-/** Pre-training keeps its checkpoints, which are the model, in the run itself; the others apart. */
-async function holdsCheckpoint(folder: Folder): Promise<boolean> {
-  const places = [folder, subfolder(folder, UNFINISHED)];
-  const found = await Promise.all(places.map((place) => findCheckpoints(place)));
-  return (await folder.exists(UNFINISHED)) ? found[1]!.length > 0 : found[0]!.length > 0;
+/** What a stage has finished is no checkpoint: it may be all but its result, which is made again. */
+async function holdsCheckpoint(folder: Folder, { checkpointsIn }: Stage): Promise<boolean> {
+  const place = checkpointsIn === 'results' ? folder : subfolder(folder, UNFINISHED);
+  return (await findCheckpoints(place)).length > 0;
 }

@@ -3,7 +3,6 @@
 import { DataError } from '../../errors.ts';
 import { subfolder } from '../../io/folder.ts';
 import { decodeUtf8 } from '../../io/json.ts';
-import { findCheckpoints } from '../../io/manifest.ts';
 import { columnOf, type MetricRecord, readMetrics } from '../../io/metrics.ts';
 import { sha256OfModel } from '../../llm/finetune_run.ts';
 import { openRunLog } from '../../llm/run_log.ts';
@@ -203,8 +202,6 @@ async function labelCeiling({ folderOf }: StageContext): Promise<number> {
   return right / pairs.length;
 }
 
-const HISTORY = { kl: 'KL', score: 'reward' } as const;
-
 const optimise: Stage = {
   name: 'rlhf',
   about: 'PPO against the reward model, held to the fine-tuned model by its KL',
@@ -291,7 +288,7 @@ const optimise: Stage = {
             'heldOut/learned': 'learned, held out',
             'heldOut/gold': 'true, held out',
           }),
-          curve('KL from the fine-tuned model', metrics, 'nats per answer', { kl: HISTORY.kl }),
+          curve('KL from the fine-tuned model', metrics, 'nats per answer', { kl: 'KL' }),
         ],
         samples: after.samples.slice(0, 3).map(({ prompt, text }, i) => ({
           title: `${prompt.trim()} fine-tuned, then optimised`,
@@ -321,9 +318,5 @@ export function curve(
   const series = Object.entries(keys).map(([key, label]) => ({ label, ...columnOf(metrics, key) }));
   return { title, xLabel: 'steps', yLabel, series: series.filter(({ x }) => x.length > 0) };
 }
-
-/** Whether a stage that keeps its checkpoints apart has one to go on from. */
-export const hasUnfinished = async ({ folder }: Pick<StageContext, 'folder'>): Promise<boolean> =>
-  (await findCheckpoints(subfolder(folder, 'unfinished'))).length > 0;
 
 export const PREFERENCE_STAGES: readonly Stage[] = [preferences, reward, optimise];

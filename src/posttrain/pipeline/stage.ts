@@ -11,8 +11,7 @@ export type StageName =
   | 'preferences'
   | 'reward'
   | 'rlhf'
-  | 'verifiable'
-  | 'evaluation';
+  | 'verifiable';
 
 /** What a stage is to improve, on data that it has not learned from. */
 export interface Figure {
@@ -57,7 +56,7 @@ export interface StageContext {
   readonly folder: Folder;
   /** Of another stage that is done. */
   folderOf(stage: StageName): Folder;
-  /** Whether the stage was begun before, and stopped: it then goes on from its checkpoint, if it has one. */
+  /** Whether the stage was begun before, and has a checkpoint to go on from. */
   readonly resume: boolean;
   /** Aborted when the pipeline is to stop; a stage that saves checkpoints saves one. */
   readonly signal: AbortSignal;
@@ -69,6 +68,8 @@ export interface Stage {
   readonly name: StageName;
   /** One line for a person. */
   readonly about: string;
+  /** Where it keeps the checkpoints that it goes on from: among its results, or, the default, apart in `unfinished`. */
+  readonly checkpointsIn?: 'results';
   /** Stages whose folders it reads. */
   readonly needs: readonly StageName[];
   /** @throws signal's reason when it is stopped */
