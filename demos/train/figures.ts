@@ -2,10 +2,8 @@
 
 import type { TrainProgress } from '../../src/llm/index.ts';
 import { element } from '../shared/page.ts';
-import { formatLoss } from './plot.ts';
 import type { Facts } from './protocol.ts';
 
-const bar = element('progress', HTMLProgressElement);
 const facts = element('facts', HTMLElement);
 const figures = {
   step: element('step', HTMLElement),
@@ -14,31 +12,19 @@ const figures = {
   speed: element('speed', HTMLElement),
   left: element('left', HTMLElement),
 };
+const floorHint = element('floor-hint', HTMLElement);
 const beforeRun = facts.textContent;
 
 /** Steps and seconds of the run so far, without the first report, which compiles, and without pauses. */
 let timed = { steps: 0, seconds: 0 };
 let last: { step: number; time: number } | null = null;
 
-const floor = {
-  value: element('floor-value', HTMLElement),
-  parts: [element('floor', HTMLElement), element('floor-hint', HTMLElement)],
-};
-
 export function clearFigures(): void {
-  showFloor(null);
-  for (const part of floor.parts) part.hidden = false;
+  floorHint.hidden = false;
   for (const figure of Object.values(figures)) figure.textContent = '–';
   facts.textContent = beforeRun;
-  bar.value = 0;
   timed = { steps: 0, seconds: 0 };
   last = null;
-}
-
-/** A visitor's text has no known entropy. */
-function showFloor(entropyFloor: number | null): void {
-  floor.value.textContent = entropyFloor === null ? '' : formatLoss(entropyFloor);
-  for (const part of floor.parts) part.hidden = entropyFloor === null;
 }
 
 /** The time until the next report is not the run's. */
@@ -48,7 +34,7 @@ export function pauseClock(): void {
 
 export function showFacts({ source, parameters, trained, heldOut, ...rest }: Facts): void {
   const { vocabulary, entropyFloor } = rest;
-  showFloor(entropyFloor);
+  floorHint.hidden = entropyFloor === null; // a visitor's text has no known entropy
   const n = (count: number) => count.toLocaleString('en');
   facts.textContent =
     `A model of ${n(parameters)} parameters on ${source}: ${n(trained)} characters to learn from, ` +
@@ -58,13 +44,14 @@ export function showFacts({ source, parameters, trained, heldOut, ...rest }: Fac
 export function showProgress({ step, steps, losses, ...rest }: TrainProgress): void {
   const { tokensPerSecond, evaluation } = rest;
   const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
-  bar.value = step / steps;
   figures.step.textContent = `${step.toLocaleString('en')} / ${steps.toLocaleString('en')}`;
   figures.training.textContent = formatLoss(mean);
   if (evaluation) figures.validation.textContent = formatLoss(evaluation.loss);
   figures.speed.textContent = threeDigits.format(tokensPerSecond);
   figures.left.textContent = timeLeft(step, steps);
 }
+
+export const formatLoss = (loss: number) => loss.toFixed(3);
 
 function timeLeft(step: number, steps: number): string {
   const time = performance.now();

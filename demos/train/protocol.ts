@@ -1,6 +1,7 @@
-// What the page and its worker say to each other. A worker does one run: ending it frees all that the run held.
+// What the page and its worker say to each other besides what every page's do.
 
 import type { TrainProgress, TrainSettings } from '../../src/llm/index.ts';
+import type { SavedAt } from '../shared/protocol.ts';
 
 export interface Source {
   readonly name: string;
@@ -8,13 +9,8 @@ export interface Source {
 }
 
 export type Command =
-  /** Trains from the beginning; `text` null takes the built-in stories. */
-  | { type: 'start'; text: Source | null; settings: Partial<TrainSettings> }
-  /** Holds the run at its next report. */
-  | { type: 'pause' }
-  | { type: 'resume' }
-  /** Ends the run after the current steps; the model stays. */
-  | { type: 'stop' }
+  /** Trains; `text` null takes the built-in stories. */
+  | ({ type: 'start'; text: Source | null; settings: Partial<TrainSettings> } & SavedAt)
   /** Measures which kernels are fastest here, and keeps that in the browser. */
   | { type: 'tune' }
   /** Continues the prompt with the model as it is. */
@@ -34,16 +30,7 @@ export interface Facts {
 }
 
 export type Report =
-  | { type: 'adapter'; name: string; software: boolean; notice: string | null }
   | { type: 'facts'; facts: Facts }
   | { type: 'progress'; progress: TrainProgress }
-  | { type: 'paused' }
   | { type: 'tuning'; done: number; total: number }
-  /** Of `total` classes of shapes, how many take another kernel than before. */
-  | { type: 'tuned'; changed: number; total: number }
-  | { type: 'sample'; step: number; prompt: string; text: string }
-  | { type: 'done'; stopped: boolean; step: number; seconds: number }
-  /** `during` 'writing' leaves the model and a paused run as they are. */
-  | { type: 'error'; during: Activity; message: string };
-
-export type Activity = 'opening' | 'training' | 'tuning' | 'writing';
+  | { type: 'sample'; step: number; prompt: string; text: string };

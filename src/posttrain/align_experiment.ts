@@ -38,6 +38,8 @@ export const ALIGN_DEFAULTS = {
   learningRate: 1e-3,
   /** Of the policy that drew: epochs of a rollout end at 1.5 times it. */
   targetKl: 0.02,
+  /** Of GAE; 1 takes the reward at the end as it is. */
+  lambda: 0.95,
 
   // DPO
   pairs: 2000,
@@ -58,6 +60,7 @@ const ALIGN_CHECKS = {
   beta: nonNegative,
   learningRate: positive,
   targetKl: positive,
+  lambda: nonNegative,
   pairs: positiveInteger,
   dpoBeta: positive,
   dpoLearningRate: positive,
@@ -177,10 +180,11 @@ function learn(
 async function learnByPpo(
   device: Device,
   { model, tokenizer, ends, promptTokens, maxNewTokens }: StoryBase,
-  { rollouts, rank, answers, minibatches, beta, learningRate, targetKl }: AlignSettings,
+  { rollouts, rank, answers, minibatches, beta, ...rest }: AlignSettings,
   { seed, signal }: Pick<Case, 'seed' | 'signal'>,
 ): Promise<Aligned['curve']> {
   const { targets } = TUNING_DEFAULTS;
+  const { learningRate, targetKl, lambda } = rest;
   addLora(
     model,
     new Initialiser(device, seed),
@@ -196,7 +200,7 @@ async function learnByPpo(
     },
     {
       ...RLHF_DEFAULTS,
-      ...{ seed, answers, minibatches, maxNewTokens, beta, learningRate, targetKl },
+      ...{ seed, answers, minibatches, maxNewTokens, beta, learningRate, targetKl, lambda },
     },
   );
   const curve: { step: number; gold: number; kl: number }[] = [];

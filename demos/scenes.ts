@@ -1,0 +1,16 @@
+// What each page shows when it is worth a picture: `npm run screenshots` brings it there first.
+
+import type { Page } from 'playwright-core';
+
+type Scene = (page: Page) => Promise<void>;
+
+/** By the page's folder; '' is the list of pages. */
+export const SCENES: Readonly<Record<string, Scene>> = {
+  '': async () => {},
+  train: async (page) => {
+    await page.click('#go');
+    await page.waitForFunction(() => document.querySelectorAll('#samples li').length >= 3, null, {
+      timeout: 300_000,
+    });
+  },
+};

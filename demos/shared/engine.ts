@@ -1,0 +1,137 @@
+// The worker's side of a page: it opens the GPU, does what the page asks, and waits where the visitor pauses. A worker does
+// one run: ending it frees all that the run held.
+
+import { Device, DeviceLostError } from '../../src/index.ts';
+import type { Adapter, RunCommand, RunReport, Speed } from './protocol.ts';
+
+export interface Engine<Report> {
+  report(message: Report): void;
+  /** A line for the page's status. */
+  note(line: string): void;
+  /** Aborted when the visitor stops the run; what is asked for after it must not heed it. */
+  readonly signal: AbortSignal;
+  /** To be awaited after each turn of a run: tells the page that it runs, waits while it is paused, and keeps to its speed. */
+  turn(): Promise<void>;
+}
+
+/**
+ * Answers the page's commands. `obey` handles the page's own, one after another; its status is what the page then shows,
+ * and what it throws reaches the page's error line.
+ */
+export function serve<Command extends { type: string }, Report extends { type: string }>(
+  obey: (command: Command, device: Device, engine: Engine<Report>) => Promise<string>,
+): void {
+  const post = (message: Report | RunReport) => postMessage(message);
+  const stop = new AbortController();
+  const pace = new Pace((type) => post({ type }), stop.signal);
+  const engine: Engine<Report> = {
+    report: post,
+    note: (line) => post({ type: 'note', line }),
+    signal: stop.signal,
+    turn: () => pace.turn(),
+  };
+  const device = open(post);
+  let last: Promise<void> = Promise.resolve();
+
+  addEventListener('message', ({ data }: MessageEvent<Command | RunCommand>) => {
+    if (pace.obey(data as RunCommand)) return;
+    if (data.type === 'stop') stop.abort();
+    else last = last.then(() => answer(data as Command));
+  });
+
+  async function answer(command: Command): Promise<void> {
+    const opened = await device;
+    if (!opened) return;
+    try {
+      post({ type: 'ended', status: await obey(command, opened, engine) });
+    } catch (error) {
+      const { message } = error as Error;
+      if (error instanceof DeviceLostError) post({ type: 'lost', message });
+      else post({ type: 'error', opening: false, message });
+    }
+  }
+}
+
+/** Null, with the reason reported, when the browser gives no GPU. */
+async function open(post: (message: RunReport) => void): Promise<Device | null> {
+  try {
+    const device = await Device.open({ announce: null });
+    post({ type: 'adapter', adapter: adapterOf(device) });
+    return device;
+  } catch (error) {
+    post({ type: 'error', opening: true, message: (error as Error).message });
+    return null;
+  }
+}
+
+function adapterOf({ adapter }: Device): Adapter {
+  const { name, vendor, software, notice = null } = adapter;
+  const told = name.toLowerCase().includes(vendor.toLowerCase());
+  return { name: told ? name : `${vendor} ${name}`, software, notice };
+}
+
+/** Whether a run may go on: paused or not, for how many turns, how fast. */
+class Pace {
+  private state: 'idle' | 'running' | 'paused' = 'idle';
+  private paused = false;
+  /** Turns that a paused run may still take. */
+  private steps = 0;
+  private perSecond: Speed = null;
+  private last = 0;
+  private wake = () => {};
+
+  constructor(
+    private readonly report: (type: 'running' | 'paused') => void,
+    private readonly signal: AbortSignal,
+  ) {
+    signal.addEventListener('abort', () => this.wake());
+  }
+
+  /** Whether the command was about the pace. */
+  obey(command: RunCommand): boolean {
+    if (command.type === 'pause') this.paused = true;
+    else if (command.type === 'resume') this.paused = false;
+    else if (command.type === 'step') [this.paused, this.steps] = [true, this.steps + 1];
+    else if (command.type === 'speed') this.perSecond = command.perSecond;
+    else return false;
+    this.wake();
+    return true;
+  }
+
+  async turn(): Promise<void> {
+    await this.slow();
+    while (this.paused && this.steps === 0 && !this.signal.aborted) {
+      this.tell('paused');
+      await this.command();
+    }
+    this.steps = Math.max(0, this.steps - 1);
+    this.last = performance.now();
+    if (this.paused)
+      this.state = 'idle'; // the turn after this one is paused again, and told
+    else this.tell('running');
+  }
+
+  /** Waits until the turn before has lasted as long as the speed says; a command ends the wait. */
+  private async slow(): Promise<void> {
+    if (this.perSecond === null || this.paused || this.signal.aborted) return;
+    const left = this.last + 1000 / this.perSecond - performance.now();
+    if (left > 0) await Promise.race([this.command(), sleep(left)]);
+  }
+
+  private tell(state: 'running' | 'paused'): void {
+    if (this.state === state) return;
+    this.state = state;
+    this.report(state);
+  }
+
+  private command(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve;
+    });
+  }
+}
+
+const sleep = (milliseconds: number) =>
+  new Promise<void>((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });
