@@ -265,7 +265,7 @@ const SPEEDS = [
 function buildBar(bar: HTMLElement, form: string) {
   const buttons = {
     go: button('go', 'Start'),
-    step: button('step', 'Step'),
+    step: button('one-step', 'Step'),
     stop: button('stop', 'Stop'),
     reset: button('reset', 'Reset'),
   };

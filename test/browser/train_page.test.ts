@@ -44,7 +44,7 @@ test('a run on the stories can be paused, continued, stopped and reset', async (
   await site.page.selectOption('[name=width]', '32');
   await site.page.fill('[name=steps]', '50000');
   await site.page.click('#go');
-  await status(/^(Training|Step)/);
+  await status(/^(Running|Step)/);
   expect(
     Number(await site.page.textContent('#loss .legend li:has(.dashed) .value')),
   ).toBeGreaterThan(0);
