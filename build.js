@@ -2,6 +2,7 @@
 // The browser bundle has no dependencies. WGSL loses its comments, line by line, so that error lines stay.
 
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -140,10 +141,32 @@ async function buildDemos() {
     platform: 'browser',
     minify: true,
   });
-  for (const file of files.filter((name) => /\.(html|svg|png)$/.test(name))) {
+  for (const file of files.filter((name) => /\.(html|svg)$/.test(name))) {
     mkdirSync(dirname(join('dist', file)), { recursive: true });
     cpSync(file, join('dist', file));
   }
+  await buildServiceWorker();
+}
+
+/** It keeps all files of the pages under a name of their content, so that a change of any is a new cache. */
+async function buildServiceWorker() {
+  const files = readdirSync('dist/demos', { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative('dist/demos', join(entry.parentPath, entry.name)))
+    .sort();
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(file).update(readFileSync(join('dist/demos', file)));
+  const urls = files.map((file) => file.replace(/(^|\/)index\.html$/, '$1') || './');
+  await build({
+    ...common,
+    entryPoints: ['demos/sw.ts'],
+    outdir: 'dist/demos',
+    minify: true,
+    define: {
+      FILES: JSON.stringify(urls),
+      CACHE: JSON.stringify(hash.digest('hex').slice(0, 16)),
+    },
+  });
 }
 
 await buildLibrary();

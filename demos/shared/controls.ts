@@ -1,7 +1,7 @@
 // The bar that every page with a run has: start, pause, step, stop, reset, the speed, a link, what is going on.
 
 import { keepInLink, restoreFromLink } from './form.ts';
-import { clearError, element, showError, showStatus, startWorker } from './page.ts';
+import { clearError, element, keepForOffline, showError, showStatus, startWorker } from './page.ts';
 import type { Adapter, RunCommand, RunReport, SavedAt } from './protocol.ts';
 import type { SavedRuns } from './saved_runs.ts';
 
@@ -72,6 +72,7 @@ export function runControls<Command extends { type: string }, Report extends { t
   let worker = connect();
   enter('opening');
   keepInLink(form);
+  keepForOffline();
 
   form.addEventListener('submit', (event) => {
     event.preventDefault();

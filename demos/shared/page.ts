@@ -42,17 +42,26 @@ interface TrustedTypes {
 }
 
 const workerUrl = new URL('worker.js', document.baseURI).href;
+/** Of the list of pages, which `<html data-root>` names; pages lie one folder below it. */
+const root = new URL(document.documentElement.dataset.root ?? '../', document.baseURI);
+const serviceWorkerUrl = new URL('sw.js', root).href;
 
-// The page's security policy allows this one policy, and it lets nothing through but the page's own worker.
+// The page's security policy allows this one policy, and it lets nothing through but the page's own two workers.
 const scripts = (globalThis as { trustedTypes?: TrustedTypes }).trustedTypes?.createPolicy(
   'shadegrad',
   {
     createScriptURL(url) {
-      if (url === workerUrl) return url;
+      if (url === workerUrl || url === serviceWorkerUrl) return url;
       throw new TypeError(`${url} is not this page's worker`);
     },
   },
 );
+
+/** Lets all pages open without a network after this visit. Browsers that refuse it lose nothing else. */
+export function keepForOffline(): void {
+  const url = scripts?.createScriptURL(serviceWorkerUrl) ?? serviceWorkerUrl;
+  navigator.serviceWorker?.register(url, { type: 'module', scope: root.pathname }).catch(() => {});
+}
 
 /** Starts `worker.js` beside the page. `onFailure` hears of what the worker does not catch, and of its absence. */
 export function startWorker<Message>(
