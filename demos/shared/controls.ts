@@ -146,7 +146,7 @@ export function runControls<Command extends { type: string }, Report extends { t
     options.onPhase?.(next);
   }
 
-  /** A new run, or one that goes on from its last checkpoint. */
+  /** A new run, or one that goes on from its last checkpoint, if it has come so far. */
   async function start(resumed: string | null, { paused = false } = {}): Promise<void> {
     clearError();
     options.clear();
@@ -154,8 +154,9 @@ export function runControls<Command extends { type: string }, Report extends { t
     if (begun) reconnect();
     enter('preparing');
     begun = true;
-    folder = resumed ?? (await saved?.fresh()) ?? null;
-    const command = await options.begin({ folder, resume: resumed !== null });
+    const resume = resumed !== null && (await saved?.resumable(resumed)) === true;
+    folder = resume ? resumed : ((await saved?.fresh()) ?? null);
+    const command = await options.begin({ folder, resume });
     if (command === null) {
       enter('failed');
       return;

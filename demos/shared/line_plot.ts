@@ -78,7 +78,7 @@ export function linePlot(figure: HTMLElement, options: LinePlotOptions): LinePlo
         cursor: { y: false, drag: { x: false, y: false } },
         scales: {
           x: { time: false, range: (_, low, high) => withRange([low, high], xRange, 0) },
-          y: { range: (_, low, high) => withRange(spread([low, high]), yRange, 0.06) },
+          y: { range: (_, low, high) => withRange([low, high, ...bounds()], yRange, 0.06) },
         },
         axes: [
           { ...axis, grid, size: 28, space: 60 },
@@ -92,11 +92,8 @@ export function linePlot(figure: HTMLElement, options: LinePlotOptions): LinePlo
     );
   }
 
-  /** So that the levels are seen too. */
-  function spread([low, high]: [number, number]): [number, number] {
-    const values = levels.map(({ value }) => value);
-    return [Math.min(low, ...values), Math.max(high, ...values)];
-  }
+  /** The levels are seen too. */
+  const bounds = () => levels.map(({ value }) => value);
 
   function drawLevels({ ctx, bbox, valToPos }: uPlot): void {
     ctx.save();
@@ -191,16 +188,17 @@ function series({
 
 /** What the values span, widened to the range that is asked for, with a margin where the values decide. */
 function withRange(
-  [low, high]: [number, number],
+  given: readonly (number | null)[],
   least: readonly [number, number] | null,
   margin: number,
 ): [number, number] {
-  const [from, to] =
-    Number.isFinite(low) && Number.isFinite(high) ? [low, high] : (least ?? [0, 1]);
-  const space = (to - from || Math.abs(to) || 1) * margin;
+  const values = given.filter((value) => value !== null); // uPlot has null where nothing is drawn yet
+  if (values.length === 0) return [...(least ?? [0, 1])] as [number, number];
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const space = (high - low || Math.abs(high) || 1) * margin;
   if (!least)
-    return from === to ? [from - (space || 1), to + (space || 1)] : [from - space, to + space];
-  return [from < least[0] ? from - space : least[0], to > least[1] ? to + space : least[1]];
+    return low === high ? [low - (space || 1), high + (space || 1)] : [low - space, high + space];
+  return [low < least[0] ? low - space : least[0], high > least[1] ? high + space : least[1]];
 }
 
 function color(name: string): string {

@@ -2,6 +2,7 @@
 
 import { openFolder } from '#folder';
 import { type Folder, pathParts } from '../../src/io/folder.ts';
+import { findCheckpoints } from '../../src/io/manifest.ts';
 import { showError } from './page.ts';
 import { whyNot } from './saving.ts';
 import { packTar, readTar } from './tar.ts';
@@ -9,6 +10,8 @@ import { packTar, readTar } from './tar.ts';
 export interface SavedRuns {
   /** The folder for a new run, of which the browser keeps the newest few; null where it gives no storage. */
   fresh(): Promise<string | null>;
+  /** Whether the folder holds a checkpoint to go on from. */
+  resumable(folder: string): Promise<boolean>;
   /** Shows what there is now. */
   refresh(): Promise<void>;
   /** Called with the folder of a run that the visitor wants to go on with. */
@@ -48,6 +51,7 @@ export function savedRuns(section: HTMLElement, page: string, node: string): Sav
         return null;
       }
     },
+    resumable: async (folder) => (await findCheckpoints(await openFolder(folder))).length > 0,
     async refresh() {
       try {
         const names = await runNames(page);

@@ -1,0 +1,74 @@
+// Faults of the machine, put below a page: scripts that run in its worker before the page's own.
+
+import type { Page } from 'playwright-core';
+
+/** Runs `script` in each worker of the page, after its imports and before its own first line. */
+export async function inWorker(page: Page, script: string): Promise<void> {
+  await page.route('**/worker.js', async (route) => {
+    const body = await (await route.fetch()).text();
+    await route.fulfill({ contentType: 'text/javascript', body: `${script}\n${body}` });
+  });
+}
+
+/** What WebGPU promises of any adapter, and no feature. */
+export const LOWEST_LIMITS = `
+  const lowest = {
+    maxBufferSize: 2 ** 28, maxStorageBufferBindingSize: 2 ** 27, maxStorageBuffersPerShaderStage: 8,
+    maxComputeWorkgroupsPerDimension: 65535, maxComputeWorkgroupStorageSize: 16384,
+    maxComputeInvocationsPerWorkgroup: 256, maxComputeWorkgroupSizeX: 256,
+  };
+  Object.defineProperty(GPUAdapter.prototype, 'limits', { get: () => lowest });
+  Object.defineProperty(GPUAdapter.prototype, 'features', { get: () => new Set() });`;
+
+/** Lets `loseDevice` end the worker's device. */
+export const CAN_LOSE_DEVICE = `
+  const requestDevice = GPUAdapter.prototype.requestDevice;
+  GPUAdapter.prototype.requestDevice = async function (description) {
+    const device = await requestDevice.call(this, description);
+    globalThis.loseDevice = () => device.destroy();
+    return device;
+  };`;
+
+export async function loseDevice(page: Page): Promise<void> {
+  for (const worker of page.workers()) await worker.evaluate('globalThis.loseDevice?.()');
+}
+
+/**
+ * The longest task of the page's own thread while `action` runs, in milliseconds of its processor: what else the machine
+ * does at the time is not the page's.
+ */
+export async function longestTask(page: Page, action: () => Promise<void>): Promise<number> {
+  const session = await page.context().newCDPSession(page);
+  const durations: number[] = [];
+  let pageThread = '';
+  interface TraceEvent {
+    readonly name: string;
+    readonly pid: number;
+    readonly tid: number;
+    readonly tdur?: number;
+    readonly args?: { readonly name?: string };
+  }
+  const events: TraceEvent[] = [];
+  session.on('Tracing.dataCollected', ({ value }) =>
+    events.push(...(value as unknown as TraceEvent[])),
+  );
+  const complete = new Promise<void>((resolve) => {
+    session.on('Tracing.tracingComplete', () => resolve());
+  });
+  await session.send('Tracing.start', {
+    transferMode: 'ReportEvents',
+    traceConfig: { includedCategories: ['toplevel', '__metadata'] },
+  });
+  await action();
+  await session.send('Tracing.end');
+  await complete;
+  await session.detach();
+  for (const { name, pid, tid, args } of events) {
+    if (name === 'thread_name' && args?.name === 'CrRendererMain') pageThread = `${pid} ${tid}`;
+  }
+  for (const { pid, tid, tdur } of events) {
+    if (`${pid} ${tid}` === pageThread && tdur !== undefined) durations.push(tdur / 1000);
+  }
+  if (durations.length === 0) throw new Error('the trace holds no task of the page');
+  return Math.max(...durations);
+}
