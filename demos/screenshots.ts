@@ -1,0 +1,51 @@
+// npm run screenshots [PAGE…]: pictures of every page, or of those named, light and dark, wide and narrow, in
+// demos/screenshots/. Each page is brought once to where it is worth a picture, and is then looked at four times.
+
+import { mkdir } from 'node:fs/promises';
+import { serveFolder } from '../src/cli/demos.ts';
+import { launchChromium } from '../test/browser/chromium.ts';
+import { SCENES } from './scenes.ts';
+
+const FOLDER = 'demos/screenshots';
+const WIDTHS = { desktop: 1280, phone: 390 } as const;
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => SCENES[name === 'index' ? '' : name] === undefined);
+if (unknown.length > 0) {
+  console.error(`no page ${unknown.join(', ')}; there are: index${Object.keys(SCENES).join(', ')}`);
+  process.exit(1);
+}
+await mkdir(FOLDER, { recursive: true });
+const server = await serveFolder('dist/demos');
+const { browser, close } = await launchChromium();
+try {
+  for (const [path, scene] of Object.entries(SCENES)) {
+    const name = path || 'index';
+    if (asked.length > 0 && !asked.includes(name)) continue;
+    const page = await browser.newPage({ viewport: { width: WIDTHS.desktop, height: 800 } });
+    page.on('pageerror', ({ message }) => console.error(`${name}: ${message}`));
+    await page.goto(`${server.url}${path && `${path}/`}`);
+    await page.waitForFunction(
+      () => /^(Ready|WebGPU)/.test(document.querySelector('#status')?.textContent ?? ''),
+      null,
+      { timeout: 60_000 },
+    );
+    await scene(page);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      for (const [kind, width] of Object.entries(WIDTHS)) {
+        await page.emulateMedia({ colorScheme });
+        await page.setViewportSize({ width, height: 800 });
+        await page.waitForTimeout(300); // curves follow the new size
+        await page.screenshot({
+          path: `${FOLDER}/${name}-${kind}-${colorScheme}.png`,
+          fullPage: true,
+        });
+      }
+    }
+    await page.close();
+    console.log(`${FOLDER}/${name}-{${Object.keys(WIDTHS).join(',')}}-{light,dark}.png`);
+  }
+} finally {
+  await close();
+  await server.close();
+}
