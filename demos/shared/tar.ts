@@ -53,8 +53,8 @@ export async function readTar(archive: Blob, name: string): Promise<PackedBlob[]
     if (plain) files.push({ path, content: archive.slice(at + BLOCK, end) });
     at = at + BLOCK + Math.ceil(size / BLOCK) * BLOCK;
   }
-  if (files.length === 0) throw new Error(`${name} is not a tar file, or an empty one`);
-  return files;
+  if (files.length > 0) throw new Error(`${name} is cut off: its end is missing`);
+  throw new Error(`${name} is not a tar file, or an empty one`);
 }
 
 function parseHeader(block: Uint8Array, name: string) {
