@@ -50,9 +50,17 @@ export function categorical(logits: Tensor, actionMask?: Tensor): Categorical {
     logits,
     actionMask,
     sample: () => sampleAction(logits, masked),
-    mode: () => argmax(actionMask ? where(notEqual(actionMask, 0), logits, LOWEST) : logits),
+    mode: () => argmax(allowedLogits({ logits, actionMask })),
     evaluate: (actions) => policyHead(logits, actions, masked),
   };
+}
+
+/** The logits, as low as can be where the action is not allowed: softmax of them is π. */
+export function allowedLogits({
+  logits,
+  actionMask,
+}: Pick<Categorical, 'logits' | 'actionMask'>): Tensor {
+  return actionMask ? where(notEqual(actionMask, 0), logits, LOWEST) : logits;
 }
 
 /**

@@ -233,3 +233,4 @@ export {
 export { TRPO_DEFAULTS, Trpo, type TrpoSettings } from './trpo.ts';
 export { fitValues } from './value_regression.ts';
 export { type Episode, VectorEnvironment, type VectorStep } from './vector.ts';
+export { type Outlook, type WatchedFrame, watchEpisodes } from './watch.ts';

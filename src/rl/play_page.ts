@@ -2,6 +2,7 @@
 
 import { escapeHtml, renderPage } from '../io/page.ts';
 import { reportStyle } from '../io/report_style.ts';
+import { drawShapes } from './draw_shapes.ts';
 import type { Frame } from './play.ts';
 import { type PlayedEpisode, showEpisodes } from './play_script.ts';
 
@@ -62,7 +63,7 @@ export function renderPlay({
 <footer>Made by shadegrad. This page is one file and uses no network.</footer>
 </main>`,
     data: { id: 'episodes', value: { framesPerSecond, episodes } },
-    scripts: [`(${showEpisodes})();`],
+    scripts: [`(${showEpisodes})(${drawShapes});`],
   });
 }
 

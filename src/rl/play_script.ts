@@ -1,7 +1,8 @@
 // The script of the page that plays episodes. `showEpisodes` goes into the page as its own source text, so it uses nothing
-// from outside itself but the page.
+// from outside itself but the page and what it is called with.
 
-import type { Picture, ShapesPicture } from './picture.ts';
+import type { drawShapes } from './draw_shapes.ts';
+import type { Picture } from './picture.ts';
 
 export interface PlayedEpisode {
   readonly frames: readonly {
@@ -15,7 +16,7 @@ export interface PlayedEpisode {
 }
 
 /** Runs in the page. */
-export function showEpisodes(): void {
+export function showEpisodes(draw: typeof drawShapes): void {
   const { framesPerSecond, episodes }: { framesPerSecond: number; episodes: PlayedEpisode[] } =
     JSON.parse(document.querySelector('#episodes')!.textContent!);
   const element = <T extends Element>(selector: string) => document.querySelector<T>(selector)!;
@@ -33,41 +34,13 @@ export function showEpisodes(): void {
     const { picture, step, action, reward, return: earned, end } = frames[index]!;
     canvas.hidden = picture?.kind !== 'shapes';
     text.hidden = picture?.kind !== 'text';
-    if (picture?.kind === 'shapes') draw(picture);
+    if (picture?.kind === 'shapes') draw(canvas, picture);
     if (picture?.kind === 'text') text.textContent = picture.lines.join('\n');
     const did = action === null ? 'begins' : `action ${action.join(', ')}, reward ${reward}`;
     const over = end === null ? '' : `, ${end}`;
     element('#status').textContent = `step ${step}: ${did}, return ${earned}${over}`;
     at.value = String(index);
     play.textContent = playing ? 'Pause' : 'Play';
-  }
-
-  /** The picture's rectangle in the middle of the canvas, as large as fits. */
-  function draw({ left, right, bottom, top, shapes }: ShapesPicture): void {
-    const ratio = devicePixelRatio;
-    const [width, height] = [canvas.clientWidth * ratio, canvas.clientHeight * ratio];
-    if (canvas.width !== Math.round(width)) canvas.width = Math.round(width);
-    if (canvas.height !== Math.round(height)) canvas.height = Math.round(height);
-    const scale = Math.min(width / (right - left), height / (top - bottom));
-    const colors = getComputedStyle(document.documentElement);
-    const context = canvas.getContext('2d')!;
-    context.setTransform(1, 0, 0, 1, 0, 0);
-    context.clearRect(0, 0, width, height);
-    context.translate(width / 2, height / 2);
-    context.scale(scale, -scale);
-    context.translate(-(left + right) / 2, -(bottom + top) / 2);
-    context.lineCap = context.lineJoin = 'round';
-    for (const shape of shapes) {
-      context.beginPath();
-      if (shape.kind === 'circle')
-        context.arc(shape.centre[0], shape.centre[1], shape.radius, 0, 2 * Math.PI);
-      else for (const [x, y] of shape.points) context.lineTo(x, y);
-      context.fillStyle = context.strokeStyle = colors.getPropertyValue(`--${shape.role}`).trim();
-      if (shape.kind === 'line') {
-        context.lineWidth = shape.width;
-        context.stroke();
-      } else context.fill();
-    }
   }
 
   function choose(episode: number): void {
