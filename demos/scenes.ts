@@ -7,6 +7,16 @@ type Scene = (page: Page) => Promise<void>;
 /** By the page's folder; '' is the list of pages. */
 export const SCENES: Readonly<Record<string, Scene>> = {
   '': async () => {},
+  control: async (page) => {
+    await page.click('#go');
+    await page.waitForFunction(
+      () => Number(document.querySelector('#return')?.textContent) > 150,
+      null,
+      {
+        timeout: 300_000,
+      },
+    );
+  },
   train: async (page) => {
     await page.click('#go');
     await page.waitForFunction(() => document.querySelectorAll('#samples li').length >= 3, null, {

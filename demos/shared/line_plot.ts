@@ -36,6 +36,8 @@ export interface LinePlot {
   /** Adds values at `x`, one per line, null where a line has none there; at the `x` before, fills what is null. */
   add(x: number, values: readonly (number | null)[]): void;
   setLevels(levels: readonly Level[]): void;
+  /** What is drawn now stays as pale lines behind what comes, with this label; null: nothing does. */
+  keepBehind(label: string | null): void;
   /** Empties it; the axes then span at least these ranges. */
   reset(ranges?: Pick<LinePlotOptions, 'xRange' | 'yRange'>): void;
 }
@@ -59,6 +61,7 @@ export function linePlot(figure: HTMLElement, options: LinePlotOptions): LinePlo
   figure.querySelector('figcaption')!.after(target);
 
   let columns: Column[] = [[], ...lines.map(() => [])];
+  let behind: Column[] = [];
   let levels: readonly Level[] = [];
   let { xRange = null, yRange = null } = options;
   let drawn = draw();
@@ -77,23 +80,49 @@ export function linePlot(figure: HTMLElement, options: LinePlotOptions): LinePlo
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false } },
         scales: {
-          x: { time: false, range: (_, low, high) => withRange([low, high], xRange, 0) },
-          y: { range: (_, low, high) => withRange([low, high, ...bounds()], yRange, 0.06) },
+          x: {
+            time: false,
+            range: (_, low, high) => withRange([low, high, ...bounds(0)], xRange, 0),
+          },
+          y: { range: (_, low, high) => withRange([low, high, ...bounds(1)], yRange, 0.06) },
         },
         axes: [
           { ...axis, grid, size: 28, space: 60 },
           { ...axis, grid, size: 52 },
         ],
         series: [{}, ...lines.map(series)],
-        hooks: { drawAxes: [drawLevels], setCursor: [({ cursor }) => tell(cursor.idx ?? null)] },
+        hooks: {
+          drawAxes: [drawBehind, drawLevels],
+          setCursor: [({ cursor }) => tell(cursor.idx ?? null)],
+        },
       },
       columns as uPlot.AlignedData,
       target,
     );
   }
 
-  /** The levels are seen too. */
-  const bounds = () => levels.map(({ value }) => value);
+  /** What stays behind is seen too, and on the second axis the levels. */
+  function bounds(axis: 0 | 1): number[] {
+    const kept = (axis === 0 ? behind.slice(0, 1) : behind.slice(1)).flat();
+    const marked = axis === 0 ? [] : levels.map(({ value }) => value);
+    return [...kept.filter((value) => value !== null), ...marked];
+  }
+
+  function drawBehind({ ctx, valToPos }: uPlot): void {
+    ctx.save();
+    ctx.globalAlpha = 0.4;
+    ctx.lineWidth = 2 * devicePixelRatio;
+    for (const [i, column] of behind.slice(1).entries()) {
+      if (lines[i]!.faint) continue;
+      ctx.strokeStyle = color(`series-${lines[i]!.color}`);
+      ctx.beginPath();
+      for (const [at, value] of column.entries())
+        if (value !== null)
+          ctx.lineTo(valToPos(behind[0]![at]!, 'x', true), valToPos(value, 'y', true));
+      ctx.stroke();
+    }
+    ctx.restore();
+  }
 
   function drawLevels({ ctx, bbox, valToPos }: uPlot): void {
     ctx.save();
@@ -150,6 +179,11 @@ export function linePlot(figure: HTMLElement, options: LinePlotOptions): LinePlo
     setLevels(given) {
       levels = given;
       legend.setLevels(given);
+      update();
+    },
+    keepBehind(label) {
+      behind = label === null ? [] : columns;
+      legend.setBehind(label);
       update();
     },
     reset(ranges = {}) {
@@ -219,7 +253,10 @@ function buildLegend(figure: HTMLElement, { lines, x, y }: LinePlotOptions) {
     faint ? null : legendItem(label, color, dashed),
   );
   const items = values.flatMap((each) => (each ? [each.item] : []));
-  list.append(...items, place.item);
+  const past = legendItem('', lines[0]!.color);
+  past.item.classList.add('past');
+  past.item.hidden = true;
+  list.append(...items, past.item, place.item);
   let bounds: HTMLElement[] = [];
   return {
     show(at: number | null, shown: readonly (number | null)[]): void {
@@ -229,6 +266,10 @@ function buildLegend(figure: HTMLElement, { lines, x, y }: LinePlotOptions) {
         const value = shown[i] ?? null;
         if (values[i]) values[i].value.textContent = value === null ? '' : format(value);
       }
+    },
+    setBehind(label: string | null): void {
+      past.item.hidden = label === null;
+      past.value.textContent = label;
     },
     setLevels(levels: readonly Level[]): void {
       for (const bound of bounds) bound.remove();
