@@ -10,16 +10,20 @@ export interface Engine<Report> {
   note(line: string): void;
   /** Aborted when the visitor stops the run; what is asked for after it must not heed it. */
   readonly signal: AbortSignal;
-  /** To be awaited after each turn of a run: tells the page that it runs, waits while it is paused, and keeps to its speed. */
+  /**
+   * To be awaited after each turn of a run: tells the page that it runs, answers what was asked in between, waits while it is
+   * paused, and keeps to its speed.
+   */
   turn(): Promise<void>;
 }
 
 /**
- * Answers the page's commands. `obey` handles the page's own, one after another; its status is what the page then shows,
- * and what it throws reaches the page's error line.
+ * Answers the page's commands. `obey` handles the page's own, one after another, and those that come during a run between
+ * its turns; its status is what the page then shows, null for what the page has only told (`Run.tell`), and what it throws
+ * reaches the page's error line.
  */
 export function serve<Command extends { type: string }, Report extends { type: string }>(
-  obey: (command: Command, device: Device, engine: Engine<Report>) => Promise<string>,
+  obey: (command: Command, device: Device, engine: Engine<Report>) => Promise<string | null>,
 ): void {
   const post = (message: Report | RunReport) => postMessage(message);
   const stop = new AbortController();
@@ -28,22 +32,36 @@ export function serve<Command extends { type: string }, Report extends { type: s
     report: post,
     note: (line) => post({ type: 'note', line }),
     signal: stop.signal,
-    turn: () => pace.turn(),
+    turn: () => pace.turn(answerAll),
   };
   const device = open(post);
-  let last: Promise<void> = Promise.resolve();
+  const waiting: Command[] = [];
+  let answering = false;
 
   addEventListener('message', ({ data }: MessageEvent<Command | RunCommand>) => {
     if (pace.obey(data as RunCommand)) return;
-    if (data.type === 'stop') stop.abort();
-    else last = last.then(() => answer(data as Command));
+    if (data.type === 'stop') return stop.abort();
+    waiting.push(data as Command);
+    pace.wake();
+    if (!answering) void begin();
   });
+
+  async function begin(): Promise<void> {
+    answering = true;
+    await answerAll();
+    answering = false;
+  }
+
+  async function answerAll(): Promise<void> {
+    for (let next = waiting.shift(); next; next = waiting.shift()) await answer(next);
+  }
 
   async function answer(command: Command): Promise<void> {
     const opened = await device;
     if (!opened) return;
     try {
-      post({ type: 'ended', status: await obey(command, opened, engine) });
+      const status = await obey(command, opened, engine);
+      if (status !== null) post({ type: 'ended', status });
     } catch (error) {
       const { message } = error as Error;
       if (error instanceof DeviceLostError) post({ type: 'lost', message });
@@ -78,7 +96,8 @@ class Pace {
   private steps = 0;
   private perSecond: Speed = null;
   private last = 0;
-  private wake = () => {};
+  /** Ends a wait. */
+  wake = () => {};
 
   constructor(
     private readonly report: (type: 'running' | 'paused') => void,
@@ -98,11 +117,13 @@ class Pace {
     return true;
   }
 
-  async turn(): Promise<void> {
+  async turn(between: () => Promise<void>): Promise<void> {
     await this.slow();
+    await between();
     while (this.paused && this.steps === 0 && !this.signal.aborted) {
       this.tell('paused');
       await this.command();
+      await between();
     }
     this.steps = Math.max(0, this.steps - 1);
     this.last = performance.now();

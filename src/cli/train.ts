@@ -86,8 +86,10 @@ async function train(flags: TrainFlags): Promise<void> {
   const folder = await openFolder(out);
   const saved = flags.resume ? await readSavedRun(folder) : null;
   const preset = flags.preset ? presetNamed(PRESETS, flags.preset) : saved?.settings;
-  const files = flags.data ?? saved?.dataFiles ?? [];
-  const text = files.length > 0 ? await Promise.all(files.map(readText)) : null;
+  const given = flags.data?.map((file) => ({ name: basename(file), file: resolve(file) }));
+  const texts = given ?? saved?.texts ?? [];
+  const text =
+    texts.length > 0 ? await Promise.all(texts.map((each) => readText(each, out))) : null;
   const tokenizer = flags.tokenizer
     ? await tokenizerAt(flags.tokenizer)
     : (saved?.tokenizer ?? null);
@@ -213,9 +215,10 @@ function printResult(result: TrainResult, { adapter }: TrainFlags, out: string):
   console.log(`report: ${join(out, 'report.html')}`);
 }
 
-async function readText(file: string): Promise<TrainingText> {
-  const content = decodeText(await readBytes(file, 'data file'), file);
-  return { name: basename(file), content, file: resolve(file) };
+/** A file that no path leads to lies in the run's folder: the demo page keeps a visitor's text there. */
+async function readText(text: Omit<TrainingText, 'content'>, run: string): Promise<TrainingText> {
+  const path = resolve(run, text.file!);
+  return { ...text, content: decodeText(await readBytes(path, 'data file'), path) };
 }
 
 /** A Hugging Face folder has its tokenizer in a file, a run in its config.json. */

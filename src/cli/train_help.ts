@@ -41,6 +41,7 @@ export const SETTINGS_HELP: Readonly<Record<keyof TrainSettings, string>> = {
   evaluateEvery: 'steps from one evaluation to the next',
   evaluationTokens: 'held-out tokens per evaluation; 0: all',
   checkpointEvery: 'steps from one checkpoint to the next',
+  checkpointSeconds: 'most seconds between two, where steps are slow; null: no limit',
   logEvery: 'steps, at most, between reports of the loss',
   sampleCharacters: 'of each sample at the end, about',
   samples: 'number of samples at the end',

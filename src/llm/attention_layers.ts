@@ -7,8 +7,8 @@ import { Linear } from '../nn/linear.ts';
 import { Module } from '../nn/module.ts';
 import { attention } from '../ops/attention.ts';
 import { ropePair } from '../ops/rope.ts';
-import { split } from '../ops/shape_ops.ts';
-import { permute, reshape } from '../ops/view.ts';
+import { concat, split } from '../ops/shape_ops.ts';
+import { expand, permute, reshape, slice } from '../ops/view.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { LayerCache } from './key_value_cache.ts';
 import { headSizeOf, type TransformerConfig } from './transformer_config.ts';
@@ -66,6 +66,21 @@ export class SelfAttention extends Module {
       ? cache.attend(q, k, v)
       : attention(q, k, v, { causal, keyMask, documents, dropout });
     return this.output.forward(merged(mixed), { residual });
+  }
+
+  /**
+   * What `forward` mixes the values of x with, [B, H, T, T]: row i is how much position i takes of each. Attention to values
+   * that are one-hot is its weights, D columns at a time: `identity` is [S, S], S at least T and a multiple of D.
+   */
+  weights(x: Tensor, { causal }: Pick<Pass, 'causal'>, identity: Tensor): Tensor {
+    const [q, k] = this.heads(x);
+    const [B, , T] = q.shape as [number, number, number];
+    const [, Hkv, , D] = k.shape as [number, number, number, number];
+    const columns = Array.from({ length: Math.ceil(T / D) }, (_, i) => {
+      const values = slice(identity, { start: [0, i * D], end: [T, (i + 1) * D] });
+      return attention(q, k, expand(values, [B, Hkv, T, D]), { causal });
+    });
+    return slice(concat(columns, { axis: 3 }), { end: [...q.shape.slice(0, 3), T] });
   }
 
   /** [B, H, T, D], and twice [B, Hkv, T, D], turned to their positions. */

@@ -1,7 +1,7 @@
 // What a training run reads: tokens in two parts, the tokenizer, and the floor under the loss where it is known.
 
 import { ConfigError } from '../errors.ts';
-import { trainBpe } from '../text/bpe_train.ts';
+import { type Merge, trainBpe } from '../text/bpe_train.ts';
 import { characterTokenizer } from '../text/characters.ts';
 import { requireContext, splitText } from '../text/corpus.ts';
 import { entropyRate, generateCorpus } from '../text/grammar.ts';
@@ -44,18 +44,21 @@ export interface TrainingData {
  * Tokens of the texts, the last part of each held out; without a text, of the built-in corpus. A token is a character, or
  * with `settings.vocabularySize` one of a byte-level BPE that is trained on what is not held out.
  * @param tokenizer a ready one, in place of these
+ * @param onMerge told of each merge of a BPE as it is made
  * @throws DataError for a short text, ConfigError for phases that are not for as many texts, and for two tokenizers.
  */
 export function trainingData(
   given: TrainingText | readonly TrainingText[] | null,
   settings: TrainSettings,
   tokenizer: Tokenizer | null = null,
+  onMerge?: (merge: Merge) => void,
 ): TrainingData {
   const { corpusSeed: seed, corpusCharacters: characters } = settings;
   const texts = given === null ? [builtIn({ seed, characters })] : [given].flat();
   const content = texts.map((text) => text.content).join('');
   const parts = texts.map((text) => splitText(text.content, settings.validation));
-  const used = tokenizerFor(content, parts, settings, tokenizer);
+  const { vocabularySize } = settings;
+  const used = tokenizerFor(content, parts, { vocabularySize, onMerge }, tokenizer);
   // `<|endoftext|>` between the documents of a file is the token.
   const encoded = parts.map(({ train, validation }) => ({
     train: used.encode(train, { specials: 'allow' }),
@@ -91,11 +94,15 @@ export function tokenUnit({ charactersPerToken }: TrainingData): 'character' | '
   return charactersPerToken === 1 ? 'character' : 'token';
 }
 
+interface TokenizerOptions extends Pick<TrainSettings, 'vocabularySize'> {
+  readonly onMerge: ((merge: Merge) => void) | undefined;
+}
+
 /** Characters are those of all of the text: none may be unknown. Merges are learned from the training parts alone. */
 function tokenizerFor(
   content: string,
   parts: readonly { readonly train: string }[],
-  { vocabularySize }: TrainSettings,
+  { vocabularySize, onMerge }: TokenizerOptions,
   given: Tokenizer | null,
 ): Tokenizer {
   if (vocabularySize === null) return given ?? characterTokenizer(content);
@@ -106,7 +113,7 @@ function tokenizerFor(
   }
   return trainBpe(
     parts.map(({ train }) => train),
-    { vocabularySize },
+    { vocabularySize, ...(onMerge && { onMerge }) },
   );
 }
 

@@ -4,13 +4,8 @@
 import { ConfigError, DataError } from '../errors.ts';
 import type { Device } from '../ops/device.ts';
 import { embedding } from '../ops/embedding.ts';
-import {
-  checkSampling,
-  type SamplingOptions,
-  type SamplingState,
-  sampleInto,
-  samplingState,
-} from '../ops/sample.ts';
+import { type SamplingState, sampleInto, samplingState } from '../ops/sample.ts';
+import { checkSampling, type SamplingOptions } from '../ops/sampling_options.ts';
 import { reshape } from '../ops/view.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { KeyValueCache } from './key_value_cache.ts';

@@ -29,19 +29,15 @@ export { gaussianNoise } from '../ops/noise.ts';
 export { packWeight, unpackWeight } from '../ops/packed.ts';
 export { ropeSimilarity } from '../ops/rope.ts';
 // Drawing tokens
-export {
-  type SamplingOptions,
-  type SamplingState,
-  sampleInto,
-  samplingState,
-} from '../ops/sample.ts';
+export { type SamplingState, sampleInto, samplingState } from '../ops/sample.ts';
+export type { SamplingOptions } from '../ops/sampling_options.ts';
 export type { PackedType } from '../tensor/tensor.ts';
 // Prompts and problems
 export { type AdditionData, type AdditionOptions, additionData } from '../text/addition.ts';
 export * as attributes from '../text/attributes.ts';
 // Tokenizers
 export type { BpeEncodeOptions, BpeModel, BpeTokenizer } from '../text/bpe.ts';
-export { type TrainBpeOptions, trainBpe } from '../text/bpe_train.ts';
+export { type Merge, type TrainBpeOptions, trainBpe } from '../text/bpe_train.ts';
 export { type CharacterTokenizer, characterTokenizer } from '../text/characters.ts';
 export {
   CHAT_TEMPLATES,
@@ -152,7 +148,7 @@ export {
   type ReplyOptions,
 } from './conversation.ts';
 export { type DigitOptions, type Digits, type Images, imagesOn, readDigits } from './digits.ts';
-export { bitsPerByte, evaluateLoss, perplexity } from './evaluate.ts';
+export { bitsPerByte, evaluateLoss, perplexity, textUnits } from './evaluate.ts';
 export { exposureBias } from './exposure_bias.ts';
 export {
   type FinetuneData,
@@ -173,7 +169,9 @@ export {
   intrinsicExperiment,
 } from './intrinsic_experiment.ts';
 export { KeyValueCache } from './key_value_cache.ts';
+export { type Look, lookInto } from './look.ts';
 export { Mixer, type MixerConfig } from './mixer.ts';
+export { type Candidate, nextTokens } from './next_tokens.ts';
 export { applyAdapter, type OpenedModel, openModel } from './open_model.ts';
 export { type OrderSensitivity, type OrderStudyData, orderStudy } from './order_study.ts';
 export { loadPeft, type PeftOptions, savePeft } from './peft.ts';
@@ -188,6 +186,7 @@ export {
   solveProblems,
 } from './problem_solver.ts';
 export { type RankResults, type RankSettings, rankExperiment } from './rank_experiment.ts';
+export { readSavedRun, type SavedRun } from './run.ts';
 export type { RunLog } from './run_log.ts';
 export { sampleText } from './sample.ts';
 export { loadRun, type SavedModel } from './saved_model.ts';

@@ -36,8 +36,8 @@ const CONFIG = 'config.json';
 /** What a run that is resumed repeats. */
 export interface SavedRun {
   readonly settings: object;
-  /** None for the built-in corpus. */
-  readonly dataFiles: readonly string[];
+  /** None for the built-in corpus. A file that no path leads to lies in the run's own folder. */
+  readonly texts: readonly { readonly name: string; readonly file: string }[];
   /** One that came from outside; null for one made of the text. */
   readonly tokenizer: Tokenizer | null;
 }
@@ -48,15 +48,20 @@ export async function readSavedRun(folder: Folder): Promise<SavedRun | null> {
   const what = `${folder.location}/${CONFIG}`;
   const saved = parseJson(decodeUtf8(await folder.read(CONFIG), what), { what });
   if (saved instanceof Map) {
-    const { settings, dataFiles, ...rest } = toPlain(saved) as Record<string, unknown>;
+    const { settings, data, dataFiles, ...rest } = toPlain(saved) as Record<string, unknown>;
     const tokenizer = rest.tokenizerGiven
       ? readTokenizer(JSON.stringify(rest.tokenizer), what)
       : null;
-    if (typeof settings === 'object' && settings !== null && isFileList(dataFiles))
-      return { settings, dataFiles, tokenizer };
+    if (typeof settings === 'object' && settings !== null && isFileList(dataFiles)) {
+      const name = (file: string) => (dataFiles.length === 1 ? String(data) : baseName(file));
+      const texts = dataFiles.map((file) => ({ name: name(file), file }));
+      return { settings, texts, tokenizer };
+    }
   }
   throw new CheckpointError(`${what} is not a run's: it lacks settings`);
 }
+
+const baseName = (path: string) => path.slice(path.search(/[^\\/]*$/));
 
 const isFileList = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((file) => typeof file === 'string');
@@ -109,6 +114,7 @@ export async function openRun(folder: Folder, options: RunOptions): Promise<Run>
 
 /** Without what changes only when a run reports and what it shows: a resumed run may have these otherwise. */
 function settingsOfTraining(settings: TrainSettings): object {
-  const { samples, sampleCharacters, temperature, logEvery, checkpointEvery, ...rest } = settings;
+  const { samples, sampleCharacters, temperature, ...others } = settings;
+  const { logEvery, checkpointEvery, checkpointSeconds, ...rest } = others;
   return rest;
 }

@@ -49,6 +49,8 @@ export interface RunStepsOptions {
   readonly positions: number;
   readonly evaluateEvery: number;
   readonly checkpointEvery: number;
+  /** Most seconds between two checkpoints. Default: the steps alone say when there is one. */
+  readonly checkpointSeconds?: number | null;
   readonly logEvery: number;
   /** Where it continues, and what it keeps; null: nothing is kept. */
   readonly run: RunLog | null;
@@ -79,12 +81,16 @@ export async function runSteps(
   const evaluations = [...before];
   let step = run?.checkpoint?.step ?? 0;
   let saved = run?.checkpoint?.step ?? -1;
+  let savedAt = clock();
   const save = async (best: boolean) => {
     await run?.save({ step, tensors: await trained.state(), evaluations, best });
     saved = step;
+    savedAt = clock();
   };
   const evaluates = (step: number) => step % every.evaluateEvery === 0 || step === steps;
   const checkpoints = (step: number) => step % every.checkpointEvery === 0 || step === steps;
+  const mostSeconds = every.checkpointSeconds ?? Number.POSITIVE_INFINITY;
+  const isDue = () => (clock() - savedAt) / 1000 >= mostSeconds;
 
   for await (const report of reports(trained, (step) => trained.step(step), {
     from: step,
@@ -112,7 +118,7 @@ export async function runSteps(
       evaluations.every((each) => evaluation.loss < each.loss);
     if (evaluation) evaluations.push(evaluation);
     await run?.log(progress);
-    if (run && (checkpoints(step) || best)) await save(best);
+    if (run && (checkpoints(step) || best || isDue())) await save(best);
     await onProgress?.(progress);
   }
   if (run && saved < step) await save(false);

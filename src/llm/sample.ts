@@ -2,12 +2,13 @@
 
 import { DataError } from '../errors.ts';
 import type { Device } from '../ops/device.ts';
+import type { SamplingOptions } from '../ops/sampling_options.ts';
 import { randomStream } from '../tensor/philox.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { generate } from './generate.ts';
 import type { Transformer } from './transformer.ts';
 
-export interface SampleOptions {
+export interface SampleOptions extends Pick<SamplingOptions, 'topK' | 'topP' | 'minP'> {
   readonly prompt: string;
   /** New tokens. */
   readonly tokens: number;
@@ -30,7 +31,7 @@ export async function sampleText(
   device: Device,
   model: Transformer,
   tokenizer: Tokenizer,
-  { prompt, tokens, temperature = 1, seed, stream = 0 }: SampleOptions,
+  { prompt, tokens, temperature = 1, seed, stream = 0, ...cuts }: SampleOptions,
 ): Promise<string> {
   const ids = Array.from(tokenizer.encode(prompt));
   const begin = ids.length;
@@ -44,6 +45,7 @@ export async function sampleText(
     const [sample] = await generate(device, model, [window], {
       maxNewTokens: Math.min(left, context + 1 - window.length),
       temperature,
+      ...cuts,
       seed: random.integer(MOST_SEEDS),
       readEvery: context,
     });

@@ -78,6 +78,8 @@ export const TRAIN_DEFAULTS = {
   /** Held-out tokens per evaluation, spread over the part; 0: all of them. */
   evaluationTokens: 8192,
   checkpointEvery: 100,
+  /** Most seconds from one checkpoint to the next, where steps are slow; null: the steps alone say when. */
+  checkpointSeconds: null as number | null,
   /** Most steps between read-backs of the losses; slow steps are read back sooner. */
   logEvery: 10,
   /** Characters of each sample, about so many where tokens are longer, and how many samples. */
@@ -155,6 +157,7 @@ export const TRAIN_CHECKS: Checks<TrainSettings> = {
   evaluateEvery: positiveInteger,
   evaluationTokens: nonNegativeInteger,
   checkpointEvery: positiveInteger,
+  checkpointSeconds: nullOr(positive),
   logEvery: positiveInteger,
   sampleCharacters: nonNegativeInteger,
   samples: nonNegativeInteger,

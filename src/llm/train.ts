@@ -5,6 +5,7 @@ import { checkSettings, resolveSettings } from '../io/config.ts';
 import type { Folder } from '../io/folder.ts';
 import type { PlotLibrary } from '../io/report.ts';
 import type { Device } from '../ops/device.ts';
+import type { Merge } from '../text/bpe_train.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { type TrainingData, type TrainingText, trainingData } from './data.ts';
 import { textUnits } from './evaluate.ts';
@@ -34,6 +35,8 @@ export interface TrainOptions {
   readonly folder?: Folder | null;
   /** Continue from the folder's newest checkpoint. Default false. */
   readonly resume?: boolean;
+  /** Told of each merge of a BPE that is made of the text. */
+  readonly onMerge?: (merge: Merge) => void;
   /** Told once, before the first step, how many steps were done before: 0 unless the run is resumed. */
   readonly onStart?: (state: TrainState, step: number) => void;
   /** Training waits for it: it may draw samples, or hold the run. */
@@ -75,7 +78,7 @@ export async function trainLanguageModel(
 ): Promise<TrainResult> {
   const { text = null, tokenizer = null, folder = null, clock = () => performance.now() } = options;
   const settings = checkSettings(resolveSettings(TRAIN_DEFAULTS, options.settings), TRAIN_CHECKS);
-  const data = trainingData(text, settings, tokenizer);
+  const data = trainingData(text, settings, tokenizer, options.onMerge);
   const trainer = new Trainer(device, settings, data);
   const state: TrainState = { model: trainer.model, data, settings };
   try {

@@ -180,6 +180,20 @@ export class Transformer extends Module {
     return this.encoderNorm.forward(h);
   }
 
+  /**
+   * How much each position of ids [B, T] takes of each, by layer [B, H, T, T]: of a decoder or an encoder, to look at.
+   * `identity` as `SelfAttention.weights`.
+   */
+  attentionWeights(ids: Tensor, identity: Tensor): Tensor[] {
+    const pass = { training: false, causal: this.config.architecture !== 'encoder' };
+    let h = this.embed(ids, false);
+    return this.blocks.map((block) => {
+      const weights = block.attention.weights(block.attentionNorm.forward(h), pass, identity);
+      h = block.forward(h, pass);
+      return weights;
+    });
+  }
+
   private through(block: Block, x: Tensor, pass: Pass, cache?: LayerCache): Tensor {
     if (!pass.training || !this.config.checkpointing) return block.forward(x, pass, cache);
     const { memory } = pass;

@@ -27,6 +27,19 @@ export interface TrainBpeOptions {
   readonly specials?: readonly string[];
   /** A pair becomes a token only if it occurs this often. Default 2. */
   readonly minFrequency?: number;
+  /** Told of each merge as it is made. */
+  readonly onMerge?: (merge: Merge) => void;
+}
+
+/** A token that two others became. Its id is 256 + rank. */
+export interface Merge {
+  /** From 0: the earlier, the more frequent. */
+  readonly rank: number;
+  /** Their bytes, as characters 0 to 255. */
+  readonly left: string;
+  readonly right: string;
+  /** How often they stood side by side. */
+  readonly count: number;
 }
 
 const BYTES = 256;
@@ -35,10 +48,8 @@ const BYTES = 256;
  * @param texts one text or several; pieces do not cross from one to the next
  * @throws DataError for an empty text, ConfigError for a vocabulary without room for the bytes and the specials
  */
-export function trainBpe(
-  texts: string | Iterable<string>,
-  { vocabularySize, pattern = 'gpt2', specials = [END_OF_TEXT], minFrequency = 2 }: TrainBpeOptions,
-): BpeTokenizer {
+export function trainBpe(texts: string | Iterable<string>, options: TrainBpeOptions): BpeTokenizer {
+  const { vocabularySize, pattern = 'gpt2', specials = [END_OF_TEXT], minFrequency = 2 } = options;
   const smallest = BYTES + specials.length;
   if (!(Number.isSafeInteger(vocabularySize) && vocabularySize >= smallest)) {
     throw new ConfigError(
@@ -56,8 +67,10 @@ export function trainBpe(
   while (tokens.length < vocabularySize - specials.length) {
     const pair = training.mergeMostFrequent(tokens.length, minFrequency);
     if (pair === null) break;
-    const [left, right] = pair;
-    merges.push(left, right, tokens.length, tokens.length - BYTES);
+    const { left, right, count } = pair;
+    const rank = tokens.length - BYTES;
+    merges.push(left, right, tokens.length, rank);
+    options.onMerge?.({ rank, left: tokens[left]!, right: tokens[right]!, count });
     tokens.push(tokens[left]! + tokens[right]!);
   }
   const added = specials.map((text, i) => ({ text, id: tokens.length + i, special: true }));
@@ -129,7 +142,10 @@ class Training {
   }
 
   /** Makes the most frequent pair the token `id`. Returns the pair, or null if none occurs `minFrequency` times. */
-  mergeMostFrequent(id: number, minFrequency: number): [left: number, right: number] | null {
+  mergeMostFrequent(
+    id: number,
+    minFrequency: number,
+  ): Pick<Pair, 'left' | 'right' | 'count'> | null {
     const heap = this.#heap;
     while (heap.pop()) {
       const index = heap.item;
@@ -139,8 +155,9 @@ class Training {
         this.#offer(index);
         continue;
       }
+      const { left, right, count } = pair;
       this.#merge(pair, id);
-      return [pair.left, pair.right];
+      return { left, right, count };
     }
     return null;
   }

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openFolder } from '../../src/io/folder_node.ts';
 import { readMetrics } from '../../src/io/metrics.ts';
+import { readSavedRun } from '../../src/llm/run.ts';
 import { Device } from '../../src/ops/device.ts';
 import { temporaryFolder } from '../io/temporary_folder.ts';
 import { beforeWrites, TINY, type Trace, trainTraced, trainUntil } from './tiny.ts';
@@ -88,6 +89,34 @@ describe('stopped and resumed', () => {
     await trainTraced(device, { folder });
     const { trace } = await trainTraced(device, { folder, resume: true });
     expect(trace).toEqual({ ...straight, losses: [] });
+  });
+
+  test('slow steps have checkpoints by the clock, and the losses are the same', async () => {
+    const folder = await openFolder(await temporaryFolder());
+    let time = 0;
+    const saves: string[] = [];
+    const { trace } = await trainTraced(device, {
+      folder: beforeWrites(folder, (path) => path.endsWith('manifest.json') && saves.push(path)),
+      settings: { checkpointEvery: 1000, checkpointSeconds: 10, evaluateEvery: 1000 },
+      clock: () => (time += 1000),
+    });
+    expect(trace.losses).toEqual(straight.losses);
+    expect(saves.length).toBeGreaterThan(3);
+    const again = await trainTraced(device, {
+      folder,
+      resume: true,
+      settings: { evaluateEvery: 1000 },
+    });
+    expect(again.result.steps).toBe(TINY.steps);
+  });
+
+  test("a text that lies in the run's own folder is told with its name", async () => {
+    const folder = await openFolder(await temporaryFolder());
+    const content = 'abc def\n'.repeat(60);
+    await trainTraced(device, { folder, text: { name: 'my book', content, file: 'text.txt' } });
+    const saved = await readSavedRun(folder);
+    expect(saved!.texts).toEqual([{ name: 'my book', file: 'text.txt' }]);
+    expect(saved!.settings).toMatchObject({ steps: TINY.steps, width: TINY.width });
   });
 
   test('a full disk while saving: the error says so, and the checkpoint before it resumes', async () => {

@@ -2,7 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Device } from '../../src/ops/device.ts';
-import { type SamplingOptions, sampleInto, samplingState } from '../../src/ops/sample.ts';
+import { sampleInto, samplingState } from '../../src/ops/sample.ts';
+import type { SamplingOptions } from '../../src/ops/sampling_options.ts';
 
 let device: Device;
 beforeAll(async () => {

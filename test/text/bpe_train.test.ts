@@ -25,6 +25,16 @@ describe('the example of the lecture', () => {
     expect([...occurring].sort().join('')).toBe('_acehrt'); // the printed vocabulary lacks the _
   });
 
+  it('each merge is told as it is made, with its count', () => {
+    const told: unknown[] = [];
+    merged(texts, { ...three, pattern: 'gpt2', onMerge: (merge) => told.push(merge) });
+    expect(told).toEqual([
+      { rank: 0, left: 't', right: 'h', count: 3 },
+      { rank: 1, left: 'th', right: 'e', count: 3 },
+      { rank: 2, left: 'c', right: 'a', count: 2 },
+    ]);
+  });
+
   it('L5: with merges across the _, as printed, ca does not come third', () => {
     const printed = merged(texts, { vocabularySize: 256 + 4, pattern: 'none' });
     expect(printed).toEqual(['th', 'the', 'the_', 'the_c']);
