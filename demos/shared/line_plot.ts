@@ -38,8 +38,8 @@ export interface LinePlot {
   setLevels(levels: readonly Level[]): void;
   /** What is drawn now stays as pale lines behind what comes, with this label; null: nothing does. */
   keepBehind(label: string | null): void;
-  /** Empties it; the axes then span at least these ranges. */
-  reset(ranges?: Pick<LinePlotOptions, 'xRange' | 'yRange'>): void;
+  /** Empties it; the axes then span at least these ranges, and `y` may have another unit. */
+  reset(options?: Partial<Pick<LinePlotOptions, 'xRange' | 'yRange' | 'y'>>): void;
 }
 
 type Column = (number | null)[];
@@ -187,6 +187,7 @@ export function linePlot(figure: HTMLElement, options: LinePlotOptions): LinePlo
       update();
     },
     reset(ranges = {}) {
+      if (ranges.y) legend.setUnit(ranges.y);
       columns = [[], ...lines.map(() => [])];
       [xRange, yRange] = [ranges.xRange ?? xRange, ranges.yRange ?? yRange];
       update();
@@ -246,7 +247,10 @@ function buildLegend(figure: HTMLElement, { lines, x, y }: LinePlotOptions) {
   list.className = 'legend';
   const unit = document.createElement('p');
   unit.className = 'unit';
-  unit.textContent = `${y}, by ${x}`;
+  const setUnit = (y: string) => {
+    unit.textContent = `${y}, by ${x}`;
+  };
+  setUnit(y);
   caption.append(list, unit);
   const place = legendItem('', null);
   const values = lines.map(({ label, color, faint, dashed }) =>
@@ -259,6 +263,7 @@ function buildLegend(figure: HTMLElement, { lines, x, y }: LinePlotOptions) {
   list.append(...items, past.item, place.item);
   let bounds: HTMLElement[] = [];
   return {
+    setUnit,
     show(at: number | null, shown: readonly (number | null)[]): void {
       place.value.textContent = at === null ? '' : `at ${at.toLocaleString('en')}`;
       for (const [i, line] of lines.entries()) {

@@ -2,14 +2,17 @@
 
 import type { TrainProgress } from '../../src/llm/index.ts';
 import { element } from '../shared/page.ts';
-import type { Facts } from './protocol.ts';
+import type { Facts, Report } from './protocol.ts';
 
 const facts = element('facts', HTMLElement);
 const figures = {
   step: element('step', HTMLElement),
   training: element('training-loss', HTMLElement),
   validation: element('validation-loss', HTMLElement),
+  bits: element('bits', HTMLElement),
   speed: element('speed', HTMLElement),
+  stepTime: element('step-time', HTMLElement),
+  memory: element('memory', HTMLElement),
   left: element('left', HTMLElement),
 };
 const floorHint = element('floor-hint', HTMLElement);
@@ -33,21 +36,30 @@ export function pauseClock(): void {
 }
 
 export function showFacts({ source, parameters, trained, heldOut, ...rest }: Facts): void {
-  const { vocabulary, entropyFloor } = rest;
+  const { vocabulary, entropyFloor, unit, charactersPerToken, first } = rest;
   floorHint.hidden = entropyFloor === null; // a visitor's text has no known entropy
   const n = (count: number) => count.toLocaleString('en');
   facts.textContent =
-    `A model of ${n(parameters)} parameters on ${source}: ${n(trained)} characters to learn from, ` +
-    `${n(heldOut)} held out, ${n(vocabulary)} different ones.`;
+    `A model of ${n(parameters)} parameters on ${source}: ${n(trained)} ${unit}s to learn from, ` +
+    `${n(heldOut)} held out, ${n(vocabulary.length)} different ones` +
+    `${unit === 'token' ? `, of ${charactersPerToken.toFixed(2)} characters on average` : ''}.` +
+    `${first > 0 ? ` It goes on after step ${n(first)}.` : ''}`;
 }
 
-export function showProgress({ step, steps, losses, ...rest }: TrainProgress): void {
-  const { tokensPerSecond, evaluation } = rest;
+/** @param positions of a step's batch */
+export function showProgress(
+  { progress, bitsPerByte, memory }: Extract<Report, { type: 'progress' }>,
+  positions: number,
+): void {
+  const { step, steps, losses, tokensPerSecond, evaluation }: TrainProgress = progress;
   const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
   figures.step.textContent = `${step.toLocaleString('en')} / ${steps.toLocaleString('en')}`;
   figures.training.textContent = formatLoss(mean);
   if (evaluation) figures.validation.textContent = formatLoss(evaluation.loss);
+  if (bitsPerByte !== null) figures.bits.textContent = bitsPerByte.toFixed(3);
   figures.speed.textContent = threeDigits.format(tokensPerSecond);
+  figures.stepTime.textContent = `${threeDigits.format((1000 * positions) / tokensPerSecond)} ms`;
+  figures.memory.textContent = `${(memory / 2 ** 20).toFixed(1)} MB`;
   figures.left.textContent = timeLeft(step, steps);
 }
 

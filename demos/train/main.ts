@@ -1,6 +1,6 @@
 // The page: a form, the worker that trains, and what it reports, as curves, figures and text.
 
-import type { TrainProgress, TrainSettings } from '../../src/llm/index.ts';
+import type { TrainSettings } from '../../src/llm/index.ts';
 import { type Phase, runControls } from '../shared/controls.ts';
 import { fillForm } from '../shared/form.ts';
 import { linePlot } from '../shared/line_plot.ts';
@@ -9,15 +9,19 @@ import type { SavedAt } from '../shared/protocol.ts';
 import { savedRuns } from '../shared/saved_runs.ts';
 import { textList } from '../shared/texts.ts';
 import { clearFigures, formatLoss, pauseClock, showFacts, showProgress } from './figures.ts';
-import type { Command, Report, Source } from './protocol.ts';
-import { presetFor, settingsFrom } from './settings.ts';
+import { beginLooking, clearLooking, onText, showLooked, showUnlooked } from './looking.ts';
+import { addMerges, clearMerges } from './merges.ts';
+import { describeSampling, sampling } from './next_token.ts';
+import type { Command, Facts, Report, Source } from './protocol.ts';
+import { fieldsOf, presetFor, settingsFrom } from './settings.ts';
 
-/** A character is a token here; a longer text only takes longer to read. */
+/** A longer text only takes longer to read. */
 const LARGEST_FILE_MB = 32;
 
 showUncaughtErrors();
 const form = element('settings', HTMLFormElement);
 const file = element('file', HTMLInputElement);
+const vocabularyField = element('vocabulary-field', HTMLElement);
 const writing = element('writing', HTMLFormElement);
 const prompt = element('prompt', HTMLInputElement);
 const tuneButton = element('tune', HTMLButtonElement);
@@ -35,20 +39,28 @@ const plot = linePlot(element('loss', HTMLElement), {
 
 /** Of this adapter, once it is known. */
 let preset: TrainSettings | null = null;
+/** Of the run. */
+let settings: TrainSettings | null = null;
 let recent: number[] = [];
-let steps = 0;
-const saved = savedRuns(element('saved', HTMLElement), 'train', 'shadegrad generate RUN');
+const saved = savedRuns(
+  element('saved', HTMLElement),
+  'train',
+  'shadegrad generate --model RUN --prompt TEXT, or shadegrad train --resume --out RUN',
+);
 const run = runControls<Command, Report>({
   ...{ form, saved, begin, clear, onAdapter, onReport, onPhase },
 });
 
+form.addEventListener('change', followTokens);
 tuneButton.addEventListener('click', () => {
   if (run.phase === 'ready') run.ask({ type: 'tune' }, 'Measuring kernels…');
 });
 writing.addEventListener('submit', (event) => {
   event.preventDefault();
-  if (canWrite(run.phase)) run.ask({ type: 'write', prompt: prompt.value || '\n' }, 'Writing…');
+  if (!canWrite(run.phase)) return;
+  run.ask({ type: 'write', prompt: prompt.value || '\n', sampling: sampling() }, 'Writing…');
 });
+onText((text) => run.tell({ type: 'look', text }));
 
 function canWrite(phase: Phase): boolean {
   return phase === 'paused' || phase === 'ended';
@@ -57,21 +69,23 @@ function canWrite(phase: Phase): boolean {
 function onPhase(phase: Phase): void {
   tuneButton.ariaDisabled = String(phase !== 'ready');
   writeButton.ariaDisabled = String(!canWrite(phase));
-  prompt.disabled = !canWrite(phase);
   if (phase === 'paused') pauseClock();
 }
 
 function onAdapter({ software }: { software: boolean }): void {
   preset = presetFor(software);
-  fillForm(form, { ...preset });
+  fillForm(form, fieldsOf(preset));
+  queueMicrotask(followTokens); // a link may have changed it by then
+}
+
+function followTokens(): void {
+  vocabularyField.hidden = element('tokens-of', HTMLSelectElement).value !== 'bpe';
 }
 
 async function begin(where: SavedAt): Promise<Command | null> {
-  const settings = settingsFrom(form, preset!);
-  steps = settings.steps;
-  plot.reset({ xRange: [0, steps], yRange: [0, 4] });
   const text = await chosenText();
-  return text === undefined ? null : { type: 'start', text, settings, ...where };
+  if (text === undefined) return null;
+  return { type: 'start', text, settings: settingsFrom(form, preset!), ...where };
 }
 
 /** Null for the built-in stories; undefined, with the reason shown, for a file that cannot be used. */
@@ -95,6 +109,8 @@ async function chosenText(): Promise<Source | null | undefined> {
 
 function clear(): void {
   clearFigures();
+  clearMerges();
+  clearLooking();
   samples.clear();
   plot.setLevels([]);
   plot.reset();
@@ -103,39 +119,60 @@ function clear(): void {
 
 function onReport(report: Report): void {
   switch (report.type) {
-    case 'facts': {
-      const { vocabulary, entropyFloor } = report.facts;
-      plot.reset({ yRange: [0, Math.log(vocabulary)] });
-      if (entropyFloor !== null)
-        plot.setLevels([{ label: 'entropy of the stories', value: entropyFloor, color: 2 }]);
-      showFacts(report.facts);
+    case 'facts':
+      onFacts(report.facts);
       break;
-    }
+    case 'merges':
+      addMerges(report.merges);
+      break;
     case 'progress':
-      follow(report.progress);
+      follow(report);
       break;
     case 'tuning':
       showStatus(`Measuring kernels, ${report.done + 1} of ${report.total} shapes…`);
       break;
     case 'sample': {
-      const heading = `After ${report.step.toLocaleString('en')} steps`;
+      const after = `After ${report.step.toLocaleString('en')} steps`;
+      const heading = `${after}, ${describeSampling(report.sampling)}`;
       samples.show({ heading, prompt: report.prompt, text: report.text });
+      break;
     }
+    case 'looked':
+      showLooked(report.looked);
+      break;
+    case 'unlooked':
+      showUnlooked(report.reason);
   }
 }
 
-function follow(progress: TrainProgress): void {
-  const { step, losses, evaluation } = progress;
+function onFacts(facts: Facts): void {
+  const { vocabulary, entropyFloor, unit, before } = facts;
+  settings = facts.settings;
+  fillForm(form, fieldsOf(settings));
+  followTokens();
+  const yRange = [0, Math.log(vocabulary.length)] as const;
+  plot.reset({ y: `nats per ${unit}`, xRange: [0, settings.steps], yRange });
+  if (entropyFloor !== null)
+    plot.setLevels([{ label: 'entropy of the stories', value: entropyFloor, color: 2 }]);
+  for (const { step, loss, validationLoss } of before) plotLoss(step, loss, validationLoss);
+  showFacts(facts);
+  run.tell({ type: 'look', text: beginLooking(facts) });
+}
+
+function plotLoss(step: number, loss: number, validation: number | null): void {
+  recent = [...recent, loss].slice(-Math.max(1, Math.round(settings!.steps / 50)));
+  const mean = recent.reduce((sum, value) => sum + value, 0) / recent.length;
+  plot.add(step, [loss, mean, validation]);
+}
+
+function follow(report: Extract<Report, { type: 'progress' }>): void {
+  const { step, losses, evaluation } = report.progress;
   for (const [i, loss] of losses.entries()) {
-    recent = [...recent, loss].slice(-Math.max(1, Math.round(steps / 50)));
-    const mean = recent.reduce((sum, value) => sum + value, 0) / recent.length;
-    plot.add(step - losses.length + 1 + i, [loss, mean, null]);
+    const at = step - losses.length + 1 + i;
+    plotLoss(at, loss, at === step ? (evaluation?.loss ?? null) : null);
   }
-  if (evaluation) {
-    plot.add(step, [null, null, evaluation.loss]);
-    if (run.phase === 'running')
-      showStatus(`Step ${step}: validation loss ${formatLoss(evaluation.loss)}.`);
-  }
-  run.progress(step / steps);
-  showProgress(progress);
+  if (evaluation && run.phase === 'running')
+    showStatus(`Step ${step}: validation loss ${formatLoss(evaluation.loss)}.`);
+  run.progress(step / settings!.steps);
+  showProgress(report, settings!.batch * settings!.context);
 }

@@ -1,21 +1,33 @@
 // The training itself, off the page's thread: the same `trainLanguageModel` that the command calls.
 
-import type { Device } from '../../src/index.ts';
+import { type Device, DeviceLostError } from '../../src/index.ts';
+import { tokenUnit } from '../../src/llm/data.ts';
 import {
-  decodeText,
   drawSamples,
+  lookInto,
+  type Merge,
   sampleText,
   type TrainState,
+  textUnits,
   trainLanguageModel,
 } from '../../src/llm/index.ts';
 import { type Engine, serve } from '../shared/engine.ts';
 import { savingTo } from '../shared/saving.ts';
-import type { Command, Facts, Report } from './protocol.ts';
+import { shownToken } from '../shared/tokens.ts';
+import type { Command, Facts, Report, Sampling } from './protocol.ts';
+import { type Begun, newRun, savedRun } from './saved_text.ts';
+
+/** Tokens of a text that are looked into, its last: as many rows as a picture can show. */
+const LOOKED = 32;
+/** Work that a lost GPU, or a closed tab, may cost. */
+const CHECKPOINT_SECONDS = 8;
+const MERGES_AT_ONCE = 32;
 
 /** The model as it is; null until the first step. */
 let state: TrainState | null = null;
 let step = 0;
 let written = 0;
+let watched = '';
 
 serve<Command, Report>((command, device, engine) => {
   switch (command.type) {
@@ -24,38 +36,93 @@ serve<Command, Report>((command, device, engine) => {
     case 'tune':
       return tuneKernels(device, engine);
     case 'write':
-      return write(device, engine, command.prompt);
+      return write(device, engine, command);
+    case 'look':
+      watched = command.text;
+      return look(device, engine);
   }
 });
 
 async function train(
   device: Device,
-  { report, note, signal, turn }: Engine<Report>,
+  engine: Engine<Report>,
   { text, settings, folder, resume }: Extract<Command, { type: 'start' }>,
 ): Promise<string> {
+  const { report, note, signal, turn } = engine;
+  const kept = await savingTo(folder, note);
+  const saved = resume && kept ? await savedRun(kept, text) : null;
+  const run = saved ?? (await newRun(kept, text, settings));
+  const { onMerge, flush } = mergesTo(engine);
   const result = await trainLanguageModel(device, {
-    text: text && { name: text.name, content: decodeText(new Uint8Array(text.bytes), text.name) },
-    settings: { ...settings, samples: 0 }, // they are drawn as it goes
-    folder: await savingTo(folder, note),
-    resume,
+    text: run.text,
+    tokenizer: run.tokenizer,
+    // Samples are drawn as it goes.
+    settings: { ...run.settings, samples: 0, checkpointSeconds: CHECKPOINT_SECONDS },
+    folder: kept,
+    resume: run.resume,
     onNote: note,
     signal,
-    onStart(begun) {
-      state = begun;
-      report({ type: 'facts', facts: factsOf(begun) });
+    onMerge,
+    onStart(begun, first) {
+      [state, step] = [begun, first];
+      flush();
+      report({ type: 'facts', facts: factsOf(begun, run, first) });
     },
     async onProgress(progress, now) {
       step = progress.step;
-      report({ type: 'progress', progress });
-      if (progress.evaluation) {
+      const { evaluation } = progress;
+      const bitsPerByte = evaluation
+        ? (textUnits(evaluation.loss, now)?.bitsPerByte ?? null)
+        : null;
+      report({ type: 'progress', progress, bitsPerByte, memory: device.memory().bytesInUse });
+      if (evaluation) {
+        const { temperature } = now.settings;
         const [sample] = await drawSamples(device, now, 1);
-        report({ type: 'sample', step, prompt: '', text: sample! });
+        const sampling = { temperature, topK: null, topP: 1 };
+        report({ type: 'sample', step, prompt: '', text: sample ?? '', sampling });
+        await look(device, engine);
       }
       await turn();
     },
   });
+  await look(device, engine);
   const how = result.stopped ? 'Stopped' : 'Done';
   return `${how} after ${result.steps.toLocaleString('en')} steps.`;
+}
+
+/** Tells merges in small groups, while the trainer of the tokenizer goes on. */
+function mergesTo({ report }: Engine<Report>) {
+  let merges: Merge[] = [];
+  const flush = () => {
+    if (merges.length > 0) report({ type: 'merges', merges });
+    merges = [];
+  };
+  const onMerge = (merge: Merge) => {
+    merges.push(merge);
+    if (merges.length === MERGES_AT_ONCE) flush();
+  };
+  return { onMerge, flush };
+}
+
+function factsOf({ model, data, settings }: TrainState, { before }: Begun, first: number): Facts {
+  const { tokenizer, train, validation, content } = data;
+  const ids = Array.from({ length: tokenizer.vocabularySize }, (_, id) => id);
+  return {
+    source: data.name,
+    parameters: model.parameterCount,
+    vocabulary: ids.map((id) => shownToken(tokenizer.bytesOf(id))),
+    unit: tokenUnit(data),
+    charactersPerToken: data.charactersPerToken,
+    trained: train.length,
+    heldOut: validation.length,
+    entropyFloor: data.entropyFloor,
+    beginning: data.files.length > 0 ? (/\S.{0,30}/.exec(content)?.[0] ?? null) : null,
+    layers: model.config.layers,
+    heads: model.config.heads,
+    settings,
+    first,
+    before: before.filter(({ step }) => step <= first),
+  };
 }
 
 /** What `shadegrad tune` does; the device keeps to it, and so do later visits. */
@@ -68,25 +135,38 @@ async function tuneKernels(device: Device, { report }: Engine<Report>): Promise<
   return `Measured: ${changed} of ${classes.length} kernels changed. This browser remembers it.`;
 }
 
-function factsOf({ model, data }: TrainState): Facts {
-  return {
-    source: data.name,
-    parameters: model.parameterCount,
-    vocabulary: data.tokenizer.vocabularySize,
-    trained: data.train.length,
-    heldOut: data.validation.length,
-    entropyFloor: data.entropyFloor,
-  };
-}
-
-async function write(device: Device, { report }: Engine<Report>, prompt: string): Promise<string> {
+async function write(
+  device: Device,
+  { report }: Engine<Report>,
+  { prompt, sampling }: { prompt: string; sampling: Sampling },
+): Promise<string> {
   if (!state) return 'There is no model yet.';
   const { model, data, settings } = state;
-  const { sampleCharacters: tokens, temperature, seed } = settings;
-  const stream = ++written; // another continuation each time; stream 0 is that of the training's samples
-  const at = step;
-  const options = { prompt, tokens, temperature, seed, stream };
-  const text = await sampleText(device, model, data.tokenizer, options);
-  report({ type: 'sample', step: at, prompt, text });
+  const { temperature, topK, topP } = sampling;
+  const text = await sampleText(device, model, data.tokenizer, {
+    prompt,
+    tokens: Math.ceil(settings.sampleCharacters / data.charactersPerToken),
+    ...{ temperature, topP, ...(topK !== null && { topK }) },
+    seed: settings.seed,
+    stream: ++written, // another continuation each time; stream 0 is that of the training's samples
+  });
+  report({ type: 'sample', step, prompt, text, sampling });
   return 'Written.';
+}
+
+async function look(device: Device, { report }: Engine<Report>): Promise<null> {
+  if (!state || watched === '') return null;
+  const { model, data } = state;
+  try {
+    const all = data.tokenizer.encode(watched, { specials: 'text' });
+    const ids = all.slice(-Math.min(LOOKED, model.config.context));
+    report({
+      type: 'looked',
+      looked: { step, ids: [...ids], ...(await lookInto(device, model, ids)) },
+    });
+  } catch (error) {
+    if (error instanceof DeviceLostError) throw error;
+    report({ type: 'unlooked', reason: (error as Error).message });
+  }
+  return null;
 }
