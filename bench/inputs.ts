@@ -2,7 +2,7 @@
 
 import { fillNormal, fillUniform, randomStream } from '../src/tensor/philox.ts';
 import { sizeOf } from '../src/tensor/shape.ts';
-import type { HostArray } from './item.ts';
+import type { Fits, HostArray } from './item.ts';
 
 const SEED = 20;
 
@@ -16,9 +16,11 @@ export interface Draws {
   flags(shape: readonly number[], probability: number): HostArray;
 }
 
-export function draws(): Draws {
+/** @param fits of each array's shape, before it is made; throws where it is too large */
+export function draws(fits: Fits = () => {}): Draws {
   let stream = 0;
   const floats = (shape: readonly number[], fill: typeof fillNormal): HostArray => {
+    fits(shape);
     const data = new Float32Array(sizeOf(shape));
     fill(data, { seed: SEED, stream: stream++ });
     return { shape, dtype: 'f32', data };
@@ -32,6 +34,7 @@ export function draws(): Draws {
     uniform: (shape, low, high) =>
       mapped(floats(shape, fillUniform), (v) => low + (high - low) * v),
     integers(shape, below) {
+      fits(shape);
       const random = randomStream(SEED, stream++);
       const data = Int32Array.from({ length: sizeOf(shape) }, () => random.integer(below));
       return { shape, dtype: 'i32', data };

@@ -31,9 +31,23 @@ export interface Verdict {
   readonly correct: boolean;
   /** How many values were compared. */
   readonly compared: number;
+  /** The one that uses most of its tolerance; for single ops. */
+  readonly worst?: Worst;
   /** The first thing that is wrong. */
   readonly problem?: string;
 }
+
+/** A value of an output, what float64 says, and the difference that is allowed. */
+export interface Worst {
+  readonly output: string;
+  readonly at: number;
+  readonly got: number;
+  readonly want: number;
+  readonly allowed: number;
+}
+
+/** Refuses the shape of an array that the device cannot hold, by throwing. */
+export type Fits = (shape: readonly number[]) => void;
 
 export type Direction = 'forward' | 'forward+backward' | 'step';
 
@@ -62,8 +76,10 @@ export interface Item {
   readonly quick: boolean;
   /** What the adapter must have; software adapters would take minutes for items that want hardware. */
   readonly requires?: 'hardware' | 'shader-f16';
-  /** The same values at each call of the function. */
-  inputs(): HostArrays;
+  /** The same at other sizes, in the order of `shape`; absent where only some go together. */
+  readonly sized?: (...sizes: number[]) => Item;
+  /** The same values at each call of the function. @param fits asked before a large array is made */
+  inputs(fits?: Fits): HostArrays;
   /** Uploads were made; makes what calls share. A gradient's name is that of its input after a 'd'. */
   start(device: Device, tensors: Tensors): Work;
   /** Compares the results of the last of `calls` calls with float64, on a sample where all would take too long. */

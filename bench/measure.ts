@@ -29,7 +29,14 @@ export interface MeasureOptions {
   readonly minMilliseconds?: number;
   /** Default: timestamps, else `performance.now`. */
   readonly clock?: Clock;
+  /** Told, and waited for, after each round: the samples so far. */
+  readonly onRound?: (sampled: readonly Sampled[]) => void | Promise<void>;
+  /** When it aborts, the round under way is the last. */
+  readonly signal?: AbortSignal;
 }
+
+/** A candidate's samples, in microseconds per call, in the order of the rounds. */
+export type Sampled = Pick<Measurement, 'name' | 'samples'>;
 
 /** Times are per call. */
 export interface Measurement {
@@ -106,17 +113,19 @@ export async function measure(
 export async function measureInterleaved(
   device: Device,
   candidates: readonly Candidate[],
-  { rounds = 10, minMilliseconds = 20, clock = clockFor(device) }: MeasureOptions = {},
+  options: MeasureOptions = {},
 ): Promise<Measurement[]> {
+  const { rounds = 10, minMilliseconds = 20, clock = clockFor(device), onRound, signal } = options;
   const timed: { candidate: Candidate; calls: number; samples: number[] }[] = [];
   for (const candidate of candidates) {
     const calls = await callsToFill(device, clock, candidate, 1000 * minMilliseconds);
     timed.push({ candidate, calls, samples: [] });
   }
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < rounds && !(round > 0 && signal?.aborted); round++) {
     for (const { candidate, calls, samples } of timed) {
       samples.push((await clock.time(device, repeated(candidate, calls))) / calls);
     }
+    await onRound?.(timed.map(({ candidate: { name }, samples }) => ({ name, samples })));
   }
   const first = timed[0]!.samples;
   return timed.map(({ candidate, calls, samples }) => ({

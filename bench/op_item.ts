@@ -7,7 +7,7 @@ import type { HostArrays, Item, Tensors } from './item.ts';
 import { checkParts, type Part, wholeOf } from './sample.ts';
 
 type Given = Pick<Item, 'name' | 'family' | 'shape' | 'flops' | 'bytes' | 'inputs'> &
-  Partial<Pick<Item, 'quick' | 'direction' | 'options' | 'dtype' | 'requires'>>;
+  Partial<Pick<Item, 'quick' | 'direction' | 'options' | 'dtype' | 'requires' | 'sized'>>;
 
 export interface OpItem extends Given {
   /** The op's float64 mathematics. */

@@ -1,13 +1,16 @@
 // Runs items: uploads the inputs, times calls in turns with the adapter's ceilings, and checks what was timed against
 // float64. A wrong result has no speed worth knowing, so it is told as wrong.
 
-import { DeviceLostError, ShadegradError } from '../src/errors.ts';
+import { DeviceLostError, LimitError, ShadegradError } from '../src/errors.ts';
+import type { ChoiceTable } from '../src/gpu/choices.ts';
 import type { Substitute } from '../src/gpu/context.ts';
 import type { KernelFile } from '../src/gpu/wgsl.ts';
 import type { Device } from '../src/ops/device.ts';
+import { FAMILIES } from '../src/ops/families.ts';
+import { format, sizeOf } from '../src/tensor/shape.ts';
 import type { Tensor } from '../src/tensor/tensor.ts';
 import { type CeilingForms, placeCeilings } from './ceilings.ts';
-import type { HostArrays, Item, Results, Tensors, Verdict, Work } from './item.ts';
+import type { Fits, HostArrays, Item, Results, Tensors, Verdict, Work, Worst } from './item.ts';
 import {
   type Candidate,
   type Clock,
@@ -29,6 +32,10 @@ export interface BenchOptions extends MeasureOptions {
   /** The forms in which the ceilings are measured beside each item. */
   readonly ceilings: CeilingForms;
   readonly kernel?: UserKernel;
+  /** Also measure each other variant of the kernels that the item launches. Default false. */
+  readonly variants?: boolean;
+  /** Told, and waited for, before a variant's kernels are compiled. */
+  readonly onVariant?: (name: string) => void | Promise<void>;
 }
 
 /** One item in one variant. Times are per call. */
@@ -64,64 +71,135 @@ export interface BenchResult {
   readonly memoryBytes: number;
   /** What the first call took longer than the second: pipelines are compiled, buffers made. */
   readonly compileMilliseconds: number;
-  /** How many times as fast as the built-in kernel, by the median of the rounds' ratios; for a kernel from outside. */
+  /** How many times as fast as what the device takes by itself, by the median of the rounds' ratios; for all others. */
   readonly speedup?: number;
   readonly correct: boolean;
   /** How many values were compared with float64. */
   readonly compared: number;
+  readonly worst?: Worst;
   readonly problem?: string;
 }
 
 /**
  * Times and checks an item on a device that was opened for it: what compiling and memory cost is seen on fresh ones.
- * @returns one result, and a second for the kernel from outside if there is one; none where the item does not launch
- *   the file that it replaces. An item that the adapter cannot run gives a result that says why.
+ * @returns what the device takes by itself first, then the other variants if they are asked for, then the kernel from
+ *   outside if there is one; nothing where the item does not launch the file that it replaces. An item that the adapter
+ *   cannot run gives a result that says why.
  * @throws DeviceLostError, and KernelError for a substitute that does not compile or lacks an entry or a constant.
  */
 export async function benchItem(
   device: Device,
   item: Item,
-  { ceilings: forms, kernel, ...options }: BenchOptions,
+  options: BenchOptions,
 ): Promise<BenchResult[]> {
-  const inputs = item.inputs();
-  const sides = [new Side(device, item, inputs)];
+  const sides: Side[] = [];
   try {
-    if (kernel) sides.push(new Side(device, item, inputs, kernel));
-    for (const side of sides) await side.begin();
-    if (sides.some(({ idle }) => idle)) return [];
-    const ceilings = await placeCeilings(device, forms);
-    const candidates = [...sides, ceilings.fma, ceilings.copy];
-    const clock = item.clock === 'wall' ? { clock: wallClock } : {};
-    const times = await measureInterleaved(device, candidates, { ...options, ...clock });
-    ceilings.dispose();
-    const [fma, copy] = times.slice(-2) as [Measurement, Measurement];
-    const beside = {
-      fma: { ...fma, work: ceilings.fma.work },
-      copy: { ...copy, work: ceilings.copy.work },
-    };
-    const results: BenchResult[] = [];
-    for (const [i, side] of sides.entries()) {
-      const verdict = await side.verdict();
-      results.push({
-        ...described(item, side),
-        ...speeds(item, times[i]!, beside),
-        ...(i > 0 && { speedup: times[i]!.speedup }),
-        ...verdict,
-      });
-    }
-    return results;
+    const inputs = item.inputs(fitsOn(device, item));
+    const failures = await beginSides(device, item, inputs, options, sides);
+    if (options.kernel && !sides.some(({ entrant }) => entrant.kernel)) return [];
+    return [...(await timeSides(device, item, options, sides)), ...failures];
   } catch (error) {
-    if (!(error instanceof ShadegradError) || error instanceof DeviceLostError || kernel)
-      throw error;
-    return [{ ...described(item, sides[0]!), ...NO_SPEED, ...failed(error) }];
+    if (options.kernel) throw error;
+    return [failedResult(item, sides[0] ?? NOTHING_MADE, error)];
   } finally {
     for (const side of sides) side.dispose();
   }
 }
 
+/** Refuses arrays that cannot be bound, before the host makes them. */
+function fitsOn({ limits }: Device, { name }: Item): Fits {
+  return (shape) => {
+    const [bytes, limit] = [4 * sizeOf(shape), limits.maxStorageBufferBindingSize];
+    if (bytes > limit)
+      throw new LimitError(
+        `${name}: an array of shape ${format(shape)} takes ${bytes} bytes; this adapter binds at most ${limit} (maxStorageBufferBindingSize)`,
+      );
+  };
+}
+
+/** Adds those that run to `sides`, what the device takes by itself first. @returns variants that the driver refuses */
+async function beginSides(
+  device: Device,
+  item: Item,
+  inputs: HostArrays,
+  { kernel, variants = false, onVariant }: BenchOptions,
+  sides: Side[],
+): Promise<BenchResult[]> {
+  const begin = async (entrant: Entrant, wanted: (side: Side) => boolean) => {
+    const side = new Side(device, item, inputs, entrant);
+    await onVariant?.(side.name);
+    sides.push(side);
+    await side.begin();
+    if (wanted(side)) return true;
+    sides.pop()!.dispose();
+    return false;
+  };
+  await begin({}, () => true);
+  const failures: BenchResult[] = [];
+  for (const pinned of variants ? otherVariants(sides[0]!.taken) : []) {
+    try {
+      await begin({ pinned }, (side) => side.tookPinned);
+    } catch (error) {
+      failures.push(failedResult(item, sides.at(-1)!, error));
+      sides.pop()!.dispose();
+    }
+  }
+  if (kernel) {
+    // The place of its file may be in another variant than the device takes.
+    for (const { entrant } of [...sides])
+      if (await begin({ ...entrant, kernel }, (side) => !side.idle)) break;
+  }
+  return failures;
+}
+
+/** The variants that were not taken, of each family that an item launches, each for all classes of shapes. */
+function otherVariants(taken: ChoiceTable): ChoiceTable[] {
+  return FAMILIES.filter(({ name }) => name in taken).flatMap(({ name, variants }) =>
+    variants
+      .filter((variant) => Object.values(taken[name]!).some((each) => each !== variant))
+      .map((variant) => ({ [name]: { '*': variant } })),
+  );
+}
+
+async function timeSides(
+  device: Device,
+  item: Item,
+  { ceilings: forms, ...options }: BenchOptions,
+  sides: readonly Side[],
+): Promise<BenchResult[]> {
+  const ceilings = await placeCeilings(device, forms);
+  const candidates = [...sides, ceilings.fma, ceilings.copy];
+  const clock = item.clock === 'wall' ? { clock: wallClock } : {};
+  const times = await measureInterleaved(device, candidates, { ...options, ...clock });
+  ceilings.dispose();
+  const [fma, copy] = times.slice(-2) as [Measurement, Measurement];
+  const beside = {
+    fma: { ...fma, work: ceilings.fma.work },
+    copy: { ...copy, work: ceilings.copy.work },
+  };
+  const results: BenchResult[] = [];
+  for (const [i, side] of sides.entries()) {
+    results.push({
+      ...described(item, side),
+      ...speeds(item, times[i]!, beside),
+      ...(i > 0 && { speedup: times[i]!.speedup }),
+      ...(await side.verdict()),
+    });
+  }
+  return results;
+}
+
+/** What is measured beside what the device takes by itself. */
+interface Entrant {
+  readonly pinned?: ChoiceTable;
+  readonly kernel?: UserKernel;
+}
+
 /** An item in one variant on the device. */
 class Side implements Candidate {
   readonly name: string;
+  /** What the launches of the first call took. */
+  taken: ChoiceTable = {};
   memoryBytes = 0;
   compileMilliseconds = 0;
   private calls = 0;
@@ -134,9 +212,10 @@ class Side implements Candidate {
     private readonly device: Device,
     private readonly item: Item,
     private readonly inputs: HostArrays,
-    private readonly kernel?: UserKernel,
+    readonly entrant: Entrant,
   ) {
-    this.name = kernel?.file.name ?? 'built-in';
+    const { kernel, pinned } = entrant;
+    this.name = kernel?.file.name ?? (pinned ? this.textOf(pinned) : 'built-in');
     this.substitute = kernel ? { file: kernel.file, launches: 0 } : null;
   }
 
@@ -151,19 +230,26 @@ class Side implements Candidate {
     await device.sync();
     device.gpu.pool.trim();
     const before = reserved(device);
-    const [first, second] = [await this.timedCall(), await this.timedCall()];
+    const first = await this.timedCall(() => {
+      this.taken = device.gpu.choices.takenBy(this.run);
+    });
+    const second = await this.timedCall(this.run);
     this.compileMilliseconds = Math.max(0, first - second);
     this.memoryBytes = reserved(device) - before;
   }
 
   /** The outputs of the last call stay, to be checked. */
   readonly run = (): void => {
-    const { work, kernel, substitute } = this;
-    const { substitutes } = this.device.gpu;
+    const { choices, substitutes } = this.device.gpu;
+    const { kernel, pinned } = this.entrant;
+    const call = () => {
+      this.last = this.work!.run();
+    };
     free(this.last);
-    if (kernel) substitutes.set(kernel.like, substitute!);
+    if (kernel) substitutes.set(kernel.like, this.substitute!);
     try {
-      this.last = work!.run();
+      if (pinned) choices.withPinned(pinned, call);
+      else call();
     } finally {
       if (kernel) substitutes.delete(kernel.like);
     }
@@ -181,15 +267,17 @@ class Side implements Candidate {
     return this.substitute?.launches === 0;
   }
 
-  /** What the launches took: variants of the item's own family by their names, others with their family's. */
-  get variant(): string {
-    if (this.kernel) return this.name;
-    const taken = Object.entries(this.device.gpu.choices.used).flatMap(([family, classes]) =>
-      [...new Set(Object.values(classes))].map((variant) =>
-        family === this.item.family ? variant : `${family} ${variant}`,
-      ),
+  /** Whether the variant that it is there for can compute the item. */
+  get tookPinned(): boolean {
+    return Object.entries(this.entrant.pinned ?? {}).every(([family, { '*': variant }]) =>
+      Object.values(this.taken[family] ?? {}).includes(variant!),
     );
-    return taken.length > 0 ? taken.join(', ') : 'built-in';
+  }
+
+  /** For the result: what was pinned, or else what the launches took. */
+  get variant(): string {
+    const { kernel, pinned } = this.entrant;
+    return kernel || pinned ? this.name : this.textOf(this.taken) || 'built-in';
   }
 
   dispose(): void {
@@ -198,9 +286,19 @@ class Side implements Candidate {
     free(this.tensors);
   }
 
-  private async timedCall(): Promise<number> {
+  /** Variants of the item's own family by their names, others with their family's. */
+  private textOf(table: ChoiceTable): string {
+    const names = Object.entries(table).flatMap(([family, classes]) =>
+      [...new Set(Object.values(classes))].map((variant) =>
+        family === this.item.family ? variant : `${family} ${variant}`,
+      ),
+    );
+    return names.join(', ');
+  }
+
+  private async timedCall(call: () => void): Promise<number> {
     const begin = performance.now();
-    this.run();
+    call();
     await this.device.sync();
     return performance.now() - begin;
   }
@@ -215,7 +313,11 @@ function reserved(device: Device): number {
   return bytesInUse + bytesPooled;
 }
 
-function described(item: Item, { variant, memoryBytes, compileMilliseconds }: Side) {
+type Made = Pick<Side, 'variant' | 'memoryBytes' | 'compileMilliseconds'>;
+
+const NOTHING_MADE: Made = { variant: 'built-in', memoryBytes: 0, compileMilliseconds: 0 };
+
+function described(item: Item, { variant, memoryBytes, compileMilliseconds }: Made) {
   const { name, family, shape, dtype, direction } = item;
   return { name, family, variant, shape, dtype, direction, memoryBytes, compileMilliseconds };
 }
@@ -261,6 +363,9 @@ const NO_SPEED = {
   copyGbps: null,
 };
 
-function failed({ message }: Error): Verdict {
-  return { correct: false, compared: 0, problem: message };
+/** @throws what is no limit of the adapter or the driver, and the device's loss */
+function failedResult(item: Item, made: Made, error: unknown): BenchResult {
+  if (!(error instanceof ShadegradError) || error instanceof DeviceLostError) throw error;
+  const verdict = { correct: false, compared: 0, problem: error.message };
+  return { ...described(item, made), ...NO_SPEED, ...verdict };
 }

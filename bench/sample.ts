@@ -3,8 +3,8 @@
 
 import type { Ref } from '../test/reference/array.ts';
 import type { OpReference } from '../test/reference/case.ts';
-import { expectClose, type Tolerance } from '../test/reference/close.ts';
-import type { HostArray, HostArrays, Results, Verdict } from './item.ts';
+import { expectClose, farthest, type Tolerance } from '../test/reference/close.ts';
+import type { HostArray, HostArrays, Results, Verdict, Worst } from './item.ts';
 
 /** A smaller problem of the same op, some of whose outputs are ranges of the item's. */
 export interface Part {
@@ -49,6 +49,7 @@ export function checkParts(
   results: Results,
 ): Verdict {
   let compared = 0;
+  let worst: Worst | undefined;
   try {
     for (const [name, values] of Object.entries(results)) requireFinite(name, values);
     for (const part of parts) {
@@ -58,15 +59,22 @@ export function checkParts(
         if (!all) throw new Error(`${name} is missing`);
         const start = part.starts?.[name] ?? 0;
         const got = Float64Array.from({ length: want.length }, (_, i) => all[start + i]!);
+        const far = farthest(got, want, tolerance);
+        if (far && (!worst || shareOf(far) > shareOf(worst)))
+          worst = { output: name, ...far, at: start + far.at };
         expectClose(got, want, tolerance, name);
         compared += want.length;
       }
     }
   } catch (error) {
-    return { correct: false, compared, problem: (error as Error).message };
+    return { correct: false, compared, ...(worst && { worst }), problem: (error as Error).message };
   }
-  return { correct: true, compared };
+  return { correct: true, compared, ...(worst && { worst }) };
 }
+
+/** Of the difference that is allowed. */
+export const shareOf = ({ got, want, allowed }: Omit<Worst, 'output'>): number =>
+  Math.abs(got - want) / allowed;
 
 function requireFinite(name: string, values: ArrayLike<number>): void {
   for (let i = 0; i < values.length; i++) {

@@ -24,8 +24,8 @@ function adamwItem(P: number, n: number, quick = false): Item {
     bytes: 28 * P,
     quick,
     /** p0, p1, … and their gradients g0, g1, …; the tensors differ by a factor. */
-    inputs() {
-      const { normal } = draws();
+    inputs(fits) {
+      const { normal } = draws(fits);
       const [p, g] = [normal([size], 0.02), normal([size], 0.01)];
       const scaled = (x: HostArray, factor: number): HostArray => ({
         ...x,

@@ -13,20 +13,21 @@ export function attentionItem(
   T: number,
   both: boolean,
   { B = 4, H = 4, D = 32, quick = false } = {},
-) {
+): Item {
   const pairs = (B * H * T * (T + 1)) / 2;
   const shape = [B, H, T, D];
   return opItem({
     name: `attention causal B${B} H${H} T${T} D${D}${both ? ' fwd+bwd' : ''}`,
     family: 'attention',
     shape: { B, H, T, D },
+    sized: (B, H, T, D) => attentionItem(T!, both, { B: B!, H: H!, D: D! }),
     direction: both ? 'forward+backward' : 'forward',
     options: { causal: true },
     flops: (both ? 14 : 4) * D * pairs,
     bytes: 4 * (both ? 12 : 4) * B * H * T * D,
     quick,
-    inputs() {
-      const { normal } = draws();
+    inputs(fits) {
+      const { normal } = draws(fits);
       const [q, k, v] = [normal(shape), normal(shape), normal(shape)] as const;
       return { q, k, v, ...(both && { dy: normal(shape) }) };
     },

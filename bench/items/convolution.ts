@@ -35,8 +35,8 @@ function convolutionItem(
     flops: (both ? 3 : 1) * flops,
     bytes: 4 * (both ? 3 * (x + weight) + 2 * y : x + weight + y),
     quick,
-    inputs() {
-      const { normal } = draws();
+    inputs(fits) {
+      const { normal } = draws(fits);
       return {
         x: normal([B, C, H, W]),
         weight: normal([O, C, kh, kw], 0.1),

@@ -15,12 +15,13 @@ function embeddingItem(n: number, V: number, D: number, quick = false): Item {
     name: `embedding ${n} ids of ${V}x${D} fwd+bwd`,
     family: 'embedding',
     shape: { n, V, D },
+    sized: (n, V, D) => embeddingItem(n!, V!, D!),
     direction: 'forward+backward',
     flops: n * D,
     bytes: 4 * (n + 3 * n * D + V * D), // forward: rows in, rows out; backward: rows in, table out
     quick,
-    inputs() {
-      const { normal, integers } = draws();
+    inputs(fits) {
+      const { normal, integers } = draws(fits);
       return { weight: normal([V, D], 0.02), ids: integers([n], V), dy: normal([n, D]) };
     },
     reference: reference.embedding,
@@ -35,12 +36,13 @@ function segmentSumItem(n: number, count: number, D: number, quick = false): Ite
     name: `segmentSum ${n} rows of ${D} to ${count}`,
     family: 'embedding',
     shape: { n, count, D },
+    sized: (n, count, D) => segmentSumItem(n!, count!, D!),
     options: { count },
     flops: n * D,
     bytes: 4 * (n + n * D + count * D),
     quick,
-    inputs() {
-      const { normal, integers } = draws();
+    inputs(fits) {
+      const { normal, integers } = draws(fits);
       return { values: normal([n, D]), segments: integers([n], count) };
     },
     reference: reference.segmentSum,

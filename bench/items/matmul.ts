@@ -40,10 +40,14 @@ export function product(
     shape: { ...(batch > 0 && { B }), M, K, N },
     dtype,
     options,
+    sized: (...sizes) => {
+      const [M, K, N] = sizes.slice(-3) as [number, number, number];
+      return product(kind, [M, K, N], { dtype, ...(batch > 0 && { batch: sizes[0]! }) });
+    },
     flops: 2 * B * M * N * K,
     bytes: BYTES[dtype] * B * (M * K + K * N + M * N),
-    inputs() {
-      const { normal } = draws();
+    inputs(fits) {
+      const { normal } = draws(fits);
       const made = (rows: number, columns: number) =>
         exactIn(dtype, normal([...lead, rows, columns]));
       return {

@@ -6,15 +6,15 @@ import { packWeight } from '../../src/ops/packed.ts';
 import { bfloatToFloat, floatToBfloat, floatToHalf, halfToFloat } from '../../src/tensor/half.ts';
 import { matmul } from '../../test/reference/matmul.ts';
 import { draws } from '../inputs.ts';
-import type { Item } from '../item.ts';
+import type { Fits, Item } from '../item.ts';
 import { opItem } from '../op_item.ts';
 import { someRows } from './matmul.ts';
 
 const BYTES = { f32: 4, f16: 2, bf16: 2, int8: 1 };
 
 function packedItem([M, K, N]: readonly [number, number, number], dtype: Item['dtype']): Item {
-  const inputs = () => {
-    const { normal } = draws();
+  const inputs = (fits?: Fits) => {
+    const { normal } = draws(fits);
     const [a, b] = [normal([M, K]), normal([N, K])];
     return { a, b: { ...b, data: rounded(b.data as Float32Array, K, dtype) } };
   };
@@ -22,6 +22,7 @@ function packedItem([M, K, N]: readonly [number, number, number], dtype: Item['d
     name: `linear ${M}x${K}x${N} ${dtype}`,
     family: 'matmul',
     shape: { M, K, N },
+    sized: (M, K, N) => packedItem([M!, K!, N!], dtype),
     dtype,
     options: { transposeB: true },
     flops: 2 * M * N * K,

@@ -18,12 +18,13 @@ function gaeItem(T: number, N: number, quick = false): Item {
     name: `gae ${T}x${N}`,
     family: 'gae',
     shape: { T, N },
+    sized: (T, N) => gaeItem(T!, N!),
     options: GAE,
     flops: 6 * T * N,
     bytes: 4 * 7 * T * N,
     quick,
-    inputs() {
-      const { normal, flags } = draws();
+    inputs(fits) {
+      const { normal, flags } = draws(fits);
       const values = [normal([T, N]), normal([T, N]), normal([T, N])] as const;
       return {
         rewards: values[0],
@@ -54,13 +55,14 @@ function ppoItem(N: number, A: number, quick = false): Item {
     name: `ppoLoss ${N} samples ${A} actions fwd+bwd`,
     family: 'ppo',
     shape: { N, A },
+    sized: (N, A) => ppoItem(N!, A!),
     direction: 'forward+backward',
     options: PPO,
     flops: 50 * N * A,
     bytes: 4 * N * (3 * A + 11), // twice: logits, actions, old, advantages, values, returns; out: dlogits, dvalues
     quick,
-    inputs() {
-      const { normal, integers, uniform } = draws();
+    inputs(fits) {
+      const { normal, integers, uniform } = draws(fits);
       return {
         logits: normal([N, A]),
         values: normal([N]),

@@ -32,12 +32,13 @@ function softmaxItem(
     name: title(op, R, C, direction),
     family: 'softmax',
     shape: { R, C },
+    sized: (R, C) => softmaxItem(op, R!, C!, direction),
     direction,
     flops: (both ? 12 : 8) * R * C,
     bytes: 4 * (both ? 5 : 2) * R * C, // backward: y and dy in, dx out
     quick,
-    inputs() {
-      const { normal } = draws();
+    inputs(fits) {
+      const { normal } = draws(fits);
       return { x: normal([R, C], 2), ...(both && { dy: normal([R, C]) }) };
     },
     reference: op === 'softmax' ? softmaxes.softmax : softmaxes.logSoftmax,
@@ -64,12 +65,13 @@ function normItem(
     name: title(op, R, C, direction),
     family: 'norm',
     shape: { R, C },
+    sized: (R, C) => normItem(op, R!, C!, direction),
     direction,
     flops: (both ? 20 : 8) * R * C,
     bytes: 4 * (both ? 5 : 2) * R * C, // backward: x and dy in, dx out
     quick,
-    inputs() {
-      const { normal, uniform } = draws();
+    inputs(fits) {
+      const { normal, uniform } = draws(fits);
       return {
         x: normal([R, C]),
         weight: uniform([C], 0.5, 1.5),
@@ -91,12 +93,13 @@ function crossEntropyItem(R: number, V: number, direction: RowDirection, quick =
     name: title('crossEntropy', R, V, direction),
     family: 'cross-entropy',
     shape: { R, V },
+    sized: (R, V) => crossEntropyItem(R!, V!, direction),
     direction,
     flops: (both ? 12 : 6) * R * V,
     bytes: 4 * (both ? 3 : 1) * R * V,
     quick,
-    inputs() {
-      const { normal, integers } = draws();
+    inputs(fits) {
+      const { normal, integers } = draws(fits);
       return { logits: normal([R, V], 2), targets: integers([R], V) };
     },
     reference: softmaxes.crossEntropy,

@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CeilingForms, findCeilings } from '../../bench/ceilings.ts';
 import type { HostArrays, Item, Results } from '../../bench/item.ts';
 import { allItems, items } from '../../bench/items/index.ts';
-import { type BenchResult, benchItem } from '../../bench/run.ts';
+import { type BenchOptions, type BenchResult, benchItem } from '../../bench/run.ts';
 import { runSuite, userKernel } from '../../bench/suite.ts';
 import { Device } from '../../src/ops/device.ts';
 import { mapValues } from '../ops/in_graph.ts';
@@ -11,6 +12,7 @@ import { DOUBLED_WGSL, doubled } from './doubled.ts';
 const FAST = { rounds: 2, minMilliseconds: 2 }; // 30 steps of the clock: no sample is 0
 
 const gae = items.find(({ name }) => name === 'gae 32x16')!;
+const matmulSmall = items.find(({ name }) => name === 'matmul NN 64x64x64')!;
 const open = () => Device.open({ announce: null });
 
 let ceilings: CeilingForms;
@@ -21,11 +23,16 @@ beforeAll(async () => {
   device.destroy();
 });
 
-async function run(item: Item, source?: string, like = 'doubled'): Promise<BenchResult[]> {
+async function run(
+  item: Item,
+  source?: string,
+  like = 'doubled',
+  options: Partial<BenchOptions> = {},
+): Promise<BenchResult[]> {
   const device = await open();
   try {
     const kernel = source === undefined ? {} : { kernel: userKernel('mine.wgsl', source, like) };
-    return await benchItem(device, item, { ...FAST, ceilings, ...kernel });
+    return await benchItem(device, item, { ...FAST, ceilings, ...kernel, ...options });
   } finally {
     device.destroy();
   }
@@ -65,7 +72,7 @@ describe('items', () => {
       const inputs = item.inputs();
       const results = await resultsOf(device, item, inputs);
       const verdict = item.check(inputs, results, 1);
-      expect(verdict).toEqual({ correct: true, compared: verdict.compared });
+      expect(verdict).toMatchObject({ correct: true });
       expect(verdict.compared).toBeGreaterThan(1);
       if (item.family === 'training') return; // its check is another one, tested below
       for (const [name, slip] of slips) {
@@ -104,6 +111,76 @@ async function resultsOf(device: Device, item: Item, inputs: HostArrays): Promis
   for (const tensor of [...Object.values(outputs), ...Object.values(tensors)]) tensor.dispose();
   return read;
 }
+
+it('of a single op the value that is farthest from float64 is told, right or wrong', () => {
+  const softmax = items.find(({ name }) => name === 'softmax 256x128')!;
+  const inputs = softmax.inputs();
+  const out = new Float64Array(256 * 128).fill(1 / 128);
+  const { correct, worst } = softmax.check(inputs, { out }, 1);
+  expect(correct).toBe(false);
+  expect(worst).toMatchObject({ output: 'out', got: 1 / 128 });
+  expect(Math.abs(worst!.got - worst!.want)).toBeGreaterThan(worst!.allowed);
+});
+
+describe('sizes', () => {
+  const withSizes = allItems.filter(({ sized }) => sized);
+
+  it.each(withSizes.map((item) => [item.name, item] as const))(
+    '%s is itself at its own',
+    (_, item) => {
+      const same = item.sized!(...Object.values(item.shape));
+      const { name, family, shape, dtype, direction, flops, bytes } = item;
+      expect(same).toMatchObject({ name, family, shape, dtype, direction, flops, bytes });
+    },
+  );
+
+  it('may be others', async () => {
+    const [result] = await run(gae.sized!(7, 5));
+    expect(result).toMatchObject({ name: 'gae 7x5', shape: { T: 7, N: 5 }, correct: true });
+  });
+
+  it("over the adapter's limits are refused before anything is made, with the limit's name", async () => {
+    const [result] = await run(matmulSmall.sized!(1, 1_000_000, 1_000_000));
+    expect(result).toMatchObject({ microseconds: null, correct: false });
+    expect(result!.problem).toContain('maxStorageBufferBindingSize');
+  });
+});
+
+it('the variants that the device does not take by itself are measured beside what it takes', async () => {
+  const results = await run(matmulSmall, undefined, '', { variants: true });
+  const [own, ...others] = results;
+  expect(own!.speedup).toBeUndefined();
+  const names = others.map(({ variant }) => variant);
+  expect(names).toContain('tiles');
+  expect(names).not.toContain(own!.variant.split(', ').at(-1));
+  expect(new Set(names).size).toBe(names.length);
+  for (const { correct, speedup } of others) {
+    expect(correct).toBe(true);
+    expect(speedup).toBeGreaterThan(0);
+  }
+});
+
+it('a file that the device does not take by itself is put in the variant that launches it', async () => {
+  const tiles = readFileSync('kernels/matmul.wgsl', 'utf8');
+  expect(await run(matmulSmall, tiles, 'matmul')).toEqual([]);
+  const results = await run(matmulSmall, tiles, 'matmul', { variants: true });
+  expect(results.at(-1)).toMatchObject({ variant: 'mine.wgsl', correct: true });
+});
+
+it('rounds are told as they end, and an abort ends them', async () => {
+  const stop = new AbortController();
+  const rounds: number[] = [];
+  const [result] = await run(gae, undefined, '', {
+    rounds: 50,
+    signal: stop.signal,
+    onRound(sampled) {
+      expect(sampled.map(({ name }) => name)).toContain('built-in');
+      if (rounds.push(sampled[0]!.samples.length) === 3) stop.abort();
+    },
+  });
+  expect(rounds).toEqual([1, 2, 3]);
+  expect(result!.rounds).toBe(3);
+});
 
 it('a result has the figures that follow from its time, and the ceilings beside it', async () => {
   const [result] = await run(gae);

@@ -12,6 +12,21 @@ function excess(got: number, want: number, { rtol, atol }: Tolerance): number {
   return Math.abs(got - want) - (atol + rtol * Math.abs(want));
 }
 
+/** The element that uses most of its tolerance; null where there are none, or no tolerance either. */
+export function farthest(
+  got: ArrayLike<number>,
+  want: Float64Array,
+  { rtol, atol }: Tolerance,
+): { at: number; got: number; want: number; allowed: number } | null {
+  let [most, at] = [-1, -1];
+  for (let i = 0; i < want.length; i++) {
+    const share = Math.abs(got[i]! - want[i]!) / (atol + rtol * Math.abs(want[i]!));
+    if (share > most) [most, at] = [share, i];
+  }
+  if (at < 0) return null;
+  return { at, got: got[at]!, want: want[at]!, allowed: atol + rtol * Math.abs(want[at]!) };
+}
+
 /** Throws with the worst element, its flat index and both values; `label` says what was compared. */
 export function expectClose(
   got: ArrayLike<number>,
