@@ -7,17 +7,12 @@
 import { between, listOf, positive, positiveInteger } from '../io/config.ts';
 import type { Cells, Experiment } from '../io/experiment.ts';
 import type { Device } from '../ops/device.ts';
-import { AdamW } from '../optim/adamw.ts';
-import { concatenated, EpisodeCollector, type PlayedEpisode, stepTensors } from './episodes.ts';
-import { ALSO_MEASURED, CHOICES, type Choice } from './estimator_choices.ts';
+import { concatenated, type PlayedEpisode, stepTensors } from './episodes.ts';
+import { CHOICES, type Choice } from './estimator_choices.ts';
 import { estimatorsReport } from './estimators_report.ts';
-import { gradientVariance, valuesOf } from './gradient_variance.ts';
-import { MlpActorCritic } from './networks.ts';
-import { makeEnvironment } from './registry.ts';
+import { valuesOf } from './gradient_variance.ts';
 import { returnOf } from './reinforce.ts';
-import { REINFORCE_DEFAULTS, Reinforce } from './reinforce_learner.ts';
-import { discountedReturns } from './returns.ts';
-import { fitValues } from './value_regression.ts';
+import { disposeLearner, learnerOf, returnsOf, VarianceProbe } from './variance_probe.ts';
 
 export const ESTIMATORS_DEFAULTS = {
   environment: 'CartPole-v1',
@@ -133,42 +128,22 @@ async function learningOf(
     curve.push([step, mean]);
     if (signal.aborted) break;
   }
-  dispose(learner);
+  disposeLearner(learner);
   signal.throwIfAborted();
   return { seed, label: choice.label, curve, area: area / settings.steps };
 }
 
-/** The variances at a policy that the last choice has trained for some batches; its critic is fitted to other episodes. */
+/** The variances at a policy that the last choice has trained for some batches. */
 async function varianceOf(
   device: Device,
   settings: EstimatorsSettings,
   seed: number,
 ): Promise<VarianceResult> {
-  const learner = learnerOf(device, settings, seed, CHOICES.at(-1)!);
-  for (let i = 0; i < settings.warmupBatches; i++) await learner.iterate();
-  const { model } = learner;
-  const make = () => makeEnvironment(settings.environment);
-  const collector = new EpisodeCollector(device, model, make, {
-    copies: settings.fittingEpisodes,
-    seed: seed + FRESH_SEEDS,
-  });
-  fitCritic(device, model, collector, {
-    episodes: await collector.collect(1),
-    rate: settings.valueRate,
-    steps: settings.fittingSteps,
-  });
-  const { episodes: N, varianceBatches: K } = settings;
-  const measured: PlayedEpisode[] = [];
-  while (measured.length < K * N) measured.push(...(await collector.collect(1)));
-  const batches = Array.from({ length: K }, (_, k) => measured.slice(k * N, (k + 1) * N));
-  const found = await gradientVariance(device, model, [...CHOICES, ...ALSO_MEASURED], {
-    batches,
-    spaces: collector,
-    parameters: [...model.actor.namedParameters().values()],
-  });
-  const explained = await explainedBy(device, model, collector, batches.flat());
-  collector.dispose();
-  dispose(learner);
+  const probe = await VarianceProbe.open(device, settings, seed);
+  const batches = await probe.play(settings.varianceBatches);
+  const found = await probe.measure(batches);
+  const explained = await explainedBy(device, probe, batches.flat());
+  probe.dispose();
   const returns = batches.flat().map(returnOf);
   return {
     seed,
@@ -179,64 +154,17 @@ async function varianceOf(
   };
 }
 
-const FRESH_SEEDS = 2 ** 20;
-
-function fitCritic(
-  device: Device,
-  model: MlpActorCritic,
-  spaces: EpisodeCollector,
-  { episodes, rate, steps }: { episodes: readonly PlayedEpisode[]; rate: number; steps: number },
-): void {
-  const { observations, actions, actionMask } = stepTensors(device, episodes, spaces);
-  using returns = device.tensor(concatenated(returnsOf(episodes)));
-  using optimizer = new AdamW(model.critic.namedParameters(), { lr: rate, weightDecay: 0 });
-  fitValues(device, model, optimizer, { observations, returns, steps });
-  for (const x of [observations, actions, actionMask]) x?.dispose();
-}
-
 /** 1 - Σ (G - V)² / Σ (G - mean G)². */
 async function explainedBy(
   device: Device,
-  model: MlpActorCritic,
-  spaces: EpisodeCollector,
+  { model, collector }: VarianceProbe,
   episodes: readonly PlayedEpisode[],
 ): Promise<number> {
-  const { observations, actions, actionMask } = stepTensors(device, episodes, spaces);
+  const { observations, actions, actionMask } = stepTensors(device, episodes, collector);
   const V = concatenated(await valuesOf(device, model, episodes, observations));
   for (const x of [observations, actions, actionMask]) x?.dispose();
   const G = concatenated(returnsOf(episodes));
   const mean = G.reduce((a, b) => a + b, 0) / G.length;
   const left = G.reduce((sum, g, i) => sum + (g - V[i]!) ** 2, 0);
   return 1 - left / G.reduce((sum, g) => sum + (g - mean) ** 2, 0);
-}
-
-const returnsOf = (episodes: readonly PlayedEpisode[]) =>
-  episodes.map(({ rewards }) => discountedReturns({ rewards }));
-
-function learnerOf(
-  device: Device,
-  settings: EstimatorsSettings,
-  seed: number,
-  { estimator, baseline }: Choice,
-): Reinforce {
-  const make = () => makeEnvironment(settings.environment);
-  const { episodes, learningRate, valueRate, valueSteps, hidden } = settings;
-  const all = {
-    ...REINFORCE_DEFAULTS,
-    learningRate,
-    valueRate,
-    valueSteps,
-    hidden,
-    seed,
-    estimator,
-    baseline,
-    copies: episodes,
-    batchSteps: 1,
-  };
-  return new Reinforce(device, new MlpActorCritic(device, make(), all), make, all);
-}
-
-function dispose(learner: Reinforce): void {
-  learner.dispose();
-  learner.model.dispose();
 }

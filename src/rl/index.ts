@@ -220,6 +220,12 @@ export { SAC_DEFAULTS, Sac, type SacSettings } from './sac.ts';
 export { SacModel } from './sac_networks.ts';
 export { signFlipTest } from './sign_flip.ts';
 export { type Dynamics, type SimulateOptions, simulate, type Transition } from './simulate.ts';
+export {
+  actionScores,
+  type ExpectedGradient,
+  expectedGradient,
+  softmaxOf,
+} from './softmax_policy.ts';
 export { squashed } from './squashed.ts';
 export * from './tabular/index.ts';
 export {
@@ -232,5 +238,6 @@ export {
 } from './train_agent.ts';
 export { TRPO_DEFAULTS, Trpo, type TrpoSettings } from './trpo.ts';
 export { fitValues } from './value_regression.ts';
+export { type ProbeSettings, VarianceProbe } from './variance_probe.ts';
 export { type Episode, VectorEnvironment, type VectorStep } from './vector.ts';
 export { type Outlook, type WatchedFrame, watchEpisodes } from './watch.ts';
