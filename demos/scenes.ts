@@ -23,4 +23,14 @@ export const SCENES: Readonly<Record<string, Scene>> = {
       timeout: 300_000,
     });
   },
+  rlhf: async (page) => {
+    for (const ended of [/which of its stories/, /has labelled/, /has learned/, /^Moved/]) {
+      await page.click('#go');
+      await page.waitForFunction(
+        (source) => new RegExp(source).test(document.querySelector('#status')!.textContent),
+        ended.source,
+        { timeout: 600_000 },
+      );
+    }
+  },
 };

@@ -37,6 +37,8 @@ export interface RunOptions<Command, Report> {
   begin(where: SavedAt): Command | null | Promise<Command | null>;
   /** Where runs are kept; null for a page whose runs are not. */
   readonly saved: SavedRuns | null;
+  /** Of a run in stages: what the first button does once one has ended. Null, or nothing given: it starts a new run. */
+  next?(): { readonly label: string; readonly command: Command } | null;
   /** Empties what a run has shown. */
   clear(): void;
   /** Of each new worker, before anything else: the form takes its defaults from it, once. */
@@ -49,6 +51,8 @@ export interface RunOptions<Command, Report> {
 
 export interface Run<Command> {
   readonly phase: Phase;
+  /** Begins a stage of the run, after one that has ended: in the same worker, with what that holds. */
+  go(command: Command): void;
   /** Asks something of the worker beside a run, in `ready`, `paused`, `ended`: the page is `busy` until it has answered. */
   ask(command: Command, status: string): void;
   /** Tells the worker something that it need not answer. */
@@ -79,6 +83,7 @@ export function runControls<Command extends { type: string }, Report extends { t
     if (!can('go')) return;
     if (phase === 'running') send({ type: 'pause' }, 'pausing');
     else if (phase === 'paused') send({ type: 'resume' }, 'running');
+    else if (phase === 'ended' && options.next?.()) go(options.next()!.command);
     else start(phase === 'lost' ? folder : null);
   });
   if (saved)
@@ -133,7 +138,8 @@ export function runControls<Command extends { type: string }, Report extends { t
   function enter(next: Phase, status: string = PHASES[next].status): void {
     phase = next;
     showStatus(status);
-    buttons.go.textContent = PHASES[next].go ?? buttons.go.textContent;
+    const stage = next === 'ended' ? options.next?.() : null;
+    buttons.go.textContent = stage?.label ?? PHASES[next].go ?? buttons.go.textContent;
     // A disabled button would lose the keyboard's focus; these only say that they do nothing now.
     for (const [name, button] of Object.entries(buttons)) {
       button.ariaDisabled = String(!can(name as Button));
@@ -163,6 +169,15 @@ export function runControls<Command extends { type: string }, Report extends { t
     }
     tellSpeed();
     if (paused) worker.postMessage({ type: 'pause' } satisfies RunCommand); // after its first turn
+    worker.postMessage(command);
+  }
+
+  function go(command: Command): void {
+    if (phase !== 'ended') return;
+    clearError();
+    progress.hidden = true;
+    enter('preparing');
+    tellSpeed();
     worker.postMessage(command);
   }
 
@@ -243,6 +258,7 @@ export function runControls<Command extends { type: string }, Report extends { t
     get phase() {
       return phase;
     },
+    go,
     ask(command, status) {
       clearError();
       afterTask = phase;

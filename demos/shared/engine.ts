@@ -1,5 +1,5 @@
 // The worker's side of a page: it opens the GPU, does what the page asks, and waits where the visitor pauses. A worker does
-// one run: ending it frees all that the run held.
+// one run, in one stage or several: ending it frees all that the run held.
 
 import { Device, DeviceLostError } from '../../src/index.ts';
 import type { Adapter, RunCommand, RunReport, Speed } from './protocol.ts';
@@ -8,7 +8,7 @@ export interface Engine<Report> {
   report(message: Report): void;
   /** A line for the page's status. */
   note(line: string): void;
-  /** Aborted when the visitor stops the run; what is asked for after it must not heed it. */
+  /** Aborted when the visitor stops what is under way; a stage that is begun after it has its own. */
   readonly signal: AbortSignal;
   /**
    * To be awaited after each turn of a run: tells the page that it runs, answers what was asked in between, waits while it is
@@ -26,12 +26,14 @@ export function serve<Command extends { type: string }, Report extends { type: s
   obey: (command: Command, device: Device, engine: Engine<Report>) => Promise<string | null>,
 ): void {
   const post = (message: Report | RunReport) => postMessage(message);
-  const stop = new AbortController();
-  const pace = new Pace((type) => post({ type }), stop.signal);
+  let stop = new AbortController();
+  const pace = new Pace((type) => post({ type }));
   const engine: Engine<Report> = {
     report: post,
     note: (line) => post({ type: 'note', line }),
-    signal: stop.signal,
+    get signal() {
+      return stop.signal;
+    },
     turn: () => pace.turn(answerAll),
   };
   const device = open(post);
@@ -48,6 +50,8 @@ export function serve<Command extends { type: string }, Report extends { type: s
 
   async function begin(): Promise<void> {
     answering = true;
+    stop = new AbortController();
+    pace.begin(stop.signal);
     await answerAll();
     answering = false;
   }
@@ -96,14 +100,19 @@ class Pace {
   private steps = 0;
   private perSecond: Speed = null;
   private last = 0;
+  private signal = new AbortController().signal;
   /** Ends a wait. */
   wake = () => {};
 
-  constructor(
-    private readonly report: (type: 'running' | 'paused') => void,
-    private readonly signal: AbortSignal,
-  ) {
-    signal.addEventListener('abort', () => this.wake());
+  constructor(private readonly report: (type: 'running' | 'paused') => void) {}
+
+  /** What comes now ends when this is aborted, and a pause with it. */
+  begin(signal: AbortSignal): void {
+    [this.signal, this.state, this.steps] = [signal, 'idle', 0];
+    signal.addEventListener('abort', () => {
+      this.paused = false;
+      this.wake();
+    });
   }
 
   /** Whether the command was about the pace. */

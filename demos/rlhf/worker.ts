@@ -1,0 +1,131 @@
+// The stages of a story, off the page's thread: the same functions that `shadegrad train`, `label`, `reward` and `rlhf` call.
+
+import type { Device } from '../../src/index.ts';
+import { type Folder, subfolder } from '../../src/io/folder.ts';
+import { decodeUtf8 } from '../../src/io/json.ts';
+import { readMetrics } from '../../src/io/metrics.ts';
+import { LABELLER_DEFAULTS, type Label, labelPairs } from '../../src/posttrain/labeller.ts';
+import { type Engine, serve } from '../shared/engine.ts';
+import { move, pointOf } from './move.ts';
+import { type Pair, preferenceLine, shown } from './pairs.ts';
+import type { Command, MoveSettings, Report } from './protocol.ts';
+import { learnReward } from './reward.ts';
+import { addLabel, beginStory, resumeStory, type Story } from './story.ts';
+
+/** The story under way, and the pair that waits for its label. */
+let story: Story | null = null;
+let waiting: Pair | null = null;
+/** Policies that have been moved, or begun to. */
+let moves = 0;
+
+serve<Command, Report>(async (command, device, engine) => {
+  if (command.type === 'start') return start(device, engine, command);
+  if (!story) return 'There is no writer yet.';
+  switch (command.type) {
+    case 'choose':
+      return choose(story, engine, command.label);
+    case 'simulate':
+      return simulate(story, engine, command);
+    case 'learn':
+      story.rewardModel = (await learnReward(device, story, command.taste, engine)) ?? null;
+      return story.rewardModel ? 'The reward model has learned.' : 'Stopped: no reward model.';
+    case 'move':
+      return moveNew(device, story, engine, command.settings);
+  }
+});
+
+async function start(
+  device: Device,
+  engine: Engine<Report>,
+  { settings, folder, resume }: Extract<Command, { type: 'start' }>,
+): Promise<string> {
+  if (resume && folder) {
+    story = await resumeStory(device, folder, engine);
+    await ask(story, engine);
+    return (await continueMoves(device, story, engine)) ?? 'The story goes on.';
+  }
+  story = await beginStory(device, settings, folder, engine);
+  await ask(story, engine);
+  return 'The writer is ready: which of its stories do you like better?';
+}
+
+/** Shows the next pair. */
+async function ask(from: Story, { report }: Engine<Report>): Promise<void> {
+  waiting = await from.nextPair();
+  report({ type: 'pair', pair: shown(waiting) });
+}
+
+async function choose(to: Story, engine: Engine<Report>, label: Label): Promise<string> {
+  await take(to, engine, label);
+  return `${to.labels.length} ${to.labels.length === 1 ? 'label' : 'labels'}.`;
+}
+
+/** The waiting pair gets its label, and the next one waits. */
+async function take(to: Story, engine: Engine<Report>, label: Label): Promise<void> {
+  const pair = shown(waiting!);
+  const line = preferenceLine(pair, label);
+  await addLabel(to, line);
+  engine.report({ type: 'label', label, pair, line });
+  await ask(to, engine);
+}
+
+/** The labeller that goes by the gold reward, with its noise. */
+async function simulate(
+  to: Story,
+  engine: Engine<Report>,
+  { count, taste }: Extract<Command, { type: 'simulate' }>,
+): Promise<string> {
+  const { signal, turn } = engine;
+  const labeller = { ...LABELLER_DEFAULTS, ...taste, seed: to.settings.seed };
+  let labelled = 0;
+  for (; labelled < count && !signal.aborted; labelled++) {
+    const [label] = labelPairs([waiting!.gold], labeller, { first: to.labels.length });
+    await take(to, engine, label!);
+    await turn();
+  }
+  return `The simulated labeller has labelled ${labelled} pairs.`;
+}
+
+async function moveNew(
+  device: Device,
+  of: Story,
+  engine: Engine<Report>,
+  settings: MoveSettings,
+): Promise<string> {
+  const { rewardModel } = of;
+  if (!rewardModel) return 'There is no reward model yet.';
+  engine.report({ type: 'move', settings });
+  const folder = of.folder && moveFolder(of.folder, ++moves);
+  const options = { settings, rewardModel, folder, resume: false };
+  return ended(await move(device, of, options, engine));
+}
+
+const ended = ({ steps, stopped }: { steps: number; stopped: boolean }) =>
+  `${stopped ? 'Stopped' : 'Moved'} after ${steps} rollouts.`;
+
+const moveFolder = (folder: Folder, number: number) => subfolder(folder, `policy-${number}`);
+
+/** Shows what a saved story has moved, and goes on where a tab was closed in the middle; null where nothing was. */
+async function continueMoves(
+  device: Device,
+  of: Story,
+  engine: Engine<Report>,
+): Promise<string | null> {
+  const { folder, rewardModel } = of;
+  if (!folder || !rewardModel) return null;
+  for (; await moveFolder(folder, moves + 1).exists('config.json'); moves++) {
+    const at = moveFolder(folder, moves + 1);
+    const { settings } = JSON.parse(decodeUtf8(await at.read('config.json'), 'config.json')) as {
+      settings: MoveSettings;
+    };
+    engine.report({ type: 'move', settings });
+    const points = (await readMetrics(at)).map(pointOf);
+    for (const point of points) engine.report({ type: 'moved', point, steps: settings.rollouts });
+    const last = points.at(-1)?.step ?? 0;
+    if (last === 0 || last === settings.rollouts) continue;
+    moves++;
+    const options = { settings, rewardModel, folder: at, resume: true };
+    return ended(await move(device, of, options, engine));
+  }
+  return null;
+}
