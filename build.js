@@ -145,6 +145,7 @@ async function buildDemos() {
     mkdirSync(dirname(join('dist', file)), { recursive: true });
     cpSync(file, join('dist', file));
   }
+  cpSync('kernels', 'dist/demos/kernels/wgsl', { recursive: true }); // to be read and edited, comments and all
   await buildServiceWorker();
 }
 

@@ -63,8 +63,7 @@ export async function runSuite(
     wallClock && (wall || clockFor(first).source === 'wall') ? wallClock : clockFor(first);
   if (kernel) await first.gpu.check({ file: kernel.file, entry: kernel.file.entries[0]! });
   const ceilings = await findCeilings(first, { clock });
-  const { notice: _, ...summary } = first.adapter;
-  const adapter = { ...summary, features: [...first.features], clock: clock.source, ceilings };
+  const adapter = adapterOf(first, clock, ceilings);
   first.destroy();
   const run = items.filter((item) => suits(item, adapter, slow));
   onStart?.(
@@ -96,6 +95,15 @@ export async function runSuite(
     );
   }
   return { adapter, results };
+}
+
+/** What results were measured on. */
+export function adapterOf(
+  { adapter: { notice: _, ...summary }, features }: Device,
+  clock: Clock,
+  ceilings: CeilingForms,
+): BenchAdapter {
+  return { ...summary, features: [...features], clock: clock.source, ceilings };
 }
 
 function suits({ requires }: Item, { software, features }: BenchAdapter, slow: boolean): boolean {

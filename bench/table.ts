@@ -99,13 +99,13 @@ export function figure(value: number | null): string {
 }
 
 /** p10 and p90 as shares of the median: '-3 +12 %'. */
-function spread({ microseconds, p10, p90 }: BenchResult): string {
+export function spread({ microseconds, p10, p90 }: BenchResult): string {
   if (microseconds === null || p10 === null || p90 === null) return '-';
   const share = (value: number) => Math.round(100 * (value / microseconds - 1));
   return `${share(p10) || '-0'} +${share(p90)} %`;
 }
 
-function percent({ percentOfFma, percentOfCopy, percentOfPeak }: BenchResult): string {
+export function percent({ percentOfFma, percentOfCopy, percentOfPeak }: BenchResult): string {
   if (percentOfPeak === null) return '-';
   const bound = percentOfFma! >= percentOfCopy! ? 'fma' : 'copy';
   return `${figure(percentOfPeak)} % ${bound}`;

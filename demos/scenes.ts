@@ -33,4 +33,11 @@ export const SCENES: Readonly<Record<string, Scene>> = {
       );
     }
   },
+  kernels: async (page) => {
+    await page.goto(`${page.url().split('#')[0]}#item=matmul+NN+64x64x64&variants=true`);
+    await page.reload();
+    await page.waitForFunction(() => document.querySelector('#status')?.textContent === 'Ready.');
+    await page.click('#go');
+    await page.waitForSelector('#variants-table:not([hidden])', { timeout: 300_000 });
+  },
 };

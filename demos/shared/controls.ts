@@ -39,6 +39,8 @@ export interface RunOptions<Command, Report> {
   readonly saved: SavedRuns | null;
   /** Of a run in stages: what the first button does once one has ended. Null, or nothing given: it starts a new run. */
   next?(): { readonly label: string; readonly command: Command } | null;
+  /** What the first button does, where that is not 'Start'. */
+  readonly verb?: string;
   /** Empties what a run has shown. */
   clear(): void;
   /** Of each new worker, before anything else: the form takes its defaults from it, once. */
@@ -65,7 +67,7 @@ export interface Run<Command> {
 export function runControls<Command extends { type: string }, Report extends { type: string }>(
   options: RunOptions<Command, Report>,
 ): Run<Command> {
-  const { form, saved } = options;
+  const { form, saved, verb = 'Start' } = options;
   const { buttons, speed, link, progress } = buildBar(element('bar', HTMLElement), form.id);
   let phase: Phase = 'opening';
   let afterTask: Phase = 'ready';
@@ -139,7 +141,9 @@ export function runControls<Command extends { type: string }, Report extends { t
     phase = next;
     showStatus(status);
     const stage = next === 'ended' ? options.next?.() : null;
-    buttons.go.textContent = stage?.label ?? PHASES[next].go ?? buttons.go.textContent;
+    // A run that is not kept cannot go on.
+    const go = next === 'lost' && !saved ? 'Start again' : PHASES[next].go;
+    buttons.go.textContent = stage?.label ?? go?.replace('Start', verb) ?? buttons.go.textContent;
     // A disabled button would lose the keyboard's focus; these only say that they do nothing now.
     for (const [name, button] of Object.entries(buttons)) {
       button.ariaDisabled = String(!can(name as Button));
@@ -202,7 +206,12 @@ export function runControls<Command extends { type: string }, Report extends { t
         return;
       case 'lost':
         showError(report.message);
-        enter('lost', 'The GPU was lost. Continue begins again where the run was last saved.');
+        enter(
+          'lost',
+          saved
+            ? 'The GPU was lost. Continue begins again where the run was last saved.'
+            : `The GPU was lost. ${verb} again opens it anew.`,
+        );
         return;
       case 'error':
         showError(report.message);

@@ -1,0 +1,147 @@
+// The text of a kernel file, to read and to change: line numbers, the lines that do not compile, the constants.
+
+import { element, showError } from '../shared/page.ts';
+import { LIBRARY } from './files.ts';
+import type { CompileError, Edited } from './protocol.ts';
+import { makeTable, showTable } from './tables.ts';
+
+export interface Editor {
+  /** Shows a file of kernels/, or what the visitor has made of it. */
+  open(file: string): Promise<void>;
+  /** Takes a text in the file's place, as from a link. */
+  edit(file: string, text: string): void;
+  /** The visitor's text; null where it is the built-in one. */
+  readonly edited: Edited | null;
+  /** Marks lines, and puts the cursor on the first. */
+  showErrors(errors: readonly CompileError[]): void;
+}
+
+/** @param onEdit told of each change of the text, with null where it is the built-in one again */
+export function kernelEditor(onEdit: (text: string | null) => void): Editor {
+  const source = element('source', HTMLTextAreaElement);
+  const gutter = element('gutter', HTMLElement);
+  const restore = element('restore', HTMLButtonElement);
+  const errorList = element('compile-errors', HTMLElement);
+  const builtIn = new Map<string, string>();
+  const texts = new Map<string, string>();
+  let shown = '';
+
+  const isEdited = () => shown !== '' && source.value !== builtIn.get(shown);
+
+  function refresh(errors: readonly CompileError[] = []): void {
+    const count = source.value.split('\n').length;
+    const bad = new Set(errors.map(({ line }) => line));
+    const numbers = Array.from({ length: count }, (_, i) => {
+      const number = document.createElement('span');
+      number.textContent = bad.has(i + 1) ? `▸ ${i + 1}\n` : `${i + 1}\n`;
+      if (bad.has(i + 1)) number.className = 'bad';
+      return number;
+    });
+    gutter.replaceChildren(...numbers);
+    gutter.scrollTop = source.scrollTop;
+    errorList.replaceChildren(...errors.map(errorItem));
+    restore.ariaDisabled = String(!isEdited());
+    showTable(element('constants', HTMLElement), constantTable(source.value));
+  }
+
+  function errorItem(error: CompileError): HTMLLIElement {
+    const item = document.createElement('li');
+    const { line, column, message } = error;
+    if (line === 0) item.textContent = message;
+    else {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.textContent = `${line}:${column}`;
+      button.ariaLabel = `Go to line ${line}, column ${column}`;
+      button.addEventListener('click', () => select(error));
+      item.append(button, ` ${message}`);
+    }
+    return item;
+  }
+
+  /** The line as a selection, in the middle of the view. */
+  function select({ line }: CompileError): void {
+    source.focus();
+    if (line === 0) return;
+    const lines = source.value.split('\n');
+    const start = lines.slice(0, line - 1).reduce((sum, text) => sum + text.length + 1, 0);
+    source.setSelectionRange(start, start + lines[line - 1]!.length);
+    source.scrollTop = (source.scrollHeight * (line - 1)) / lines.length - source.clientHeight / 2;
+  }
+
+  function changed(): void {
+    if (isEdited()) texts.set(shown, source.value);
+    else texts.delete(shown);
+    refresh();
+    onEdit(texts.get(shown) ?? null);
+  }
+
+  source.addEventListener('input', changed);
+  source.addEventListener('scroll', () => {
+    gutter.scrollTop = source.scrollTop;
+  });
+  restore.addEventListener('click', () => {
+    if (!isEdited()) return;
+    source.value = builtIn.get(shown)!;
+    changed();
+  });
+  element('library', HTMLElement).replaceChildren(...libraryLinks());
+
+  return {
+    async open(file) {
+      shown = file;
+      try {
+        if (!builtIn.has(file)) builtIn.set(file, await fetchText(`wgsl/${file}.wgsl`));
+      } catch (error) {
+        showError((error as Error).message);
+        return;
+      }
+      if (shown !== file) return; // another one was chosen meanwhile
+      source.value = texts.get(file) ?? builtIn.get(file)!;
+      source.scrollTop = 0;
+      refresh();
+      onEdit(texts.get(file) ?? null);
+    },
+    edit(file, text) {
+      texts.set(file, text);
+    },
+    get edited() {
+      return isEdited() ? { file: shown, text: source.value } : null;
+    },
+    showErrors(errors) {
+      refresh(errors);
+      if (errors[0]) select(errors[0]);
+    },
+  };
+}
+
+async function fetchText(path: string): Promise<string> {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`${path} could not be loaded (${response.status})`);
+  return response.text();
+}
+
+const CONSTANT =
+  /^(?:const (\w+)\s*:\s*(\w+)|(alias) (\w+))\s*=\s*([^;]+);[ \t]*(?:\/\/[ \t]*(.*))?/gm;
+
+/** What stands in the text; launches give other values by the shape and the adapter. */
+function constantTable(text: string): HTMLTableElement {
+  const rows = [...text.matchAll(CONSTANT)].map(
+    ([, name, type, alias, aliasName, value, comment]) => [
+      name ?? aliasName!,
+      type ?? alias!,
+      value!,
+      comment ?? '',
+    ],
+  );
+  return makeTable(['name', 'type', 'in the file', 'meaning'], rows);
+}
+
+function libraryLinks(): (HTMLAnchorElement | string)[] {
+  return LIBRARY.flatMap((name, i) => {
+    const link = document.createElement('a');
+    link.href = `wgsl/lib/${name}.wgsl`;
+    link.textContent = name;
+    return i === 0 ? [link] : [', ', link];
+  });
+}

@@ -1,0 +1,116 @@
+// Tables: of the variants that took turns, of all that was measured in this visit, of what the tuner chose.
+
+import type { BenchResult } from '../../bench/run.ts';
+import { duration, figure, percent, spread } from '../../bench/table.ts';
+import type { TunedClass } from '../../bench/tune.ts';
+
+/** Puts a table in its place, which scrolls sideways where it is too narrow, by the keyboard too. */
+export function showTable(place: HTMLElement, table: HTMLTableElement): void {
+  place.replaceChildren(table);
+  place.tabIndex = 0;
+  place.hidden = false;
+}
+
+/** The first column heads its row; numbers stand to the right. */
+export function makeTable(
+  heads: readonly string[],
+  rows: readonly (readonly string[])[],
+): HTMLTableElement {
+  const table = document.createElement('table');
+  const head = table.createTHead().insertRow();
+  for (const text of heads) {
+    const cell = document.createElement('th');
+    cell.scope = 'col';
+    cell.textContent = text;
+    head.append(cell);
+  }
+  const body = table.createTBody();
+  for (const row of rows) {
+    const line = body.insertRow();
+    for (const [i, text] of row.entries()) {
+      const cell = document.createElement(i === 0 ? 'th' : 'td');
+      if (i === 0) cell.scope = 'row';
+      else if (/^[-\d]/.test(text)) {
+        cell.className = 'number';
+        head.cells[i]!.className = 'number';
+      }
+      cell.textContent = text;
+      line.append(cell);
+    }
+  }
+  return table;
+}
+
+export function variantTable(results: readonly BenchResult[]) {
+  const rows = results.map((result) => [nameOf(result), ...speedCells(result)]);
+  return makeTable(['variant', ...SPEED_HEADS], rows);
+}
+
+/** The newest measurement first. */
+export function historyTable(measurements: readonly (readonly BenchResult[])[]) {
+  const rows = measurements
+    .toReversed()
+    .flat()
+    .map((result) => [result.name, nameOf(result), ...speedCells(result)]);
+  return makeTable(['kernel', 'variant', ...SPEED_HEADS], rows);
+}
+
+export function tunedTable(classes: readonly TunedClass[]) {
+  const rows = classes.map(({ item, family, shipped, chosen, variants }) => [
+    item,
+    family,
+    shipped,
+    chosen === shipped ? 'the same' : chosen,
+    variants.map(({ variant, microseconds }) => `${variant} ${duration(microseconds)}`).join(', '),
+  ]);
+  return makeTable(['measured on', 'family', 'before', 'now', 'per call'], rows);
+}
+
+const SPEED_HEADS = ['time', 'p10, p90', 'ratio', 'GFLOP/s', 'GB/s', 'of the roof', 'float64'];
+
+function speedCells(result: BenchResult): string[] {
+  return [
+    duration(result.microseconds),
+    spread(result),
+    result.speedup === undefined ? '1' : `${result.speedup.toFixed(2)}×`,
+    figure(result.gflops),
+    figure(result.gbps),
+    percent(result),
+    agreement(result),
+  ];
+}
+
+/** What the device takes by itself is named as such; of what it takes of several families, the item's own. */
+export function nameOf({ variant, speedup }: BenchResult): string {
+  if (speedup !== undefined || variant === 'built-in') return variant;
+  const own = variant.split(', ').find((part) => !part.includes(' '));
+  return `built-in: ${own ?? variant}`;
+}
+
+/** How near the farthest value is. */
+function agreement({ correct, compared, worst }: BenchResult): string {
+  if (!correct) return 'WRONG';
+  const values = compared.toLocaleString('en');
+  if (!worst || worst.allowed === 0) return `right (${values} values)`;
+  const share = (100 * Math.abs(worst.got - worst.want)) / worst.allowed;
+  return `right (${values} values, up to ${figure(share)} % of the tolerance)`;
+}
+
+/** One line on each that is wrong, or could not run. */
+export function problemsOf(results: readonly BenchResult[]): string[] {
+  return results.flatMap((result) =>
+    result.problem ? [`${nameOf(result)}: ${result.problem}`] : [],
+  );
+}
+
+/** What a call does, and which ceiling is over it. */
+export function aboutItem({ name, gflops, gbps, ...rest }: BenchResult): string {
+  const intensity = gflops! / gbps!;
+  const ridge = rest.fmaGflops! / rest.copyGbps!;
+  const bound = intensity < ridge ? 'the copy' : 'the multiply-adds';
+  const roof = Math.min(rest.fmaGflops!, rest.copyGbps! * intensity);
+  return (
+    `${name}: ${figure(intensity)} operations per byte. This adapter's ceilings meet at ${figure(ridge)}, ` +
+    `so ${bound} bound it: at most ${figure(roof)} GFLOP/s.`
+  );
+}
