@@ -76,6 +76,7 @@ export function serve<Command extends { type: string }, Report extends { type: s
 
 /** Null, with the reason reported, when the browser gives no GPU. */
 async function open(post: (message: RunReport) => void): Promise<Device | null> {
+  const late = setTimeout(() => post({ type: 'note', line: NO_ANSWER }), LATE_MS);
   try {
     const device = await Device.open({ announce: null });
     post({ type: 'adapter', adapter: adapterOf(device) });
@@ -83,8 +84,15 @@ async function open(post: (message: RunReport) => void): Promise<Device | null> 
   } catch (error) {
     post({ type: 'error', opening: true, message: (error as Error).message });
     return null;
+  } finally {
+    clearTimeout(late);
   }
 }
+
+const LATE_MS = 15_000;
+/** A kernel that never ends can hold all that comes after it. */
+const NO_ANSWER =
+  'The browser does not answer about its GPU yet. If it stays so, close the browser, and open it again.';
 
 function adapterOf({ adapter }: Device): Adapter {
   const { name, vendor, software, notice = null } = adapter;
