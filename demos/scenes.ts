@@ -18,8 +18,9 @@ export const SCENES: Readonly<Record<string, Scene>> = {
     );
   },
   train: async (page) => {
+    await page.selectOption('[name=tokens]', 'bpe');
     await page.click('#go');
-    await page.waitForFunction(() => document.querySelectorAll('#samples li').length >= 3, null, {
+    await page.waitForFunction(() => document.querySelectorAll('#samples li').length >= 5, null, {
       timeout: 300_000,
     });
   },
@@ -39,5 +40,15 @@ export const SCENES: Readonly<Record<string, Scene>> = {
     await page.waitForFunction(() => document.querySelector('#status')?.textContent === 'Ready.');
     await page.click('#go');
     await page.waitForSelector('#variants-table:not([hidden])', { timeout: 300_000 });
+  },
+  'fine-tune': async (page) => {
+    await page.click('#go');
+    await page.waitForFunction(
+      () => document.querySelector('#status')?.textContent?.startsWith('Done'),
+      null,
+      { timeout: 300_000 },
+    );
+    await page.click('#ask');
+    await page.waitForSelector('#compared li', { timeout: 60_000 });
   },
 };

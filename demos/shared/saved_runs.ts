@@ -20,13 +20,26 @@ export interface SavedRuns {
   busy: boolean;
 }
 
+/** How a page's runs look in their folders. */
+export interface RunKind {
+  /** A file that every such run has. */
+  readonly mark: string;
+  /** Where the checkpoints of one are that can go on; '' is the run's own folder. */
+  readonly checkpoints: string;
+}
+
 const KEPT = 3;
 
 /**
  * Fills a `<section>` with the runs kept under `page`. @param node what a shell's user does with a downloaded run in the
  * folder `RUN`, such as `shadegrad generate RUN`
  */
-export function savedRuns(section: HTMLElement, page: string, node: string): SavedRuns {
+export function savedRuns(
+  section: HTMLElement,
+  page: string,
+  node: string,
+  { mark, checkpoints }: RunKind = { mark: 'config.json', checkpoints: '' },
+): SavedRuns {
   const heading = document.createElement('h2');
   heading.textContent = 'Kept in this browser';
   const hint = document.createElement('p');
@@ -51,7 +64,10 @@ export function savedRuns(section: HTMLElement, page: string, node: string): Sav
         return null;
       }
     },
-    resumable: async (folder) => (await findCheckpoints(await openFolder(folder))).length > 0,
+    async resumable(folder) {
+      const path = checkpoints === '' ? folder : `${folder}/${checkpoints}`;
+      return (await findCheckpoints(await openFolder(path))).length > 0;
+    },
     async refresh() {
       try {
         const names = await runNames(page);
@@ -70,7 +86,7 @@ export function savedRuns(section: HTMLElement, page: string, node: string): Sav
     input.value = '';
     try {
       const folder = await saved.fresh();
-      if (folder) await unpack(file, await openFolder(folder));
+      if (folder) await unpack(file, await openFolder(folder), mark);
     } catch (error) {
       showError(whyNot(error));
     }
@@ -108,7 +124,7 @@ async function row(page: string, name: string, saved: SavedRuns): Promise<HTMLLI
   };
   item.append(
     title,
-    act('Continue', () => saved.onContinue(path)),
+    ...((await saved.resumable(path)) ? [act('Continue', () => saved.onContinue(path))] : []),
     act('Download', () => download(packTar(files), `${page}-${name}.tar`)),
     act('Remove', async () => {
       await (await openFolder(page)).remove(name);
@@ -119,7 +135,7 @@ async function row(page: string, name: string, saved: SavedRuns): Promise<HTMLLI
 }
 
 /** All files of a folder and those below it, as the storage's own Blobs. */
-async function filesOf(path: string): Promise<{ path: string; content: File }[]> {
+export async function filesOf(path: string): Promise<{ path: string; content: File }[]> {
   let folder = await navigator.storage.getDirectory();
   for (const part of pathParts(path)) folder = await folder.getDirectoryHandle(part);
   const files: { path: string; content: File }[] = [];
@@ -139,10 +155,10 @@ async function filesOf(path: string): Promise<{ path: string; content: File }[]>
 }
 
 /** Writes the files of a run that was downloaded. @throws Error for a file that is not one */
-async function unpack(file: File, folder: Folder): Promise<void> {
+async function unpack(file: File, folder: Folder, mark: string): Promise<void> {
   const files = await readTar(file, file.name);
-  if (!files.some(({ path }) => path === 'config.json'))
-    throw new Error(`${file.name} holds no run: it has no config.json`);
+  if (!files.some(({ path }) => path === mark))
+    throw new Error(`${file.name} holds no run: it has no ${mark}`);
   for (const { path, content } of files) {
     await folder.write(path, new Uint8Array(await content.arrayBuffer()));
   }

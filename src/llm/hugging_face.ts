@@ -31,7 +31,7 @@ import type { TransformerConfig } from './transformer_config.ts';
 
 export const CONFIG = 'config.json';
 export const TOKENIZER = 'tokenizer.json';
-const MAX_CONFIG_BYTES = 1 << 20;
+export const MAX_CONFIG_BYTES = 1 << 20;
 const MAX_TOKENIZER_BYTES = 1 << 26;
 /** Bytes of a file that are in memory at a time; of matrices that are transposed, a whole one is. */
 const CHUNK_BYTES = 1 << 25;

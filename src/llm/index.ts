@@ -59,7 +59,12 @@ export {
   type GoalName,
 } from '../text/goals/index.ts';
 export { entropyRate, generateCorpus } from '../text/grammar.ts';
-export { drawUseCases, INSTRUCTION_MIX } from '../text/instructions.ts';
+export {
+  drawUseCases,
+  INSTRUCTION_MIX,
+  storyOpenings,
+  whereQuestions,
+} from '../text/instructions.ts';
 // Data
 export { meanWeights, mixedBatch, type Phase, phaseWeights } from '../text/mixture.ts';
 export { type NGramModel, type NGramOptions, nGramModel } from '../text/ngrams.ts';
@@ -156,12 +161,15 @@ export {
   type FinetuneResult,
   finetune,
 } from './finetune.ts';
+export { type FinetuneBase, openFinetuneBase } from './finetune_base.ts';
+export { type FinetuneRun, openFinetuneRun } from './finetune_run.ts';
 export { FINETUNE_DEFAULTS, type FinetuneSettings } from './finetune_settings.ts';
 export { type Generated, type GenerateOptions, generate } from './generate.ts';
 export { type GeneratedText, type GenerateTextOptions, generateText } from './generate_text.ts';
 export { type ScoredReply, type ScoreRepliesOptions, scoreReplies } from './goal_score.ts';
 export { type HuggingFaceModel, type LoadOptions, loadHuggingFace } from './hugging_face.ts';
 export { type SaveOptions, saveHuggingFace } from './hugging_face_save.ts';
+export { describeHuggingFace, type HuggingFaceSummary } from './hugging_face_summary.ts';
 export { imitationExperiment } from './imitation.ts';
 export {
   type IntrinsicResults,

@@ -1,6 +1,8 @@
 // Instructions: existing tasks put into words, and what people ask for, from the lectures.
 
 import { randomStream } from '../tensor/philox.ts';
+import { generateCorpus } from './grammar.ts';
+import type { Problem } from './problems.ts';
 
 /** Does the hypothesis follow from the premise? */
 export function inferenceInstruction(premise: string, hypothesis: string): string {
@@ -14,6 +16,22 @@ export function questionInstruction(article: string, question: string): string {
 
 export function ratingInstruction(review: string): string {
   return `What's the rating of this review on a scale of 1 to 5: ${review}`;
+}
+
+const LONGEST_STORY = 400; // characters; most have 200
+
+/** The first sentences of `count` stories, such as `One day Mia ran to the park.`: what a tiny model learns in seconds. */
+export function storyOpenings(seed: number, count: number): string[] {
+  const stories = generateCorpus({ seed, characters: count * LONGEST_STORY }).split('\n');
+  return stories.slice(0, count).map((story) => story.slice(0, story.indexOf('.') + 1));
+}
+
+/** `One day Mia ran to the park. Where? ` asks for `At the park.` */
+export function whereQuestions(seed: number, count: number): Problem[] {
+  return storyOpenings(seed, count).map((opening) => ({
+    prompt: `${opening} Where? `,
+    completion: `At the ${/(\w+)\.$/.exec(opening)![1]}.`,
+  }));
 }
 
 /** Use cases of an early instruction interface in percent (Ouyang et al. 2022, table 1); rounded, they add up to 99.9. */

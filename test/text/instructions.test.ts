@@ -5,7 +5,9 @@ import {
   inferenceInstruction,
   questionInstruction,
   ratingInstruction,
+  storyOpenings,
   type UseCase,
+  whereQuestions,
 } from '../../src/text/instructions.ts';
 
 describe('H2: existing tasks as instructions, word by word as in the lecture', () => {
@@ -53,5 +55,20 @@ describe('H3: the mix of an early instruction interface', () => {
       return sum + (found - expected) ** 2 / expected;
     }, 0);
     expect(chiSquare).toBeLessThan(27.9);
+  });
+});
+
+describe('questions about the beginnings of stories', () => {
+  it('ask where they take place, and have as many different ones as a seed gives', () => {
+    const openings = storyOpenings(3, 500);
+    expect(openings).toHaveLength(500);
+    const shape = /^[A-Z][a-z ]+ [A-Z][a-z]+ (was at|ran to|went to|sat by) the [a-z]+\.$/;
+    expect(openings.filter((opening) => !shape.test(opening))).toEqual([]);
+    const asked = whereQuestions(3, 500);
+    for (const [i, { prompt, completion }] of asked.entries()) {
+      expect(prompt).toBe(`${openings[i]} Where? `);
+      expect(openings[i]!.endsWith(` the ${completion.slice('At the '.length)}`)).toBe(true);
+    }
+    expect(whereQuestions(4, 500)).not.toEqual(asked);
   });
 });
