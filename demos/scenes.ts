@@ -17,6 +17,17 @@ export const SCENES: Readonly<Record<string, Scene>> = {
       },
     );
   },
+  'policy-gradient': async (page) => {
+    await page.fill('#constant', '-4');
+    await page.click('#go');
+    await page.waitForFunction(
+      () => /[\d.]+ to/.test(document.querySelector('#estimates')?.textContent ?? ''),
+      null,
+      {
+        timeout: 300_000,
+      },
+    );
+  },
   train: async (page) => {
     await page.selectOption('[name=tokens]', 'bpe');
     await page.click('#go');

@@ -65,6 +65,17 @@ const REINFORCE = {
 const PRESETS: Readonly<Record<string, Readonly<Record<string, Preset>>>> = {
   ppo: {
     any: { ...PPO, gamma: 0.98, lambda: 0.9, entropyCoef: 0, iterations: 50 },
+    'Pendulum-v1': {
+      ...PPO,
+      ...{ rolloutSteps: 64, minibatches: 16, epochs: 10, learningRate: 0.001 },
+      ...{ gamma: 0.9, entropyCoef: 0, valueCoef: 1, iterations: 60 },
+    },
+    'MountainCar-v0': {
+      ...PPO,
+      ...{ rolloutSteps: 256, minibatches: 16, learningRate: 0.002, iterations: 40 },
+      ...{ gamma: 0.995, lambda: 0.98, entropyCoef: 0, valueCoef: 1 },
+      ...{ normaliseObservations: true, normaliseRewards: true },
+    },
     'GridWorld-v0': GRID,
     'Maze-v0': { ...GRID, rolloutSteps: 32, gamma: 0.99 },
   },
@@ -80,9 +91,10 @@ function presetFor({ algorithm, environment }: FormValues): Preset {
 }
 
 /** Copies of the world: a GPU takes thousands in the time of a few. REINFORCE plays whole episodes, on the host. */
-function copiesFor({ algorithm }: FormValues, software: boolean): number {
-  if (algorithm === 'reinforce') return 8;
-  return software ? 64 : 2048;
+function copiesFor(values: FormValues, software: boolean): number {
+  if (values.algorithm === 'reinforce') return 8;
+  if (!software) return 2048;
+  return (presetFor(values).rolloutSteps ?? 0) > 32 ? 16 : 64;
 }
 
 /** The preset's values of the form's fields. */
