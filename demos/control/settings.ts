@@ -61,6 +61,10 @@ const REINFORCE = {
   ...{ estimator: 'reward-to-go', baseline: 'value', batchSteps: 1, learningRate: 0.05 },
   ...{ valueRate: 0.05, valueSteps: 20, iterations: 80 },
 };
+
+/** Where observations and rewards have units of their own. */
+const SCALED = { normaliseObservations: true, normaliseRewards: true };
+
 /** The line `any` is for worlds that have none of their own. */
 const PRESETS: Readonly<Record<string, Readonly<Record<string, Preset>>>> = {
   ppo: {
@@ -74,13 +78,17 @@ const PRESETS: Readonly<Record<string, Readonly<Record<string, Preset>>>> = {
       ...PPO,
       ...{ rolloutSteps: 256, minibatches: 16, learningRate: 0.002, iterations: 40 },
       ...{ gamma: 0.995, lambda: 0.98, entropyCoef: 0, valueCoef: 1 },
-      ...{ normaliseObservations: true, normaliseRewards: true },
+      ...SCALED,
     },
+    'Breakout10x10-v0': { ...PPO, learningRate: 0.001, hidden: [128], iterations: 100 },
     'GridWorld-v0': GRID,
     'Maze-v0': { ...GRID, rolloutSteps: 32, gamma: 0.99 },
   },
   a2c: {
     any: { ...A2C, gamma: 0.98 },
+    'Breakout10x10-v0': { ...A2C, learningRate: 0.001, hidden: [128] },
+    'Pendulum-v1': { ...A2C, ...SCALED, gamma: 0.9 },
+    'MountainCar-v0': { ...A2C, ...SCALED },
   },
   reinforce: { any: REINFORCE },
 };
@@ -93,8 +101,10 @@ function presetFor({ algorithm, environment }: FormValues): Preset {
 /** Copies of the world: a GPU takes thousands in the time of a few. REINFORCE plays whole episodes, on the host. */
 function copiesFor(values: FormValues, software: boolean): number {
   if (values.algorithm === 'reinforce') return 8;
-  if (!software) return 2048;
-  return (presetFor(values).rolloutSteps ?? 0) > 32 ? 16 : 64;
+  if (values.environment === 'Breakout10x10-v0') return software ? 16 : 256; // its pictures take memory
+  const long = (presetFor(values).rolloutSteps ?? 0) > 32;
+  if (software) return long ? 16 : 64;
+  return long ? 512 : 2048;
 }
 
 /** The preset's values of the form's fields. */

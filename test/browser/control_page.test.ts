@@ -1,9 +1,15 @@
 // demos/control/ as visitors get it: built, served, in Chromium.
 
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { openFolder } from '#folder';
 import { type FormValues, settingsFrom } from '../../demos/control/settings.ts';
+import { readTar } from '../../demos/shared/tar.ts';
 import { Device } from '../../src/index.ts';
 import { trainAgent } from '../../src/rl/index.ts';
+import { readAgentRun } from '../../src/rl/run.ts';
+import { temporaryFolder } from '../io/temporary_folder.ts';
 import { demo } from './demo.ts';
 
 const site = demo();
@@ -48,7 +54,7 @@ test("PPO learns CartPole: the return rises to what Node computes, and the polic
   expect(await site.page.isVisible('[name=noClip]')).toBe(false);
 });
 
-test('a maze: paused, taken step by step, stopped, continued from the browser’s storage with its settings', async () => {
+test('a maze: paused, taken step by step, stopped, continued from the browser’s storage with its settings, and in Node', async () => {
   await site.open('control/#environment=Maze-v0&copies=8');
   expect(await site.page.inputValue('[name=steps]')).not.toBe('102400'); // the maze's own
   await site.page.fill('[name=seed]', '5');
@@ -64,14 +70,20 @@ test('a maze: paused, taken step by step, stopped, continued from the browser’
   expect(await site.page.textContent('#cells')).toContain('[');
   await site.page.click('#stop');
   await site.status(/^Stopped after [\d,]+ steps\.$/);
+  const [download] = await Promise.all([
+    site.page.waitForEvent('download'),
+    site.page.click('#saved button >> text=Download'),
+  ]);
+  const archive = new Blob([await readFile(await download.path())]);
 
   await site.page.reload();
   await site.status('Ready.');
   expect(await site.page.inputValue('[name=environment]')).toBe('Maze-v0');
   await site.page.fill('[name=seed]', '9');
-  await site.page.click('text=Continue');
+  await site.page.click('#saved button >> text=Continue');
   await site.status(/^Done after 1,536 steps\./);
   expect(await site.page.inputValue('[name=seed]')).toBe('5');
+  expect(await site.number('#return')).toBe(await returnAfterResume(archive));
 });
 
 /** As a text: another picture has another. */
@@ -85,6 +97,18 @@ async function returnInNode(): Promise<number> {
   const values = { ...form, copies: 16, steps: 4096, learningRate: 0.01, seed: 3 };
   const settings = settingsFrom(values as unknown as FormValues);
   const { trainingReturn } = await trainAgent(device, { ...form, settings });
+  device.destroy();
+  return Number(trainingReturn!.toFixed(1));
+}
+
+/** Goes on in Node with a run that the page gave away. */
+async function returnAfterResume(archive: Blob): Promise<number> {
+  const folder = await openFolder(join(await temporaryFolder(), 'run'));
+  for (const { path, content } of await readTar(archive, 'run.tar'))
+    await folder.write(path, new Uint8Array(await content.arrayBuffer()));
+  const device = await Device.open({ adapter: 'swiftshader', announce: null });
+  const about = await readAgentRun(folder);
+  const { trainingReturn } = await trainAgent(device, { ...about!, folder, resume: true });
   device.destroy();
   return Number(trainingReturn!.toFixed(1));
 }
