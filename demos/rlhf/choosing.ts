@@ -40,8 +40,7 @@ export function choosing(onChoice: (label: Label) => void) {
         const article = sides[side];
         const given = document.createElement('mark');
         given.textContent = pair.prompt;
-        const text = side === 'A' ? pair.a : pair.b;
-        article.querySelector('pre')!.replaceChildren(given, text || ' (ends here)');
+        article.querySelector('pre')!.replaceChildren(given, side === 'A' ? pair.a : pair.b);
         article.classList.toggle('better', better === side);
         article.querySelector<HTMLElement>('.mark')!.hidden = better !== side;
       }

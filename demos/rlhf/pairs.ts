@@ -18,6 +18,8 @@ export interface PairOptions {
   readonly seed: number;
   /** Of the prompts: see `storyTasks`. */
   readonly set: number;
+  /** The number of the first prompt: how many have been asked before. */
+  readonly first: number;
   /** Prompts that are answered at a time. */
   readonly batch: number;
 }
@@ -25,15 +27,15 @@ export interface PairOptions {
 /** Prompts of a set; after the last come the first ones again, with other answers. */
 const PROMPTS = 1024;
 
-/** Gives one pair after another; equal answers are passed over. */
+/** Gives one pair after another; equal and empty answers are passed over. */
 export function pairSource(
   device: Device,
   { model, tokenizer, ends, maxNewTokens }: StoryBase,
-  { seed, set, batch }: PairOptions,
+  { seed, set, first, batch }: PairOptions,
 ): () => Promise<Pair> {
   const prompts = storyTasks({ seed, set, count: PROMPTS });
   const waiting: Pair[] = [];
-  let asked = 0;
+  let asked = first;
   const draw = async () => {
     const tasks = Array.from({ length: batch }, (_, i) => prompts[(asked + i) % PROMPTS]!);
     const drawn = await drawCandidates(device, { model, adapter: null }, tokenizer, tasks, {
@@ -41,9 +43,10 @@ export function pairSource(
     });
     asked += batch;
     const scores = await goldReward.score(drawn.flat());
-    for (const [i, [a, b]] of drawn.entries())
-      if (a!.text !== b!.text)
-        waiting.push({ a: a!, b: b!, gold: [scores[2 * i]!, scores[2 * i + 1]!] });
+    for (const [i, [a, b]] of drawn.entries()) {
+      const different = a!.text !== b!.text && a!.text !== '' && b!.text !== '';
+      if (different) waiting.push({ a: a!, b: b!, gold: [scores[2 * i]!, scores[2 * i + 1]!] });
+    }
   };
   return async () => {
     while (waiting.length === 0) await draw();

@@ -35,6 +35,7 @@ const STEPS = 30;
 const STEPS_PER_LABEL = 0.25;
 const LEARNING_RATE = 3e-3;
 const EVALUATIONS = 8;
+const ANY = Number.MAX_SAFE_INTEGER;
 /** Part of the luck of held-out labels, apart from that of the labels to learn from. */
 const HELD_OUT_SEED = 2 ** 20;
 
@@ -54,8 +55,11 @@ export async function learnReward(
   const { model, tokenizer } = base;
   const { preferences } = readPreferences(labels.join('\n'), 'the labels', { ties: 'half' });
   const template = templateOf(REWARD_DEFAULTS, tokenizer);
-  const { context } = model.config;
-  const train = encodePreferences(preferences, { tokenizer, template, context: context - 1 });
+  // Half characters, which a bad writer writes, take more tokens as text than they were drawn with: such a label may not fit.
+  const train = encodePreferences(preferences, { tokenizer, template, context: ANY }).filter(
+    ({ promptIds, chosen, rejected }) =>
+      promptIds.length + Math.max(chosen.length, rejected.length) <= model.config.context,
+  );
   const { heldOut, ceiling } = heldOutLabels(await story.heldOut(), { ...taste, seed });
   const batch = Math.min(LARGEST_BATCH, train.length);
   const steps = Math.round(STEPS + STEPS_PER_LABEL * train.length);

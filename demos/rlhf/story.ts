@@ -73,7 +73,6 @@ export async function resumeStory(
   const { base } = await loadWriter(device, writer);
   const labels = (await folder.exists(LABELS)) ? (await read(LABELS)).trimEnd().split('\n') : [];
   const story = await storyOf(device, { settings, base, folder, labels });
-  for (let i = 0; i < labels.length; i++) await story.nextPair(); // they are labelled
   told(story, true, engine);
   for (const line of labels) engine.report({ type: 'label', label: null, pair: null, line });
   const reward = await savedReward(device, folder, base);
@@ -94,7 +93,8 @@ async function storyOf(
 ): Promise<Story> {
   const { seed, small } = parts.settings;
   const { batch, heldOut: count } = SIZES[small ? 'small' : 'large'];
-  const source = (set: number) => pairSource(device, parts.base, { seed, set, batch });
+  const source = (set: number, first = 0) =>
+    pairSource(device, parts.base, { seed, set, first, batch });
   const judged = source(3);
   const heldOut: Pair[] = [];
   const take = async (n: number) => {
@@ -104,7 +104,7 @@ async function storyOf(
   const answers = (await take(batch)).flatMap(({ a, b }) => [a, b]);
   return {
     ...parts,
-    nextPair: source(2),
+    nextPair: source(2, parts.labels.length),
     heldOut: () => take(count),
     reference: answers.map(({ promptIds, ids }) => [...promptIds, ...ids]),
     scale: spread(heldOut.flatMap(({ gold }) => gold)),

@@ -88,6 +88,7 @@ export function runControls<Command extends { type: string }, Report extends { t
     else if (phase === 'ended' && options.next?.()) go(options.next()!.command);
     else start(phase === 'lost' ? folder : null);
   });
+  form.addEventListener('input', labelFirst);
   if (saved)
     saved.onContinue = (path) => {
       if (OPEN.includes(phase)) start(path);
@@ -140,10 +141,7 @@ export function runControls<Command extends { type: string }, Report extends { t
   function enter(next: Phase, status: string = PHASES[next].status): void {
     phase = next;
     showStatus(status);
-    const stage = next === 'ended' ? options.next?.() : null;
-    // A run that is not kept cannot go on.
-    const go = next === 'lost' && !saved ? 'Start again' : PHASES[next].go;
-    buttons.go.textContent = stage?.label ?? go?.replace('Start', verb) ?? buttons.go.textContent;
+    labelFirst();
     // A disabled button would lose the keyboard's focus; these only say that they do nothing now.
     for (const [name, button] of Object.entries(buttons)) {
       button.ariaDisabled = String(!can(name as Button));
@@ -154,6 +152,13 @@ export function runControls<Command extends { type: string }, Report extends { t
       if (['paused', 'ended', 'failed', 'lost'].includes(next)) void saved.refresh();
     }
     options.onPhase?.(next);
+  }
+
+  function labelFirst(): void {
+    const stage = phase === 'ended' ? options.next?.() : null;
+    // A run that is not kept cannot go on.
+    const go = phase === 'lost' && !saved ? 'Start again' : PHASES[phase].go;
+    buttons.go.textContent = stage?.label ?? go?.replace('Start', verb) ?? buttons.go.textContent;
   }
 
   /** A new run, or one that goes on from its last checkpoint, if it has come so far. */
