@@ -163,7 +163,8 @@ function onReport(report: Report): void {
     case 'sampled':
       views.showSamples(report.sampled);
       run.progress(report.done / report.rounds);
-      if (run.phase === 'running') showStatus(`Round ${report.done} of ${report.rounds}.`);
+      if (run.phase === 'running')
+        showStatus(`Running: round ${report.done} of ${report.rounds} is done.`);
       break;
     case 'measured':
       views.showResults(report.results);

@@ -19,6 +19,6 @@ export function onResize(target: HTMLElement, draw: () => void): void {
   new ResizeObserver(() => {
     if (target.clientWidth === width) return;
     width = target.clientWidth;
-    draw();
+    requestAnimationFrame(draw); // what it changes now would be told to the observer again
   }).observe(target);
 }

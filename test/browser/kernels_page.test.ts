@@ -103,7 +103,7 @@ test('a kernel that does not end: the loss is said, and one press goes on', asyn
   expect(await text('#error')).toContain('did not answer for 1 s');
   await site.page.click('#restore');
   await site.page.click('#go');
-  await site.status(/^(Measured softmax|Round|Compiling|Measuring)/);
+  await site.status(/^(Measured softmax|Running|Compiling|Measuring)/);
 });
 
 test('the tuner says which variant it chose', async () => {
