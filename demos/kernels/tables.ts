@@ -1,7 +1,7 @@
 // Tables: of the variants that took turns, of all that was measured in this visit, of what the tuner chose.
 
 import type { BenchResult } from '../../bench/run.ts';
-import { duration, figure, percent, spread } from '../../bench/table.ts';
+import { duration, figure, percent, size, spread } from '../../bench/table.ts';
 import type { TunedClass } from '../../bench/tune.ts';
 
 /** Puts a table in its place, which scrolls sideways where it is too narrow, by the keyboard too. */
@@ -66,7 +66,17 @@ export function tunedTable(classes: readonly TunedClass[]) {
   return makeTable(['measured on', 'family', 'before', 'now', 'per call'], rows);
 }
 
-const SPEED_HEADS = ['time', 'p10, p90', 'ratio', 'GFLOP/s', 'GB/s', 'of the roof', 'float64'];
+const SPEED_HEADS = [
+  'time',
+  'p10, p90',
+  'ratio',
+  'GFLOP/s',
+  'GB/s',
+  'of the roof',
+  'compile',
+  'memory',
+  'float64',
+];
 
 function speedCells(result: BenchResult): string[] {
   return [
@@ -76,6 +86,8 @@ function speedCells(result: BenchResult): string[] {
     figure(result.gflops),
     figure(result.gbps),
     percent(result),
+    duration(1000 * result.compileMilliseconds),
+    size(result.memoryBytes),
     agreement(result),
   ];
 }
@@ -83,8 +95,8 @@ function speedCells(result: BenchResult): string[] {
 /** What the device takes by itself is named as such; of what it takes of several families, the item's own. */
 export function nameOf({ variant, speedup }: BenchResult): string {
   if (speedup !== undefined || variant === 'built-in') return variant;
-  const own = variant.split(', ').find((part) => !part.includes(' '));
-  return `built-in: ${own ?? variant}`;
+  const parts = variant.split(', ');
+  return `built-in: ${parts.find((part) => !part.includes(' ')) ?? parts.at(-1)}`;
 }
 
 /** How near the farthest value is. */
@@ -104,13 +116,16 @@ export function problemsOf(results: readonly BenchResult[]): string[] {
 }
 
 /** What a call does, and which ceiling is over it. */
-export function aboutItem({ name, gflops, gbps, ...rest }: BenchResult): string {
+export function aboutItem({ name, gflops, gbps, source, ...rest }: BenchResult): string {
   const intensity = gflops! / gbps!;
   const ridge = rest.fmaGflops! / rest.copyGbps!;
   const bound = intensity < ridge ? 'the copy' : 'the multiply-adds';
   const roof = Math.min(rest.fmaGflops!, rest.copyGbps! * intensity);
   return (
     `${name}: ${figure(intensity)} operations per byte. This adapter's ceilings meet at ${figure(ridge)}, ` +
-    `so ${bound} bound it: at most ${figure(roof)} GFLOP/s.`
+    `so ${bound} bound it: at most ${figure(roof)} GFLOP/s. ` +
+    (source === 'timestamp'
+      ? 'Times are of the GPU, by timestamp queries.'
+      : 'Times are on the wall: this adapter has no timestamp queries.')
   );
 }
