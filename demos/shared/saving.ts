@@ -30,7 +30,8 @@ export async function savingTo(
 
 /** In words that say what to do. */
 export function whyNot(error: unknown): string {
-  const { name, message } = error as Error;
+  // A page that is being closed rejects with nothing.
+  const { name, message = String(error) } = Object(error) as Partial<Error>;
   if (name === 'QuotaExceededError')
     return "the browser's storage is full; remove saved runs, or free space on this machine";
   if (name === 'SecurityError' || name === 'NotAllowedError')
