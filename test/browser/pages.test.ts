@@ -1,7 +1,7 @@
 // What holds for every page: its policy, its weight, what people need who cannot see, point or wait, and faults of the
 // machine below it.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -14,9 +14,7 @@ import { CAN_LOSE_DEVICE, inWorker, LOWEST_LIMITS, longestTask, loseDevice } fro
 /** By their folders; '' is the list of pages. */
 const PAGES = [
   '',
-  ...readdirSync('demos', { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && entry.name !== 'shared')
-    .map(({ name }) => name),
+  ...readdirSync('demos').filter((name) => existsSync(join('demos', name, 'index.html'))),
 ].map((name) => (name === '' ? '' : `${name}/`));
 const WITH_RUN = PAGES.filter((path) => path !== '');
 /** Settings of runs that would else be over before they are looked at. */
