@@ -137,6 +137,13 @@ describe.each(WITH_RUN)('faults below "%s"', (path) => {
   });
 });
 
+test('a task of 400 ms on the thread of a page is seen as one', async () => {
+  await open('');
+  const busy = () =>
+    site.page.evaluate('for (const end = performance.now() + 400; performance.now() < end; );');
+  expect(await longestTask(site.page, busy as () => Promise<void>)).toBeGreaterThan(50);
+});
+
 test('a list of pages without WebGPU says so, and shows the help', async () => {
   await site.page.addInitScript("Object.defineProperty(navigator, 'gpu', { value: undefined });");
   await site.open('', /^WebGPU is missing/);
