@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openFolder } from '#folder';
 import { type FormValues, settingsFrom } from '../../demos/control/settings.ts';
-import { readTar } from '../../demos/shared/tar.ts';
+import { type PackedBlob, packTar, readTar } from '../../demos/shared/tar.ts';
 import { Device } from '../../src/index.ts';
+import type { Folder } from '../../src/io/folder.ts';
 import { trainAgent } from '../../src/rl/index.ts';
 import { readAgentRun } from '../../src/rl/run.ts';
 import { temporaryFolder } from '../io/temporary_folder.ts';
 import { demo } from './demo.ts';
+import { INJECTIONS } from './injections.ts';
 
 const site = demo();
 
@@ -86,6 +88,36 @@ test('a maze: paused, taken step by step, stopped, continued from the browser’
   expect(await site.number('#return')).toBe(await returnAfterResume(archive));
 });
 
+test('what an opened run says of itself is text, whatever it is', async () => {
+  const attack = INJECTIONS.join('\n');
+  const device = await Device.open({ adapter: 'swiftshader', announce: null });
+  const folder = await openFolder(join(await temporaryFolder(), 'run'));
+  const small = { algorithm: 'ppo', environment: 'Maze-v0' };
+  const settings = { copies: 2, rolloutSteps: 4, hidden: [4], steps: 8, evaluationEpisodes: 0 };
+  await trainAgent(device, { ...small, settings, folder });
+  device.destroy();
+  const config = JSON.parse(await readFile(join(folder.location, 'config.json'), 'utf8'));
+  await folder.write(
+    'config.json',
+    Buffer.from(JSON.stringify({ ...config, environment: attack })),
+  );
+  const archive = packTar(await filesOf(folder, ''));
+
+  await site.open('control/');
+  const buffer = Buffer.from(await archive.arrayBuffer());
+  await site.page.setInputFiles('#saved [type=file]', {
+    ...{ name: '<img src=x onerror=alert(1)>.tar', mimeType: 'application/x-tar', buffer },
+  });
+  await site.page.waitForSelector('#saved li');
+  const elements = await site.page.locator('*').count();
+  await site.page.click('#saved button >> text=Continue');
+  await site.page.waitForSelector('#error:not([hidden])');
+  expect(await site.page.textContent('#error')).toContain(attack);
+  expect(await site.page.locator('main :is(script, img, iframe, style)').count()).toBe(0);
+  expect(await site.page.locator('*').count()).toBe(elements);
+  expect(await site.page.title()).toContain('shadegrad');
+});
+
 /** As a text: another picture has another. */
 const picture = () =>
   site.page.$eval('#picture', (canvas) => (canvas as HTMLCanvasElement).toDataURL());
@@ -111,4 +143,14 @@ async function returnAfterResume(archive: Blob): Promise<number> {
   const { trainingReturn } = await trainAgent(device, { ...about!, folder, resume: true });
   device.destroy();
   return Number(trainingReturn!.toFixed(1));
+}
+
+async function filesOf(folder: Folder, path: string): Promise<PackedBlob[]> {
+  const names = await folder.list(path);
+  const files = names.map(async (name): Promise<PackedBlob[]> => {
+    const at = path === '' ? name : `${path}/${name}`;
+    if ((await folder.list(at).catch(() => [])).length > 0) return filesOf(folder, at);
+    return [{ path: at, content: new Blob([(await folder.read(at)) as Uint8Array<ArrayBuffer>]) }];
+  });
+  return (await Promise.all(files)).flat();
 }
