@@ -36,6 +36,6 @@ export const GAMES: Readonly<Record<string, Game>> = {
   'Breakout10x10-v0': {
     actions: ['stay', 'left', 'right'],
     about:
-      'Break the wall with the ball: 1 for each brick; a ball that is missed ends the game. It sees pictures: without a GPU it learns slowly, in half an hour and more.',
+      'Break the wall with the ball: 1 for each brick; a ball that is missed ends the game. It sees pictures: without a GPU it learns slowly, over many minutes.',
   },
 };

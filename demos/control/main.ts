@@ -130,8 +130,10 @@ function beginWith(begun: Begun): void {
     followChoice();
   }
   ({ steps } = begun);
-  if (shown && shown.environment !== environment) for (const plot of plots) plot.keepBehind(null);
-  const label = [algorithm.toUpperCase(), ...breaksOf(values())].join(', ').toLowerCase();
+  // Nothing to compare with: the beginning of the same run, or another world's returns.
+  if (resumed || shown?.environment !== environment)
+    for (const plot of plots) plot.keepBehind(null);
+  const label = [algorithm, ...breaksOf(values())].join(', ');
   shown = { environment, label: `before: ${label}, seed ${settings.seed}` };
   const heights = levels.map(({ value }) => value);
   returns.reset({ xRange: [0, steps], yRange: [Math.min(...heights), Math.max(...heights)] });
@@ -143,7 +145,7 @@ function beginWith(begun: Begun): void {
   for (const point of past) follow(point);
   const { copies, gamma } = settings as unknown as { copies: number; gamma: number };
   figures.copies.textContent = copies.toLocaleString('en');
-  facts.textContent = `${copies.toLocaleString('en')} copies of ${environment} at once, discount γ = ${gamma}. Dashed: the mean return of other policies.`;
+  facts.textContent = `${copies.toLocaleString('en')} copies of ${environment} at once, discount γ = ${gamma}. Dashed: the mean return of other policies. The first episodes to end are the short ones.`;
 }
 
 const LEVEL_COLORS = [3, 1, 2, 2] as const;

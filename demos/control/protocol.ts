@@ -3,6 +3,9 @@
 import type { AgentSettings, WatchedFrame } from '../../src/rl/index.ts';
 import type { SavedAt } from '../shared/protocol.ts';
 
+/** Of the environment that is drawn, whatever its own clock. */
+export const FRAMES_PER_SECOND = 30;
+
 export interface Agent {
   readonly algorithm: string;
   /** An id, such as 'CartPole-v1'. */

@@ -4,7 +4,7 @@ import { drawShapes } from '../../src/rl/draw_shapes.ts';
 import type { Outlook, WatchedFrame } from '../../src/rl/watch.ts';
 import { element } from '../shared/page.ts';
 import { GAMES, type Game } from './games.ts';
-import { FRAMES_PER_SECOND } from './pace.ts';
+import { FRAMES_PER_SECOND } from './protocol.ts';
 
 export interface Stage {
   /** An empty stage for this environment. */

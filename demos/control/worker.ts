@@ -15,8 +15,14 @@ import {
 import { type WatchedFrame, watchEpisodes } from '../../src/rl/watch.ts';
 import { type Engine, serve } from '../shared/engine.ts';
 import { savingTo } from '../shared/saving.ts';
-import { FRAMES_PER_SECOND } from './pace.ts';
-import type { Agent, Begun, Command, Point, Report } from './protocol.ts';
+import {
+  type Agent,
+  type Begun,
+  type Command,
+  FRAMES_PER_SECOND,
+  type Point,
+  type Report,
+} from './protocol.ts';
 
 serve<Command, Report>((command, device, engine) => train(device, engine, command));
 
