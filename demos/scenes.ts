@@ -62,4 +62,12 @@ export const SCENES: Readonly<Record<string, Scene>> = {
     await page.click('#ask');
     await page.waitForSelector('#compared li', { timeout: 60_000 });
   },
+  reasoning: async (page) => {
+    await page.click('#go');
+    await page.waitForFunction(
+      () => document.querySelector('#status')!.textContent.startsWith('Done'),
+      null,
+      { timeout: 900_000 },
+    );
+  },
 };

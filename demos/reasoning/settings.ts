@@ -1,0 +1,23 @@
+// The form's fields as settings; their defaults by the kind of adapter.
+
+import { readForm } from '../shared/form.ts';
+import type { Settings } from './protocol.ts';
+
+const SMALL = {
+  seed: 1,
+  slips: 0.4,
+  warmSteps: 350,
+  rollouts: 30,
+  prompts: 16,
+  groupSize: 8,
+  learningRate: 7e-4,
+  budget: 12,
+};
+const LARGE = { ...SMALL, warmSteps: 1000, rollouts: 60, prompts: 32, budget: 18 };
+
+export const defaultsFor = (software: boolean) => (software ? SMALL : LARGE);
+
+export const settingsFrom = (form: HTMLFormElement, small: boolean): Settings => ({
+  ...(readForm(form) as unknown as Omit<Settings, 'small'>),
+  small,
+});
