@@ -1,6 +1,7 @@
 // Tables: of the variants that took turns, of all that was measured in this visit, of what the tuner chose.
 
 import type { BenchResult } from '../../bench/run.ts';
+import { shareOf } from '../../bench/sample.ts';
 import { duration, figure, percent, size, spread } from '../../bench/table.ts';
 import type { TunedClass } from '../../bench/tune.ts';
 
@@ -99,13 +100,10 @@ export function nameOf({ variant, speedup }: BenchResult): string {
   return `built-in: ${parts.find((part) => !part.includes(' ')) ?? parts.at(-1)}`;
 }
 
-/** How near the farthest value is. */
-function agreement({ correct, compared, worst }: BenchResult): string {
+/** With the share of its tolerance that the farthest value uses. */
+function agreement({ correct, worst }: BenchResult): string {
   if (!correct) return 'WRONG';
-  const values = compared.toLocaleString('en');
-  if (!worst || worst.allowed === 0) return `right (${values} values)`;
-  const share = (100 * Math.abs(worst.got - worst.want)) / worst.allowed;
-  return `right (${values} values, up to ${figure(share)} % of the tolerance)`;
+  return worst && worst.allowed > 0 ? `right, ${figure(100 * shareOf(worst))} %` : 'right';
 }
 
 /** One line on each that is wrong, or could not run. */
@@ -125,7 +123,8 @@ export function aboutItem({ name, gflops, gbps, source, ...rest }: BenchResult):
     `${name}: ${figure(intensity)} operations per byte. This adapter's ceilings meet at ${figure(ridge)}, ` +
     `so ${bound} bound it: at most ${figure(roof)} GFLOP/s. ` +
     (source === 'timestamp'
-      ? 'Times are of the GPU, by timestamp queries.'
-      : 'Times are on the wall: this adapter has no timestamp queries.')
+      ? 'Times are of the GPU, by timestamp queries. '
+      : 'Times are on the wall: this adapter has no timestamp queries. ') +
+    `${rest.compared.toLocaleString('en')} values were compared with float64; "right" tells how much of its tolerance the farthest one uses.`
   );
 }

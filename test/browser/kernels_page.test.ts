@@ -22,7 +22,8 @@ test("a measurement: figures, a point under the roof, a table, and a file with t
   expect(await site.page.getAttribute('#roofline svg', 'aria-label')).toMatch(
     /multiply-adds [\d.]+ GFLOP\/s, copy [\d.]+ GB\/s; built-in [\d.]+ GFLOP\/s/,
   );
-  expect(await text('#variants-table tbody tr')).toContain('right (24,576 values');
+  expect(await text('#facts')).toContain('24,576 values were compared');
+  expect(await text('#variants-table tbody tr')).toMatch(/right, [\d.]+ %$/);
   expect(await site.page.locator('#strips .sample').count()).toBe(2);
   expect(await site.page.locator('#history tbody tr').count()).toBe(1);
 
@@ -88,7 +89,7 @@ test("other sizes; those over the adapter's limits are refused by name", async (
   expect(await text('#error')).toContain('maxStorageBufferBindingSize');
   await site.page.fill('#sizes', '30x7');
   await measure('softmax 30x7');
-  expect(await text('#variants-table tbody tr')).toContain('right (210 values');
+  expect(await text('#facts')).toContain('210 values were compared');
 });
 
 /** Some seconds rather than for ever: SwiftShader ends no kernel. */
