@@ -4,6 +4,7 @@
 import { DeviceLostError, LimitError, ShadegradError } from '../src/errors.ts';
 import type { ChoiceTable } from '../src/gpu/choices.ts';
 import type { Substitute } from '../src/gpu/context.ts';
+import type { KernelTime } from '../src/gpu/timing.ts';
 import type { KernelFile } from '../src/gpu/wgsl.ts';
 import type { Device } from '../src/ops/device.ts';
 import { FAMILIES } from '../src/ops/families.ts';
@@ -71,6 +72,8 @@ export interface BenchResult {
   readonly memoryBytes: number;
   /** What the first call took longer than the second: pipelines are compiled, buffers made. */
   readonly compileMilliseconds: number;
+  /** What a call launches, slowest first, each in a pass of its own; only where there are timestamps. */
+  readonly kernels?: readonly KernelTime[];
   /** How many times as fast as what the device takes by itself, by the median of the rounds' ratios; for all others. */
   readonly speedup?: number;
   readonly correct: boolean;
@@ -183,10 +186,26 @@ async function timeSides(
       ...described(item, side),
       ...speeds(item, times[i]!, beside),
       ...(i > 0 && { speedup: times[i]!.speedup }),
+      ...(times[i]!.source === 'timestamp' && {
+        kernels: await launchesOf(device, side, times[i]!),
+      }),
       ...(await side.verdict()),
     });
   }
   return results;
+}
+
+async function launchesOf(
+  device: Device,
+  { run }: Side,
+  { calls }: Measurement,
+): Promise<KernelTime[]> {
+  const { kernels } = await device.time(() => {
+    for (let i = 0; i < calls; i++) run();
+  });
+  return kernels.map(({ label, count, microseconds }) => ({
+    ...{ label, count: count / calls, microseconds: microseconds / calls },
+  }));
 }
 
 /** What is measured beside what the device takes by itself. */

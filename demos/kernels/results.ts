@@ -9,7 +9,15 @@ import { element } from '../shared/page.ts';
 import { download } from '../shared/saved_runs.ts';
 import { type Kind, rooflinePlot } from './roofline.ts';
 import { stripPlot } from './strips.ts';
-import { aboutItem, historyTable, nameOf, problemsOf, showTable, variantTable } from './tables.ts';
+import {
+  aboutItem,
+  historyTable,
+  launchTable,
+  nameOf,
+  problemsOf,
+  showTable,
+  variantTable,
+} from './tables.ts';
 
 const FIGURES = ['time', 'gflops', 'gbps', 'peak', 'ratio'] as const;
 
@@ -18,6 +26,7 @@ export function resultViews() {
   const strips = stripPlot(element('strips', HTMLElement));
   const figures = Object.fromEntries(FIGURES.map((id) => [id, element(id, HTMLElement)]));
   const variants = element('variants-table', HTMLElement);
+  const launches = element('launches', HTMLElement);
   const wrong = element('wrong', HTMLElement);
   const save = element('download', HTMLButtonElement);
   const facts = element('facts', HTMLElement);
@@ -46,7 +55,7 @@ export function resultViews() {
     clear(): void {
       for (const each of Object.values(figures)) each.textContent = '–';
       strips.show([]);
-      variants.hidden = true;
+      variants.hidden = launches.hidden = true;
       wrong.replaceChildren();
     },
     /** While the rounds go on; the ceilings, which are the last two, take their turns unseen. */
@@ -69,6 +78,8 @@ export function resultViews() {
       ]);
       showFigures(results);
       showTable(variants, variantTable(results));
+      launches.hidden = results.every(({ kernels }) => !kernels);
+      showTable(element('launch-table', HTMLElement), launchTable(results));
       wrong.replaceChildren(...problemsOf(results).map(listItem));
       measured.push(results);
       showTable(element('history', HTMLElement), historyTable(measured));

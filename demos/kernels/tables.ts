@@ -47,6 +47,19 @@ export function variantTable(results: readonly BenchResult[]) {
   return makeTable(['variant', ...SPEED_HEADS], rows);
 }
 
+/** Which kernels of which files a call of each variant launches. */
+export function launchTable(results: readonly BenchResult[]) {
+  const rows = results.flatMap((result) =>
+    (result.kernels ?? []).map(({ label, count, microseconds }) => [
+      nameOf(result),
+      label,
+      String(Number(count.toFixed(2))),
+      duration(microseconds),
+    ]),
+  );
+  return makeTable(['variant', 'file and entry point', 'launches', 'time'], rows);
+}
+
 /** The newest measurement first. */
 export function historyTable(measurements: readonly (readonly BenchResult[])[]) {
   const rows = measurements

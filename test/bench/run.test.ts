@@ -193,6 +193,9 @@ it('a result has the figures that follow from its time, and the ceilings beside 
   expect(result!.percentOfPeak).toBe(result!.percentOfCopy);
   expect(result!.memoryBytes).toBe(2 * 4 * 32 * 16); // advantages and returns
   expect(result!.p10).toBeLessThanOrEqual(result!.p90!);
+  if (result!.source !== 'timestamp') return;
+  expect(result!.kernels).toMatchObject([{ label: expect.stringMatching(/^gae\./), count: 1 }]);
+  expect(result!.kernels![0]!.microseconds).toBeGreaterThan(0);
 });
 
 describe('a kernel from outside', () => {
