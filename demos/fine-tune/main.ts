@@ -202,7 +202,7 @@ function onReport(report: Report): void {
     case 'compared':
       showCompared(report.prompt, report.before, report.after);
       break;
-    case 'adapter':
+    case 'tuned':
       adapter = report.folder;
   }
 }

@@ -46,4 +46,4 @@ export type Report =
   | { type: 'answers'; when: 'before' | 'after'; answers: readonly Answer[] }
   | { type: 'compared'; prompt: string; before: string; after: string }
   /** The adapter lies in this folder of the browser's storage. */
-  | { type: 'adapter'; folder: string };
+  | { type: 'tuned'; folder: string };

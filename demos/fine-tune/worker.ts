@@ -112,7 +112,7 @@ async function tune(
   });
   report({ type: 'answers', when: 'after', answers: await answers(device, tuned, shown, ADAPTER) });
   await run?.finish(result);
-  if (folder) report({ type: 'adapter', folder });
+  if (folder) report({ type: 'tuned', folder });
   return `${result.stopped ? 'Stopped' : 'Done'} after ${result.step.toLocaleString('en')} steps.`;
 }
 

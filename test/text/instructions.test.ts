@@ -62,7 +62,7 @@ describe('questions about the beginnings of stories', () => {
   it('ask where they take place, and have as many different ones as a seed gives', () => {
     const openings = storyOpenings(3, 500);
     expect(openings).toHaveLength(500);
-    const shape = /^[A-Z][a-z ]+ [A-Z][a-z]+ (was at|ran to|went to|sat by) the [a-z]+\.$/;
+    const shape = /^[A-Z][A-Za-z ]+ [A-Z][a-z]+ (was at|ran to|went to|sat by) the [a-z]+\.$/;
     expect(openings.filter((opening) => !shape.test(opening))).toEqual([]);
     const asked = whereQuestions(3, 500);
     for (const [i, { prompt, completion }] of asked.entries()) {

@@ -1,0 +1,206 @@
+// demos/fine-tune/ as visitors get it: a model and examples given as files, tuned, and the adapter opened in Node.
+
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openFolder } from '../../src/io/folder_node.ts';
+import {
+  applyAdapter,
+  generateText,
+  openModel,
+  saveHuggingFace,
+  storyOpenings,
+  trainLanguageModel,
+  whereQuestions,
+} from '../../src/llm/index.ts';
+import { Device } from '../../src/ops/device.ts';
+import { temporaryFolder } from '../io/temporary_folder.ts';
+import { demo } from './demo.ts';
+import { INJECTIONS } from './injections.ts';
+
+const site = demo();
+const run = promisify(execFile);
+const EXAMPLES = whereQuestions(2, 60).map((each) => JSON.stringify(each));
+
+let device: Device;
+beforeAll(async () => {
+  device = await Device.open({ adapter: 'swiftshader', announce: null });
+});
+afterAll(() => device.destroy());
+
+test("a visitor's folder and examples: what the model is, a loss that falls, the adapter in Node", {
+  timeout: 240_000, // alone it takes a tenth of that
+}, async () => {
+  const model = await tinyLlama();
+  await site.open('fine-tune/');
+  await site.page.setInputFiles('#folder', model);
+  await site.status('Ready.');
+  const told = await site.page.textContent('#model');
+  expect(told).toContain('a llama with 1 layers of width 16, 2 heads, a vocabulary of 300');
+  expect(told).toContain('in f32, 0.0 MB');
+  expect(await site.page.inputValue('[name=learningRate]')).toBe('0.001');
+  await giveExamples('questions.jsonl', EXAMPLES.join('\n'));
+  for (const [name, value] of Object.entries({ steps: 12, learningRate: 0.03, rank: 4, batch: 4 }))
+    await site.page.fill(`[name=${name}]`, String(value));
+  await site.page.evaluate(`
+    globalThis.shownLosses = [];
+    const figure = document.querySelector('#validation-loss');
+    new MutationObserver(() => {
+      if (figure.textContent !== '–') shownLosses.push(Number(figure.textContent));
+    }).observe(figure, { childList: true });
+  `);
+  await site.page.click('#go');
+  await site.status('Done after 12 steps.');
+
+  const [before, ...later] = await site.page.evaluate<number[]>('shownLosses');
+  expect(later.at(-1)).toBeLessThan(before! - 0.5);
+  expect(await site.page.textContent('#counts')).toContain('on 54 examples; 6 are held out');
+  expect(await site.page.locator('#answers li').count()).toBe(4);
+  expect(await site.page.locator('#answers dt').allTextContents()).toEqual(
+    Array.from({ length: 4 }, () => ['expected', 'before', 'after']).flat(),
+  );
+  await site.page.fill('#prompt', 'Today Ann went to the beach. Where? ');
+  await site.page.click('#ask');
+  await site.status('Answered.');
+  const [base, after] = await site.page.locator('#compared dd').allTextContents();
+  expect(after).not.toBe(base);
+
+  const adapter = await downloaded('#download');
+  const opened = await openModel(device, await openFolder(model));
+  await applyAdapter(device, opened, await openFolder(adapter));
+  const [written] = await generateText(device, opened, ['Today Ann went to the beach. Where? '], {
+    ...{ maxNewTokens: 12, temperature: 0.7, seed: 1337 },
+    ends: [...opened.tokenizer.encode('\n')],
+  });
+  expect(written!.text.trimEnd() || '(nothing)').toBe(after);
+  opened.model.dispose();
+});
+
+test('what cannot be used is named: wrong, truncated and unsupported models, broken examples', async () => {
+  const config = { model_type: 'bert', vocab_size: 10 };
+  await site.open('fine-tune/');
+  await giveModel({ 'config.json': JSON.stringify(config) });
+  expect(await error()).toBe(
+    'config.json: model_type is "bert"; known are llama, qwen2, qwen3, gpt2',
+  );
+  await giveModel({ 'pytorch_model.bin': 'x' });
+  expect(await error()).toContain('no file config.json');
+
+  const model = await tinyLlama();
+  const [json, weights, tokenizer] = await Promise.all(
+    ['config.json', 'model.safetensors', 'tokenizer.json'].map((name) =>
+      readFile(join(model, name)),
+    ),
+  );
+  const files = { 'config.json': json!, 'tokenizer.json': tokenizer! };
+  await giveModel({ ...files, 'model.safetensors': weights!.subarray(0, 5000) });
+  expect(await error()).toContain('truncated?');
+  await giveModel({ 'config.json': json!, 'model.safetensors': weights! });
+  expect(await error()).toContain('has no tokenizer.json');
+  const sharper = JSON.stringify({ ...JSON.parse(String(json)), hidden_act: 'gelu' });
+  await giveModel({ ...files, 'config.json': sharper, 'model.safetensors': weights! });
+  expect(await error()).toBe('config.json: hidden_act is "gelu"; supported: "silu"');
+
+  await giveModel({ ...files, 'model.safetensors': weights! });
+  await site.status('Ready.');
+  await site.page.click('#go');
+  expect(await error()).toContain('Choose examples');
+  await giveExamples('chats.jsonl', '{"prompt": "a", "completion": "b"}\n{"prompt": "a"}');
+  await site.page.click('#go');
+  await expect
+    .poll(error, { timeout: 60_000 })
+    .toContain('chats.jsonl:2: expected prompt and completion');
+});
+
+test('fifty attacks as prompts, completions and names of files stay text', async () => {
+  const model = await tinyLlama();
+  await site.open('fine-tune/');
+  await site.page.setInputFiles('#folder', model);
+  await site.status('Ready.');
+  const lines = INJECTIONS.map((prompt) =>
+    JSON.stringify({ prompt: prompt.slice(0, 20), completion: 'b' }),
+  );
+  await giveExamples('<img src=x onerror=alert(1)>.jsonl', lines.join('\n'));
+  for (const [name, value] of Object.entries({ steps: 1, batch: 1 }))
+    await site.page.fill(`[name=${name}]`, String(value));
+  await site.page.click('#go');
+  await site.status('Done after 1 steps.');
+  for (const attack of INJECTIONS.slice(0, 2)) {
+    await site.page.fill('#prompt', attack.slice(0, 30));
+    await site.page.click('#ask');
+    await site.status('Answered.');
+  }
+  expect(await site.page.locator('main img, main script, main iframe, main svg').count()).toBe(0);
+  expect(await site.page.title()).toBe('Fine-tune a language model · shadegrad');
+});
+
+let made: Promise<string> | null = null;
+afterAll(async () => made && rm(await made, { recursive: true }));
+
+/** A model that has learned a little, as a Hugging Face folder. */
+function tinyLlama(): Promise<string> {
+  made ??= makeLlama();
+  return made;
+}
+
+async function makeLlama(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'tiny-llama-'));
+  const { model, data } = await trainLanguageModel(device, {
+    text: { name: 'openings', content: `${storyOpenings(1, 300).join('\n')}\n` },
+    settings: {
+      ...{ vocabularySize: 300, layers: 1, width: 16, heads: 2, hidden: 24, context: 48 },
+      ...{ activation: 'swiglu', batch: 4, steps: 20, samples: 0, evaluationTokens: 96 },
+      ...{ learningRate: 0.02, evaluateEvery: 100 },
+    },
+  });
+  await saveHuggingFace(await openFolder(path), {
+    model,
+    tokenizerJson: JSON.stringify(data.tokenizer),
+  });
+  model.dispose();
+  return path;
+}
+
+/** Dropped on the page, as files. */
+async function giveModel(files: Readonly<Record<string, string | Buffer>>): Promise<void> {
+  await site.page.evaluate(() => {
+    document.querySelector('#error')!.textContent = '';
+  });
+  const list = Object.entries(files).map(([name, content]) => ({
+    name,
+    bytes: [...Buffer.from(content)],
+  }));
+  await site.page.evaluate((list) => {
+    const transfer = new DataTransfer();
+    for (const { name, bytes } of list) transfer.items.add(new File([new Uint8Array(bytes)], name));
+    document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true }));
+  }, list);
+}
+
+async function error(): Promise<string> {
+  await expect.poll(() => site.page.textContent('#error'), { timeout: 30_000 }).not.toBe('');
+  return (await site.page.textContent('#error'))!;
+}
+
+async function giveExamples(name: string, text: string): Promise<void> {
+  await site.page.setInputFiles('#data', {
+    name,
+    mimeType: 'application/jsonl',
+    buffer: Buffer.from(text),
+  });
+}
+
+async function downloaded(button: string): Promise<string> {
+  const [download] = await Promise.all([
+    site.page.waitForEvent('download'),
+    site.page.click(button),
+  ]);
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, 'x.tar'), await readFile(await download.path()));
+  await mkdir(join(folder, 'out'));
+  await run('tar', ['-xf', join(folder, 'x.tar'), '-C', join(folder, 'out')]);
+  return join(folder, 'out');
+}
