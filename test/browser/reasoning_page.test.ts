@@ -54,7 +54,7 @@ async function checkGroups(): Promise<void> {
   expect(rows).toHaveLength(4);
   for (const { cells, attempts } of rows) {
     const [question, answer, , mean] = cells;
-    expect(valueOf(question!)).toBe(Number(answer));
+    expect(sumOf(question!)).toBe(Number(answer));
     expect(attempts).toHaveLength(4);
     const right = attempts.filter((attempt) => attempt.startsWith('✓'));
     for (const attempt of right) expect(attempt).toContain(answer);
@@ -65,7 +65,7 @@ async function checkGroups(): Promise<void> {
 }
 
 /** `4 + 6 - 7 = ?`, from left to right. */
-function valueOf(question: string): number {
+function sumOf(question: string): number {
   const terms = question.replace(/ = \?$/, '').matchAll(/([+-]?) ?(\d+)/g);
   return [...terms].reduce((sum, [, sign, n]) => sum + (sign === '-' ? -1 : 1) * Number(n), 0);
 }
