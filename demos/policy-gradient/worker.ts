@@ -21,6 +21,7 @@ async function measure(
   const { software } = device.adapter;
   const settings = probeSettings({ environment, episodes, software });
   const probe = await VarianceProbe.open(device, settings, seed);
+  note('Running.');
   const found: VarianceResult[] = [];
   let [played, earned] = [0, 0];
   while (found.length < rounds && !signal.aborted) {
