@@ -7,7 +7,8 @@ import type { Device } from '../src/ops/device.ts';
 import { type CeilingForms, findCeilings } from './ceilings.ts';
 import type { Item } from './item.ts';
 import { type Clock, clockFor } from './measure.ts';
-import { type BenchResult, benchItem, type UserKernel } from './run.ts';
+import { type BenchResult, benchItem } from './run.ts';
+import type { UserKernel } from './side.ts';
 
 export interface SuiteOptions {
   /** Opens a device; the caller's choice of adapter. */

@@ -90,6 +90,7 @@ export function kernelEditor(onEdit: (text: string | null) => void): Editor {
   return {
     async open(file) {
       shown = file;
+      source.readOnly = true; // what is typed before the text is there would be lost
       try {
         if (!builtIn.has(file)) builtIn.set(file, await fetchText(`wgsl/${file}.wgsl`));
       } catch (error) {
@@ -98,6 +99,7 @@ export function kernelEditor(onEdit: (text: string | null) => void): Editor {
       }
       if (shown !== file) return; // another one was chosen meanwhile
       source.value = texts.get(file) ?? builtIn.get(file)!;
+      source.readOnly = false;
       source.scrollTop = 0;
       refresh();
       onEdit(texts.get(file) ?? null);

@@ -74,7 +74,7 @@ export function resultViews() {
         ...timed(measured.flat()).map((each) =>
           point(each, 'earlier', `${each.name}, ${each.variant}`),
         ),
-        ...timed(results).map((each, i) => point(each, kindOf(each.variant, i), nameOf(each))),
+        ...timed(results).map((each, i) => point(each, kindOf(each.variant, i), labelOf(each))),
       ]);
       showFigures(results);
       showTable(variants, variantTable(results));
@@ -88,6 +88,8 @@ export function resultViews() {
     },
   };
 }
+
+const labelOf = (result: BenchResult) => (result.correct ? '' : 'WRONG: ') + nameOf(result);
 
 const isEdited = (variant: string) => variant.endsWith(', edited');
 

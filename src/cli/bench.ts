@@ -8,8 +8,9 @@ import { type Baseline, comparisonColumn, readBaseline } from '../../bench/compa
 import type { Item } from '../../bench/item.ts';
 import { allItems, families } from '../../bench/items/index.ts';
 import { benchReport } from '../../bench/report.ts';
-import type { BenchResult, UserKernel } from '../../bench/run.ts';
+import type { BenchResult } from '../../bench/run.ts';
 import { selectItems } from '../../bench/select.ts';
+import type { UserKernel } from '../../bench/side.ts';
 import { type BenchAdapter, runSuite, type SuiteResult, userKernel } from '../../bench/suite.ts';
 import { type Column, columnsFor, describeAdapter, headOf, lineOf } from '../../bench/table.ts';
 import { benchmarkClock } from '../../bench/wall_clock.ts';

@@ -72,8 +72,10 @@ test('an edited kernel: errors at their line, a wrong one found, and all of it i
   );
   expect(await text('#ratio')).toMatch(/^[\d.]+×$/);
 
+  expect(await site.page.getAttribute('#roofline svg', 'aria-label')).toContain('WRONG: softmax');
+
   const mine = await source();
-  await expect.poll(() => site.page.url()).toContain('kernel=');
+  await expect.poll(() => site.page.url()).toMatch(/kernel=[-\w]{20}/);
   await site.page.reload();
   await expect.poll(source).toBe(mine);
   await site.page.click('#restore');
@@ -114,13 +116,14 @@ test('the tuner says which variant it chose', async () => {
   expect(await text('#tuned-table tbody')).toMatch(/matmul NN 64x64x64.*broadcast [\d.]+ us/);
 });
 
-test('texts from a link stay texts', async () => {
-  await site.open(SOFTMAX);
+test('texts from a link stay texts; a link that is cut off is told', async () => {
+  await site.open(`${SOFTMAX}&kernel=abc`);
+  await expect.poll(() => text('#error')).toContain('The kernel in this link cannot be read');
   await site.page.fill(
     '#source',
     `// ${INJECTIONS.join('\n// ')}\n@compute @workgroup_size(1) fn f() { ${INJECTIONS[0]} }`,
   );
-  await expect.poll(() => site.page.url()).toContain('kernel=');
+  await expect.poll(() => site.page.url()).toMatch(/kernel=[-\w]{20}/);
   await site.page.reload();
   await expect.poll(source).toContain(INJECTIONS[0]!);
   await site.page.click('#go');
