@@ -20,7 +20,7 @@ import {
 } from '../../src/llm/index.ts';
 import { type ChatTemplateName, chatPrompt } from '../../src/text/chat_template.ts';
 import { type Dropped, droppedFolder } from '../shared/dropped_folder.ts';
-import { type Engine, serve } from '../shared/engine.ts';
+import { type Engine, heldBytes, serve } from '../shared/engine.ts';
 import { savingTo } from '../shared/saving.ts';
 import type { Answer, Command, Report, Source } from './protocol.ts';
 import { settingsOf } from './settings.ts';
@@ -106,7 +106,7 @@ async function tune(
       report({ type: 'begun', steps, first, trained, ...counts, loss, before, settings });
     },
     async onProgress(progress) {
-      report({ type: 'progress', progress, memory: device.memory().bytesInUse });
+      report({ type: 'progress', progress, memory: heldBytes(device) });
       await turn();
     },
   });

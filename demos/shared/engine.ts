@@ -74,6 +74,12 @@ export function serve<Command extends { type: string }, Report extends { type: s
   }
 }
 
+/** Bytes of GPU memory: in use, and waiting to be used again. */
+export function heldBytes(device: Device): number {
+  const { bytesInUse, bytesPooled } = device.memory();
+  return bytesInUse + bytesPooled;
+}
+
 /** Null, with the reason reported, when the browser gives no GPU. */
 async function open(post: (message: RunReport) => void): Promise<Device | null> {
   const late = setTimeout(() => post({ type: 'note', line: NO_ANSWER }), LATE_MS);

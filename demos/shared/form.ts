@@ -55,6 +55,8 @@ export function readForm(form: HTMLFormElement): Record<string, FieldValue> {
 /** Takes settings from the page's address, `#seed=3&steps=200`; what a field refuses stays as it was. */
 export function restoreFromLink(form: HTMLFormElement): void {
   const values = new URLSearchParams(location.hash.slice(1));
+  // A disabled field would refuse nothing.
+  for (const fields of form.querySelectorAll('fieldset')) fields.disabled = false;
   for (const field of fieldsOf(form)) {
     const value = values.get(field.name);
     if (value === null) continue;

@@ -11,7 +11,7 @@ import {
   textUnits,
   trainLanguageModel,
 } from '../../src/llm/index.ts';
-import { type Engine, serve } from '../shared/engine.ts';
+import { type Engine, heldBytes, serve } from '../shared/engine.ts';
 import { savingTo } from '../shared/saving.ts';
 import { shownToken } from '../shared/tokens.ts';
 import type { Command, Facts, Report, Sampling } from './protocol.ts';
@@ -74,7 +74,7 @@ async function train(
       const bitsPerByte = evaluation
         ? (textUnits(evaluation.loss, now)?.bitsPerByte ?? null)
         : null;
-      report({ type: 'progress', progress, bitsPerByte, memory: device.memory().bytesInUse });
+      report({ type: 'progress', progress, bitsPerByte, memory: heldBytes(device) });
       if (evaluation) {
         const { temperature } = now.settings;
         const [sample] = await drawSamples(device, now, 1);

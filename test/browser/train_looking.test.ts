@@ -12,10 +12,22 @@ const site = demo();
 const TEXT = 'Ann ran to the park. Ben sat by the lake and sang.\n'.repeat(60);
 const LOOKED = 'Ann ran to the';
 const VOCABULARY = 280;
-const STEPS = 4;
+const STEPS = 5;
 
 let device: Device | null = null;
 afterAll(() => device?.destroy());
+
+test('a link restores settings, and what a field refuses stays as it was', async () => {
+  await site.open('train/#steps=4&seed=5&tokens=bpe&width=33&vocabularySize=300');
+  const value = (name: string) => site.page.inputValue(`[name=${name}]`);
+  expect(await value('steps')).toBe('220');
+  expect(await value('seed')).toBe('5');
+  expect(await value('width')).toBe('64');
+  expect(await site.page.isVisible('[name=vocabularySize]')).toBe(true);
+  expect(await value('vocabularySize')).toBe('300');
+  await site.page.selectOption('[name=tokens]', 'characters');
+  expect(await site.page.isVisible('[name=vocabularySize]')).toBe(false);
+});
 
 test('merges, sliders and attention of a run with BPE, and its numbers are those of Node', {
   timeout: 240_000, // alone it takes a tenth of that

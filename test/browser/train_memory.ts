@@ -1,0 +1,44 @@
+// A long run of the page train on SwiftShader, or what Chromium has: the time to its first step, and the memory that it holds.
+
+import { availableParallelism, loadavg } from 'node:os';
+import { expect } from 'vitest';
+import type { Demo } from './demo.ts';
+
+/** With the page's own settings; @returns milliseconds from opening the page to its first training step. */
+export async function timeToFirstStep(site: Demo): Promise<number> {
+  const begin = performance.now();
+  await site.open('train/');
+  await site.page.click('#go');
+  await site.page.waitForFunction(
+    () => document.querySelector('#step')!.textContent !== '–',
+    null,
+    { polling: 50, timeout: 110_000 },
+  );
+  return performance.now() - begin;
+}
+
+/** How much longer things take here now than on a machine with nothing else to do. */
+export const load = () => Math.max(1, loadavg()[0]! / availableParallelism());
+
+/** Trains a small model for so long, and fails unless the memory on the GPU stays what it is after the first steps. */
+export async function expectFlatMemory(site: Demo, milliseconds: number): Promise<void> {
+  await site.open('train/#width=32&layers=1&steps=100000');
+  await site.page.click('#go');
+  await site.status('Running.');
+  const step = async () =>
+    Number((await site.page.textContent('#step'))!.split(' / ')[0]!.replaceAll(',', ''));
+  await expect.poll(step, { timeout: 60_000 }).toBeGreaterThan(5);
+  const [begin, first] = [await site.page.textContent('#memory'), await step()];
+  const seen = new Set<string>();
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end) {
+    seen.add((await site.page.textContent('#memory'))!);
+    await site.page.waitForTimeout(250);
+  }
+  console.log(
+    `train held ${begin} for ${milliseconds / 1000} s, steps ${first} to ${await step()}`,
+  );
+  expect([...seen]).toEqual([begin]);
+  expect(begin).toMatch(/^\d+\.\d MB$/);
+  expect(await step()).toBeGreaterThan(first);
+}
