@@ -100,7 +100,7 @@ function begin(where: SavedAt): Command {
   const settings = settingsFrom(form, small);
   warm.reset({ xRange: [0, settings.warmSteps] });
   accuracy.reset({ xRange: [0, settings.rollouts] });
-  teaching.reset({ xRange: [1, settings.rollouts], yRange: [0, settings.prompts] });
+  teaching.reset({ xRange: [0, settings.rollouts], yRange: [0, settings.prompts] });
   return { type: 'start', settings, ...where };
 }
 

@@ -5,15 +5,24 @@ import type { Settings } from './protocol.ts';
 
 const SMALL = {
   seed: 1,
-  slips: 0.4,
-  warmSteps: 350,
+  slips: 0.25,
+  warmSteps: 300,
   rollouts: 30,
   prompts: 16,
   groupSize: 8,
-  learningRate: 7e-4,
+  learningRate: 1e-3,
   budget: 12,
 };
-const LARGE = { ...SMALL, warmSteps: 1000, rollouts: 60, prompts: 32, budget: 18 };
+/** As `shadegrad reasoning`, whose solutions have more slips. */
+const LARGE = {
+  ...SMALL,
+  slips: 0.3,
+  learningRate: 5e-4,
+  warmSteps: 1000,
+  rollouts: 60,
+  prompts: 32,
+  budget: 18,
+};
 
 export const defaultsFor = (software: boolean) => (software ? SMALL : LARGE);
 

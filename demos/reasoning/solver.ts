@@ -21,7 +21,7 @@ import type { Engine } from '../shared/engine.ts';
 import type { Attempted, Group, Measured, Report, Settings } from './protocol.ts';
 
 /** Two steps of numbers up to 10, for a software adapter; three up to 12, as `shadegrad reasoning`, for a GPU. */
-const SMALL = { steps: 2, largest: 10, layers: 1, width: 48, solvedTasks: 500, tasks: 300 };
+const SMALL = { steps: 2, largest: 10, layers: 1, width: 48, solvedTasks: 500, tasks: 380 };
 const LARGE = { steps: 3, largest: 12, layers: 2, width: 64, solvedTasks: 3000, tasks: 1000 };
 const COMMON = { heads: 2, cuts: 0.05, warmBatch: 64, warmLearningRate: 0.012 };
 /** Held-out problems, and answers to each. */

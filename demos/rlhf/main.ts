@@ -79,7 +79,7 @@ function showBeta(): void {
 
 function begin(where: SavedAt): Command {
   const { story } = settingsFrom(form);
-  writing.reset({ xRange: [1, story.baseSteps] });
+  writing.reset({ xRange: [0, story.baseSteps] });
   return { type: 'start', settings: { ...story, small }, ...where };
 }
 

@@ -52,8 +52,8 @@ export function beginMove(settings: MoveSettings): void {
   const row = table.insertRow();
   scroll.hidden = false;
   moves = [...moves, { settings, points: [], row }];
-  rewards.reset({ xRange: [1, settings.rollouts] });
-  distance.reset({ xRange: [1, settings.rollouts] });
+  rewards.reset({ xRange: [0, settings.rollouts] });
+  distance.reset({ xRange: [0, settings.rollouts] });
   drawPaths();
 }
 
