@@ -51,6 +51,7 @@ const saved = savedRuns(
   element('saved', HTMLElement),
   'rlhf',
   'shadegrad rlhf --model RUN/writer --task stories --reward RUN/reward',
+  { mark: 'config.json', checkpoints: 'writer' },
 );
 const choices = choosing((label) => run.ask({ type: 'choose', label }, 'The next pair…'));
 const run = runControls<Command, Report>({

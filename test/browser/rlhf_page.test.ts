@@ -13,13 +13,13 @@ import { INJECTIONS } from './injections.ts';
 const site = demo();
 const text = (selector: string) => site.page.textContent(selector);
 const SEED = 3;
-const STEPS = 30;
+const STEPS = 20;
 
 test('a story: choices, a simulated labeller, a reward model, two runs of PPO; all of it kept', {
   timeout: 300_000,
 }, async () => {
   const { page } = site;
-  await site.open(`rlhf/#seed=${SEED}&baseSteps=${STEPS}&labels=5&rollouts=3&answers=8&beta=0`);
+  await site.open(`rlhf/#seed=${SEED}&baseSteps=${STEPS}&labels=5&rollouts=2&answers=4&beta=0`);
   expect(await page.isVisible('#pair')).toBe(false);
   await page.click('#go');
   await site.status(/^The writer is ready/);
@@ -54,7 +54,7 @@ test('a story: choices, a simulated labeller, a reward model, two runs of PPO; a
 
   expect(await text('#go')).toBe('PPO with β = 0');
   await page.click('#go');
-  await site.status('Moved after 3 rollouts.');
+  await site.status('Moved after 2 rollouts.');
   expect(await page.locator('#runs tr').count()).toBe(1);
   expect(await page.locator('#samples li').count()).toBe(6);
 
@@ -62,9 +62,8 @@ test('a story: choices, a simulated labeller, a reward model, two runs of PPO; a
   for (let i = 0; i < 10; i++) await page.keyboard.press('ArrowRight');
   expect(await text('#go')).toBe('PPO with β = 0.1');
   await page.click('#go');
-  await site.status('Moved after 3 rollouts.');
+  await site.status('Moved after 2 rollouts.');
   expect(await page.locator('#runs tr').count()).toBe(2);
-  // The first rollout is drawn before anything is learned: β changes nothing there, but for what comes after.
   expect(await text('#runs tr:nth-child(2) td:first-child')).toBe('0.1');
 
   const labels = await text('#labels');

@@ -2,9 +2,9 @@
 // demos/screenshots/. Each page is brought once to where it is worth a picture, and is then looked at four times.
 
 import { mkdir } from 'node:fs/promises';
+import { SCENES } from '../../demos/scenes.ts';
 import { serveFolder } from '../../src/cli/demos.ts';
 import { launchChromium } from './chromium.ts';
-import { SCENES } from '../../demos/scenes.ts';
 
 const FOLDER = 'demos/screenshots';
 const WIDTHS = { desktop: 1280, phone: 390 } as const;
