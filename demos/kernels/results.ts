@@ -43,8 +43,9 @@ export function resultViews() {
     figures.gflops!.textContent = figure(own.gflops);
     figures.gbps!.textContent = figure(own.gbps);
     figures.peak!.textContent = `${figure(own.percentOfPeak)} %`;
-    figures.ratio!.textContent = own.speedup === undefined ? '–' : `${own.speedup.toFixed(2)}×`;
-    facts.textContent = aboutItem(own);
+    const ratio = own.speedup === undefined ? '–' : `${own.speedup.toFixed(2)}×`;
+    figures.ratio!.textContent = own.correct ? ratio : 'WRONG'; // its speed is worth nothing
+    facts.textContent = aboutItem(results);
   }
 
   return {

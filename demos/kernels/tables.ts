@@ -84,12 +84,12 @@ const SPEED_HEADS = [
   'time',
   'p10, p90',
   'ratio',
+  'float64',
   'GFLOP/s',
   'GB/s',
   'of the roof',
   'compile',
   'memory',
-  'float64',
 ];
 
 function speedCells(result: BenchResult): string[] {
@@ -97,12 +97,12 @@ function speedCells(result: BenchResult): string[] {
     duration(result.microseconds),
     spread(result),
     result.speedup === undefined ? '1' : `${result.speedup.toFixed(2)}×`,
+    agreement(result),
     figure(result.gflops),
     figure(result.gbps),
     percent(result),
     duration(1000 * result.compileMilliseconds),
     size(result.memoryBytes),
-    agreement(result),
   ];
 }
 
@@ -127,7 +127,9 @@ export function problemsOf(results: readonly BenchResult[]): string[] {
 }
 
 /** What a call does, and which ceiling is over it. */
-export function aboutItem({ name, gflops, gbps, source, ...rest }: BenchResult): string {
+export function aboutItem(results: readonly BenchResult[]): string {
+  const { name, gflops, gbps, source, ...rest } = results[0]!;
+  const compared = Math.max(...results.map((result) => result.compared));
   const intensity = gflops! / gbps!;
   const ridge = rest.fmaGflops! / rest.copyGbps!;
   const bound = intensity < ridge ? 'the copy' : 'the multiply-adds';
@@ -138,6 +140,6 @@ export function aboutItem({ name, gflops, gbps, source, ...rest }: BenchResult):
     (source === 'timestamp'
       ? 'Times are of the GPU, by timestamp queries. '
       : 'Times are on the wall: this adapter has no timestamp queries. ') +
-    `${rest.compared.toLocaleString('en')} values were compared with float64; "right" tells how much of its tolerance the farthest one uses.`
+    `${compared.toLocaleString('en')} values were compared with float64; "right" tells how much of its tolerance the farthest one uses.`
   );
 }

@@ -23,7 +23,7 @@ test("a measurement: figures, a point under the roof, a table, and a file with t
     /multiply-adds [\d.]+ GFLOP\/s, copy [\d.]+ GB\/s; built-in [\d.]+ GFLOP\/s/,
   );
   expect(await text('#facts')).toContain('24,576 values were compared');
-  expect(await text('#variants-table tbody tr')).toMatch(/right, [\d.]+ %$/);
+  expect(await text('#variants-table tbody tr')).toMatch(/right, [\d.]+ %/);
   expect(await site.page.locator('#strips .sample').count()).toBe(2);
   expect(await site.page.locator('#history tbody tr').count()).toBe(1);
 
@@ -70,7 +70,7 @@ test('an edited kernel: errors at their line, a wrong one found, and all of it i
   expect(await text('#wrong li')).toMatch(
     /^softmax\.wgsl, edited: out: \d+ of \d+ elements differ/,
   );
-  expect(await text('#ratio')).toMatch(/^[\d.]+×$/);
+  expect(await text('#ratio')).toBe('WRONG');
 
   expect(await site.page.getAttribute('#roofline svg', 'aria-label')).toContain('WRONG: softmax');
 
