@@ -13,16 +13,8 @@ const SMALL = {
   learningRate: 1e-3,
   budget: 12,
 };
-/** As `shadegrad reasoning`, whose solutions have more slips. */
-const LARGE = {
-  ...SMALL,
-  slips: 0.3,
-  learningRate: 5e-4,
-  warmSteps: 1000,
-  rollouts: 60,
-  prompts: 32,
-  budget: 18,
-};
+/** As `shadegrad reasoning`. */
+const LARGE = { ...SMALL, slips: 0.3, warmSteps: 1200, rollouts: 40, learningRate: 5e-4 };
 
 export const defaultsFor = (software: boolean) => (software ? SMALL : LARGE);
 

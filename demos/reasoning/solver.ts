@@ -20,10 +20,11 @@ import { extractAnswer } from '../../src/text/prompts.ts';
 import type { Engine } from '../shared/engine.ts';
 import type { Attempted, Group, Measured, Report, Settings } from './protocol.ts';
 
-/** Two steps of numbers up to 10, for a software adapter; three up to 12, as `shadegrad reasoning`, for a GPU. */
-const SMALL = { steps: 2, largest: 10, layers: 1, width: 48, solvedTasks: 500, tasks: 380 };
-const LARGE = { steps: 3, largest: 12, layers: 2, width: 64, solvedTasks: 3000, tasks: 1000 };
-const COMMON = { heads: 2, cuts: 0.05, warmBatch: 64, warmLearningRate: 0.012 };
+/** Two steps of numbers up to 10, for a software adapter. */
+const SMALL = {
+  ...{ steps: 2, largest: 10, layers: 1, width: 48, solvedTasks: 500, tasks: 380 },
+  ...{ cuts: 0.05, warmBatch: 64, warmLearningRate: 0.012 },
+};
 /** Held-out problems, and answers to each. */
 const HELD_OUT = { small: 32, large: 100 };
 const ATTEMPTS = 4;
@@ -42,11 +43,12 @@ export interface Solver {
 
 /** The settings of the experiment that this is a part of. */
 export function experimentSettings({ small, slips, warmSteps, seed, budget }: Settings) {
-  const size = small ? SMALL : LARGE;
+  // For a GPU, the experiment's own: three steps of numbers up to 12.
+  const size = small ? { ...REASONING_DEFAULTS, ...SMALL } : REASONING_DEFAULTS;
   const heldOut = small ? HELD_OUT.small : HELD_OUT.large;
   return {
-    ...REASONING_DEFAULTS,
-    ...{ ...COMMON, ...size, heldOut, slips, warmSteps, seeds: [seed], trainBudget: budget },
+    ...size,
+    ...{ heldOut, slips, warmSteps, seeds: [seed], trainBudget: budget },
     budgets: [6 * size.steps],
   };
 }
