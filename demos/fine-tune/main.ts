@@ -142,7 +142,8 @@ function onAdapter(): void {
 }
 
 async function begin(where: SavedAt): Promise<Command | null> {
-  const source = await chosenData();
+  // A saved run has its examples with it.
+  const source = where.resume ? null : await chosenData();
   if (source === undefined) return null;
   return { type: 'start', model, data: source, choices: choicesFrom(form), ...where };
 }

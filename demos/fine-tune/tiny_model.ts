@@ -7,7 +7,7 @@ import type { Folder } from '../../src/io/folder.ts';
 import { saveHuggingFace, storyOpenings, trainLanguageModel } from '../../src/llm/index.ts';
 
 const FOLDER = 'fine-tune/tiny-model';
-const NAME = 'tiny model';
+export const TINY_MODEL = 'tiny model';
 
 const SETTINGS = {
   vocabularySize: 320,
@@ -36,7 +36,7 @@ export async function tinyModel(
     onStep,
   }: { signal: AbortSignal; onStep: (step: number, steps: number) => Promise<void> },
 ): Promise<Folder> {
-  const folder = { ...(await openFolder(FOLDER)), location: NAME };
+  const folder = { ...(await openFolder(FOLDER)), location: TINY_MODEL };
   if (await folder.exists('config.json')) return folder; // the last file that is written
   const content = `${storyOpenings(TEXT_SEED, OPENINGS).join('\n')}\n`;
   const { model, data, stopped } = await trainLanguageModel(device, {

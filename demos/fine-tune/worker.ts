@@ -24,7 +24,7 @@ import { type Engine, heldBytes, serve } from '../shared/engine.ts';
 import { savingTo } from '../shared/saving.ts';
 import type { Answer, Command, Report, Source } from './protocol.ts';
 import { settingsOf } from './settings.ts';
-import { QUESTION_SEED, tinyModel } from './tiny_model.ts';
+import { QUESTION_SEED, TINY_MODEL, tinyModel } from './tiny_model.ts';
 
 const QUESTIONS = 240;
 const DATA_FILE = 'data.jsonl';
@@ -67,14 +67,15 @@ async function tune(
 ): Promise<string> {
   const { report, note, signal, turn } = engine;
   const kept = await savingTo(folder, note);
+  const saved = resume && kept ? await readFinetuneDescription(kept) : null;
+  const name = given?.name ?? TINY_MODEL;
+  if (saved && saved.base !== name)
+    throw new Error(
+      `This run tunes ${saved.base}, and ${name} is chosen: choose the model of the run, then continue`,
+    );
   const model = given ? droppedFolder(given) : await makeTiny(device, engine);
   const summary = await describeHuggingFace(model);
-  report({ type: 'model', name: model.location, summary });
-  const saved = resume && kept ? await readFinetuneDescription(kept) : null;
-  if (saved && saved.base !== model.location)
-    throw new Error(
-      `This run tunes ${saved.base}, and ${model.location} is chosen: choose the model of the run, then continue`,
-    );
+  report({ type: 'model', name, summary });
   const settings = { ...settingsOf(choices, summary.type), ...saved?.settings };
   const data = saved ? await savedData(kept!, saved.data) : (source ?? questions());
   await kept?.write(DATA_FILE, new TextEncoder().encode(data.text));
@@ -85,7 +86,7 @@ async function tune(
   const { tokenizer } = base;
   const examples = readExamples(data.text, data.name, { tokenizer, template, context });
   const parts = holdOut(examples, settings.validation);
-  const places = { base: model.location, data: data.name, dataFile: DATA_FILE, text: data.text };
+  const places = { base: name, data: data.name, dataFile: DATA_FILE, text: data.text };
   const run =
     kept &&
     (await openFinetuneRun(kept, base, { device, settings, ...places, resume, onNote: note }));

@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { DEFAULTS, settingsOf } from '../../demos/fine-tune/settings.ts';
 import { openFolder } from '../../src/io/folder_node.ts';
+import { MODEL_TYPES } from '../../src/llm/hugging_face_config.ts';
 import {
   applyAdapter,
   generateText,
@@ -16,6 +18,12 @@ import {
   trainLanguageModel,
   whereQuestions,
 } from '../../src/llm/index.ts';
+import { checkPeftTargets } from '../../src/llm/peft.ts';
+import { huggingFaceNames } from '../../src/llm/peft_names.ts';
+import { matchingTargets } from '../../src/llm/trainable.ts';
+import { Transformer } from '../../src/llm/transformer.ts';
+import type { TransformerConfig } from '../../src/llm/transformer_config.ts';
+import { Initialiser } from '../../src/nn/initialiser.ts';
 import { Device } from '../../src/ops/device.ts';
 import { temporaryFolder } from '../io/temporary_folder.ts';
 import { demo } from './demo.ts';
@@ -77,6 +85,51 @@ test("a visitor's folder and examples: what the model is, a loss that falls, the
   });
   expect(written!.text.trimEnd() || '(nothing)').toBe(after);
   opened.model.dispose();
+});
+
+test('a run that was stopped goes on in a fresh visit, with the model chosen again', {
+  timeout: 240_000, // alone it takes a tenth of that
+}, async () => {
+  await open();
+  await giveExamples('questions.jsonl', EXAMPLES.join('\n'));
+  for (const [name, value] of Object.entries({ steps: 6, rank: 2, batch: 2 }))
+    await site.page.fill(`[name=${name}]`, String(value));
+  await site.page.click('#one-step');
+  await site.status('Paused.');
+  await site.page.click('#stop');
+  await site.status(/^Stopped after \d+ steps\.$/);
+
+  await site.open('fine-tune/');
+  await site.page.click('[aria-label="Continue run-1"]');
+  await site.status(/^(Ended by an error\.|Compiling.*)$/);
+  await expect
+    .poll(() => site.page.textContent('#error'), { timeout: 60_000 })
+    .toContain('This run tunes tiny-llama');
+  await site.page.setInputFiles('#folder', await tinyLlama());
+  await site.status('Ready.');
+  await site.page.click('[aria-label="Continue run-1"]');
+  await site.status('Done after 6 steps.');
+  expect(await site.page.textContent('#counts')).toContain('It goes on after step');
+  expect(await site.page.inputValue('[name=rank]')).toBe('2');
+  expect(await site.page.locator('[aria-label="Continue run-1"]').count()).toBe(0);
+});
+
+test.each(MODEL_TYPES)("all choices of layers have names in PEFT's format for a %s", (type) => {
+  const packed = type === 'gpt2';
+  const config: TransformerConfig = {
+    ...{ vocabularySize: 11, context: 9, layers: 1, heads: 2, keyValueHeads: packed ? 2 : 1 },
+    ...{ width: 8, hidden: 12, positions: packed ? 'learned' : 'rope', bias: packed },
+    ...{ norm: packed ? 'layerNorm' : 'rmsNorm', activation: packed ? 'geluTanh' : 'swiglu' },
+    ...{ tiedEmbeddings: true, dropout: 0 },
+  };
+  const model = new Transformer(new Initialiser(device, 1), config);
+  const counts = (['queries', 'attention', 'all'] as const).map((targets) => {
+    const found = matchingTargets(model, settingsOf({ ...DEFAULTS, targets }, type).targets);
+    checkPeftTargets(found, huggingFaceNames(type, config));
+    return found.length;
+  });
+  expect(counts).toEqual(packed ? [1, 2, 4] : [2, 4, 7]);
+  model.dispose();
 });
 
 test('what cannot be used is named: wrong, truncated and unsupported models, broken examples', async () => {
@@ -162,6 +215,14 @@ async function makeLlama(): Promise<string> {
   });
   model.dispose();
   return path;
+}
+
+/** The page with that model chosen. */
+async function open(): Promise<void> {
+  await site.open('fine-tune/');
+  await site.page.setInputFiles('#folder', await tinyLlama());
+  await expect.poll(() => site.page.textContent('#model')).toContain('a llama');
+  await site.status('Ready.');
 }
 
 /** Dropped on the page, as files. */

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { lookInto } from '../../src/llm/look.ts';
 import { nextTokens } from '../../src/llm/next_tokens.ts';
+import { type SampleOptions, sampleText } from '../../src/llm/sample.ts';
 import { Transformer } from '../../src/llm/transformer.ts';
 import type { TransformerConfig } from '../../src/llm/transformer_config.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
@@ -10,6 +11,7 @@ import { Device } from '../../src/ops/device.ts';
 import { sampleInto, samplingState } from '../../src/ops/sample.ts';
 import type { SamplingOptions } from '../../src/ops/sampling_options.ts';
 import { randomStream } from '../../src/tensor/philox.ts';
+import { characterTokenizer } from '../../src/text/characters.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -141,4 +143,17 @@ describe('the distribution that is shown', () => {
     for (const x of [lengths, all]) x.dispose();
     state.dispose();
   });
+});
+
+test('a text that is drawn by these options has them too: of the likeliest token alone, it is the greedy one', async () => {
+  const model = new Transformer(new Initialiser(device, 3), CONFIG);
+  const tokenizer = characterTokenizer('abcdefghijklm');
+  const text = (options: Partial<SampleOptions>) =>
+    sampleText(device, model, tokenizer, { prompt: 'ab', tokens: 20, seed: 5, ...options });
+  const greedy = await text({ temperature: 0 });
+  expect(await text({ topK: 1 })).toBe(greedy);
+  expect(await text({ topP: 1e-6 })).toBe(greedy);
+  expect(await text({ minP: 1 })).toBe(greedy);
+  expect(await text({})).not.toBe(greedy);
+  model.dispose();
 });
