@@ -128,8 +128,8 @@ function portable(text, path) {
 /** Each folder of demos/ becomes a page of static files with relative paths, which any web server can serve. */
 async function buildDemos() {
   const files = readdirSync('demos', { recursive: true }).map((file) => join('demos', file));
-  const entryPoints = files.filter(
-    (file) => file.endsWith('.css') || ['main.ts', 'worker.ts'].includes(basename(file)),
+  const entryPoints = files.filter((file) =>
+    ['style.css', 'main.ts', 'worker.ts'].includes(basename(file)),
   );
   await build({
     ...common,

@@ -22,7 +22,9 @@ const PREFIX = `shadegrad ${worker.registration.scope} `;
 const NAME = PREFIX + CACHE;
 
 worker.addEventListener('install', (event) => {
-  const fill = caches.open(NAME).then((cache) => cache.addAll([...FILES]));
+  // Not from the browser's own cache, which may hold files of an older version.
+  const requests = FILES.map((file) => new Request(file, { cache: 'reload' }));
+  const fill = caches.open(NAME).then((cache) => cache.addAll(requests));
   (event as Waiting).waitUntil(fill);
 });
 

@@ -4,6 +4,7 @@ import { keepInLink, restoreFromLink } from './form.ts';
 import { clearError, element, keepForOffline, showError, showStatus, startWorker } from './page.ts';
 import type { Adapter, RunCommand, RunReport, SavedAt } from './protocol.ts';
 import type { SavedRuns } from './saved_runs.ts';
+import { whyNot } from './saving.ts';
 
 /** What the page is doing; the buttons follow from it. */
 export type Phase = keyof typeof PHASES;
@@ -146,7 +147,9 @@ export function runControls<Command extends { type: string }, Report extends { t
     for (const [name, button] of Object.entries(buttons)) {
       button.ariaDisabled = String(!can(name as Button));
     }
+    const focused = form.contains(document.activeElement);
     for (const fields of form.querySelectorAll('fieldset')) fields.disabled = !OPEN.includes(next);
+    if (focused && !OPEN.includes(next)) buttons.go.focus();
     if (saved) {
       saved.busy = !OPEN.includes(next);
       if (['paused', 'ended', 'failed', 'lost'].includes(next)) void saved.refresh();
@@ -169,13 +172,19 @@ export function runControls<Command extends { type: string }, Report extends { t
     if (begun) reconnect();
     enter('preparing');
     begun = true;
-    const resume = resumed !== null && (await saved?.resumable(resumed)) === true;
-    folder = resume ? resumed : ((await saved?.fresh()) ?? null);
-    const command = await options.begin({ folder, resume });
-    if (command === null) {
-      enter('failed');
-      return;
+    const mine = worker;
+    let command: Command | null = null;
+    try {
+      const resume = resumed !== null && (await saved?.resumable(resumed)) === true;
+      folder = resume ? resumed : ((await saved?.fresh()) ?? null);
+      command = await options.begin({ folder, resume });
+      if (command && folder !== null) await saved?.take(folder);
+    } catch (error) {
+      showError(whyNot(error));
     }
+    if (worker !== mine) return; // reset meanwhile
+    if (phase === 'stopping') return enter('ready');
+    if (command === null) return enter('failed');
     tellSpeed();
     if (paused) worker.postMessage({ type: 'pause' } satisfies RunCommand); // after its first turn
     worker.postMessage(command);
@@ -210,6 +219,7 @@ export function runControls<Command extends { type: string }, Report extends { t
         showStatus(report.line);
         return;
       case 'lost':
+        begun = true; // the worker's device is gone, whatever it was doing
         showError(report.message);
         enter(
           'lost',

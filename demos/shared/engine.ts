@@ -54,6 +54,7 @@ export function serve<Command extends { type: string }, Report extends { type: s
     pace.begin(stop.signal);
     await answerAll();
     answering = false;
+    pace.end();
   }
 
   async function answerAll(): Promise<void> {
@@ -127,6 +128,11 @@ class Pace {
       this.paused = false;
       this.wake();
     });
+  }
+
+  /** A pause that came too late is not for what comes next. */
+  end(): void {
+    this.paused = false;
   }
 
   /** Whether the command was about the pace. */

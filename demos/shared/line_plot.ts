@@ -197,7 +197,9 @@ export function linePlot(figure: HTMLElement, options: LinePlotOptions): LinePlo
 
 /** Every second place, and each that has a value of a line with few. */
 function thinned(columns: readonly Column[]): Column[] {
-  const dense = columns.map((column) => column.every((value) => value !== null));
+  const dense = columns.map(
+    (column) => column.filter((value) => value !== null).length > column.length / 2,
+  );
   const places = [...columns[0]!.keys()].filter(
     (i) => i % 2 === 0 || columns.some((column, c) => !dense[c] && column[i] !== null),
   );

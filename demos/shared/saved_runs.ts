@@ -1,15 +1,17 @@
 // The runs of a page that the browser keeps: to go on with, to take away as a file, to remove; and files to bring back.
 
 import { openFolder } from '#folder';
-import { type Folder, pathParts } from '../../src/io/folder.ts';
+import { pathParts } from '../../src/io/folder.ts';
 import { findCheckpoints } from '../../src/io/manifest.ts';
 import { showError } from './page.ts';
 import { whyNot } from './saving.ts';
 import { packTar, readTar } from './tar.ts';
 
 export interface SavedRuns {
-  /** The folder for a new run, of which the browser keeps the newest few; null where it gives no storage. */
+  /** A name for the folder of a new run; null where the browser gives no storage. Nothing is removed for it yet. */
   fresh(): Promise<string | null>;
+  /** Makes room for a run that begins, or goes on, in this folder, and keeps other tabs from removing it. */
+  take(folder: string): Promise<void>;
   /** Whether the folder holds a checkpoint to go on from. */
   resumable(folder: string): Promise<boolean>;
   /** Shows what there is now. */
@@ -49,21 +51,29 @@ export function savedRuns(
   const { label, input } = fileField();
   section.replaceChildren(heading, hint, list, label);
 
+  let busy = false;
+  const refused = (error: unknown) => {
+    hint.textContent = `Nothing is kept: ${whyNot(error)}.`;
+  };
   const saved: SavedRuns = {
-    busy: false,
     onContinue: () => {},
+    get busy() {
+      return busy;
+    },
+    set busy(now) {
+      busy = now;
+      input.disabled = now;
+      for (const button of list.querySelectorAll('button')) button.ariaDisabled = String(now);
+    },
     async fresh() {
       try {
-        const names = await runNames(page);
-        const store = await openFolder(page);
-        for (const old of names.slice(0, Math.max(0, names.length - KEPT + 1)))
-          await store.remove(old);
-        return `${page}/run-${numberOf(names.at(-1)) + 1}`;
+        return `${page}/run-${numberOf((await runNames(page)).at(-1)) + 1}`;
       } catch (error) {
-        hint.textContent = `Nothing is kept: ${whyNot(error)}.`;
+        refused(error);
         return null;
       }
     },
+    take: (folder) => takeRun(page, folder).catch(refused),
     async resumable(folder) {
       const path = checkpoints === '' ? folder : `${folder}/${checkpoints}`;
       return (await findCheckpoints(await openFolder(path))).length > 0;
@@ -74,26 +84,57 @@ export function savedRuns(
         hint.textContent =
           names.length === 0 ? NONE : `${KEPT_HINT} In Node: tar -xf FILE, then ${node}.`;
         const rows = await Promise.all(names.toReversed().map((name) => row(page, name, saved)));
+        const focused = list.contains(document.activeElement) && document.activeElement?.ariaLabel;
         list.replaceChildren(...rows);
+        if (focused) (buttonNamed(list, focused) ?? input).focus();
       } catch (error) {
-        hint.textContent = `Nothing is kept: ${whyNot(error)}.`;
+        refused(error);
       }
     },
   };
   input.addEventListener('change', async () => {
     const [file] = input.files ?? [];
-    if (!file || saved.busy) return;
-    input.value = '';
+    if (!file || busy) return;
     try {
-      const folder = await saved.fresh();
-      if (folder) await unpack(file, await openFolder(folder), mark);
+      await bringBack(file, page, mark, saved);
     } catch (error) {
       showError(whyNot(error));
     }
+    input.value = '';
     await saved.refresh();
   });
   void saved.refresh();
   return saved;
+}
+
+/** Removes the oldest runs but the newest few, other than those that some tab works on, and holds this one. */
+async function takeRun(page: string, folder: string): Promise<void> {
+  void navigator.locks.request(folder, { ifAvailable: true }, () => new Promise(() => {})); // until the page is left
+  const { held = [] } = await navigator.locks.query();
+  const inUse = new Set(held.map(({ name }) => name));
+  const others = (await runNames(page)).map((name) => `${page}/${name}`);
+  const old = others.filter((path) => path !== folder).slice(0, 1 - KEPT);
+  for (const path of old.filter((each) => !inUse.has(each))) {
+    await (await openFolder(page)).remove(path.slice(page.length + 1));
+  }
+}
+
+/** A run that was downloaded, as one more of the page's. @throws Error for a file that is not one: no run is lost for it */
+async function bringBack(file: File, page: string, mark: string, saved: SavedRuns): Promise<void> {
+  const files = await readTar(file, file.name);
+  if (!files.some(({ path }) => path === mark))
+    throw new Error(`${file.name} holds no run: it has no ${mark}`);
+  const path = await saved.fresh();
+  if (path === null) return;
+  try {
+    const folder = await openFolder(path);
+    for (const { path, content } of files)
+      await folder.write(path, new Uint8Array(await content.arrayBuffer()));
+    await saved.take(path);
+  } catch (error) {
+    await (await openFolder(page)).remove(path.slice(page.length + 1));
+    throw error;
+  }
 }
 
 const NONE = `Runs are saved here while they train. Nothing leaves this machine.`;
@@ -109,29 +150,36 @@ async function runNames(page: string): Promise<string[]> {
 
 async function row(page: string, name: string, saved: SavedRuns): Promise<HTMLLIElement> {
   const path = `${page}/${name}`;
-  const files = await filesOf(path);
-  const bytes = files.reduce((sum, { content }) => sum + content.size, 0);
   const title = document.createElement('span');
-  title.textContent = `${name}, ${(bytes / 2 ** 20).toFixed(1)} MB`;
   const item = document.createElement('li');
-  const act = (label: string, action: () => unknown) => {
+  item.append(title);
+  const add = (label: string, action: () => unknown) => {
     const button = document.createElement('button');
     button.type = 'button';
     button.textContent = label;
     button.ariaLabel = `${label} ${name}`;
+    button.ariaDisabled = String(saved.busy);
     button.addEventListener('click', () => saved.busy || action());
-    return button;
+    item.append(button);
   };
-  item.append(
-    title,
-    ...((await saved.resumable(path)) ? [act('Continue', () => saved.onContinue(path))] : []),
-    act('Download', () => download(packTar(files), `${page}-${name}.tar`)),
-    act('Remove', async () => {
-      await (await openFolder(page)).remove(name);
-      await saved.refresh();
-    }),
-  );
+  try {
+    const files = await filesOf(path);
+    const bytes = files.reduce((sum, { content }) => sum + content.size, 0);
+    title.textContent = `${name}, ${(bytes / 2 ** 20).toFixed(1)} MB`;
+    if (await saved.resumable(path)) add('Continue', () => saved.onContinue(path));
+    add('Download', () => download(packTar(files), `${page}-${name}.tar`));
+  } catch (error) {
+    title.textContent = `${name} cannot be read: ${whyNot(error)}`; // the other runs are not hidden by it
+  }
+  add('Remove', async () => {
+    await (await openFolder(page)).remove(name);
+    await saved.refresh();
+  });
   return item;
+}
+
+function buttonNamed(list: HTMLElement, label: string): HTMLButtonElement | undefined {
+  return [...list.querySelectorAll('button')].find(({ ariaLabel }) => ariaLabel === label);
 }
 
 /** All files of a folder and those below it, as the storage's own Blobs. */
@@ -152,16 +200,6 @@ export async function filesOf(path: string): Promise<{ path: string; content: Fi
   };
   await walk(folder, '');
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
-}
-
-/** Writes the files of a run that was downloaded. @throws Error for a file that is not one */
-async function unpack(file: File, folder: Folder, mark: string): Promise<void> {
-  const files = await readTar(file, file.name);
-  if (!files.some(({ path }) => path === mark))
-    throw new Error(`${file.name} holds no run: it has no ${mark}`);
-  for (const { path, content } of files) {
-    await folder.write(path, new Uint8Array(await content.arrayBuffer()));
-  }
 }
 
 /** Hands a file to the visitor. */

@@ -78,13 +78,14 @@ describe.each(PAGES)('page "%s"', (path) => {
   });
 
   test('it weighs at most 200 KB gzipped beyond the runtime', async () => {
-    const files = new Map<string, number>();
-    site.page.on('response', async (response) => {
-      const url = new URL(response.url());
-      if (url.pathname.endsWith('sw.js')) return;
-      files.set(url.pathname, gzipSync(await response.body()).length);
+    const bodies: Promise<[name: string, bytes: number]>[] = [];
+    site.page.on('response', (response) => {
+      const { pathname } = new URL(response.url());
+      if (pathname.endsWith('sw.js')) return;
+      bodies.push(response.body().then((body) => [pathname, gzipSync(body).length]));
     });
     await open(path);
+    const files = new Map(await Promise.all(bodies));
     const total = [...files.values()].reduce((sum, bytes) => sum + bytes, 0) / 1024;
     expect(files.size).toBeGreaterThan(2);
     expect(total, [...files].map(([name, bytes]) => `${name} ${bytes}`).join('\n')).toBeLessThan(
