@@ -299,7 +299,7 @@ export function runControls<Command extends { type: string }, Report extends { t
 
 const SPEEDS = [
   ['', 'full speed'],
-  ['10', '10 steps a second'],
+  ['10', '10 updates a second'],
   ['3', '3 a second'],
   ['1', '1 a second'],
 ] as const;
@@ -311,6 +311,7 @@ function buildBar(bar: HTMLElement, form: string) {
     stop: button('stop', 'Stop'),
     reset: button('reset', 'Reset'),
   };
+  buttons.step.title = 'Goes on to the next update, and pauses again';
   buttons.go.className = 'primary';
   buttons.go.type = 'submit';
   buttons.go.setAttribute('form', form);
