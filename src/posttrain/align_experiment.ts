@@ -32,14 +32,17 @@ export const ALIGN_DEFAULTS = {
 
   // PPO
   rollouts: 80,
-  answers: 128,
-  minibatches: 2,
-  beta: 0.02,
-  learningRate: 1e-3,
+  answers: 256,
+  minibatches: 4,
+  /** By the reward as it is. */
+  beta: 0.05,
+  learningRate: 3e-4,
   /** Of the policy that drew: epochs of a rollout end at 1.5 times it. */
   targetKl: 0.02,
   /** Of GAE; 1 takes the reward at the end as it is. */
-  lambda: 0.95,
+  lambda: 1,
+  /** PPO sees the reward and its KL times this: the value head begins at 0, and is sooner right about small numbers. */
+  rewardScale: 0.25,
 
   // DPO
   pairs: 2000,
@@ -61,6 +64,7 @@ const ALIGN_CHECKS = {
   learningRate: positive,
   targetKl: positive,
   lambda: nonNegative,
+  rewardScale: positive,
   pairs: positiveInteger,
   dpoBeta: positive,
   dpoLearningRate: positive,
@@ -184,7 +188,7 @@ async function learnByPpo(
   { seed, signal }: Pick<Case, 'seed' | 'signal'>,
 ): Promise<Aligned['curve']> {
   const { targets } = TUNING_DEFAULTS;
-  const { learningRate, targetKl, lambda } = rest;
+  const { learningRate, targetKl, lambda, rewardScale } = rest;
   addLora(
     model,
     new Initialiser(device, seed),
@@ -192,15 +196,17 @@ async function learnByPpo(
     ADAPTER,
   );
   const tasks = exampleBatches(storyTasks({ seed, count: 4096 }), { seed, batch: answers });
+  const rewards = [{ ...goldReward, weight: rewardScale }];
   const { learner, collector } = rlhf(
     device,
     {
-      ...{ codec: tokenizer, tasks, rewards: [goldReward], ends, promptTokens },
+      ...{ codec: tokenizer, tasks, rewards, ends, promptTokens },
       ...{ policy: { model, adapter: ADAPTER }, reference: { model, adapter: null } },
     },
     {
       ...RLHF_DEFAULTS,
-      ...{ seed, answers, minibatches, maxNewTokens, beta, learningRate, targetKl, lambda },
+      ...{ seed, answers, minibatches, maxNewTokens, learningRate, targetKl, lambda },
+      beta: beta * rewardScale,
     },
   );
   const curve: { step: number; gold: number; kl: number }[] = [];
@@ -208,8 +214,8 @@ async function learnByPpo(
     for (let step = 0; step < rollouts; step++) {
       signal.throwIfAborted();
       await learner.iterate(step, rollouts);
-      const { score: gold, kl } = collector.metrics;
-      curve.push({ step: step + 1, gold, kl });
+      const { score, kl } = collector.metrics;
+      curve.push({ step: step + 1, gold: score / rewardScale, kl });
     }
     return curve;
   } finally {
