@@ -2,6 +2,7 @@
 
 import { element, showError } from '../shared/page.ts';
 import { LIBRARY } from './files.ts';
+import { excessOf } from './link.ts';
 import type { CompileError, Edited } from './protocol.ts';
 import { makeTable, showTable } from './tables.ts';
 
@@ -10,6 +11,8 @@ export interface Editor {
   open(file: string): Promise<void>;
   /** Takes a text in the file's place, as from a link. */
   edit(file: string, text: string): void;
+  /** Forgets what the visitor has made of the files; shown when one is opened. */
+  forget(): void;
   /** The visitor's text; null where it is the built-in one. */
   readonly edited: Edited | null;
   /** Marks lines, and puts the cursor on the first. */
@@ -25,23 +28,18 @@ export function kernelEditor(onEdit: (text: string | null) => void): Editor {
   const builtIn = new Map<string, string>();
   const texts = new Map<string, string>();
   let shown = '';
+  /** The text as it was before a change. */
+  let taken = '';
 
   const isEdited = () => shown !== '' && source.value !== builtIn.get(shown);
 
   function refresh(errors: readonly CompileError[] = []): void {
-    const count = source.value.split('\n').length;
-    const bad = new Set(errors.map(({ line }) => line));
-    const numbers = Array.from({ length: count }, (_, i) => {
-      const number = document.createElement('span');
-      number.textContent = bad.has(i + 1) ? `▸ ${i + 1}\n` : `${i + 1}\n`;
-      if (bad.has(i + 1)) number.className = 'bad';
-      return number;
-    });
-    gutter.replaceChildren(...numbers);
+    taken = source.value;
+    gutter.replaceChildren(...lineNumbers(taken.split('\n').length, errors));
     gutter.scrollTop = source.scrollTop;
     errorList.replaceChildren(...errors.map(errorItem));
     restore.ariaDisabled = String(!isEdited());
-    showTable(element('constants', HTMLElement), constantTable(source.value));
+    showTable(element('constants', HTMLElement), constantTable(taken));
   }
 
   function errorItem(error: CompileError): HTMLLIElement {
@@ -70,6 +68,12 @@ export function kernelEditor(onEdit: (text: string | null) => void): Editor {
   }
 
   function changed(): void {
+    const excess = excessOf(source.value);
+    if (excess) {
+      source.value = taken;
+      refresh([{ line: 0, column: 0, message: `A text of ${excess} is not taken.` }]);
+      return;
+    }
     if (isEdited()) texts.set(shown, source.value);
     else texts.delete(shown);
     refresh();
@@ -107,6 +111,7 @@ export function kernelEditor(onEdit: (text: string | null) => void): Editor {
     edit(file, text) {
       texts.set(file, text);
     },
+    forget: () => texts.clear(),
     get edited() {
       return isEdited() ? { file: shown, text: source.value } : null;
     },
@@ -123,8 +128,28 @@ async function fetchText(path: string): Promise<string> {
   return response.text();
 }
 
+/** Numbers in one text; the lines with errors are marked. */
+function lineNumbers(count: number, errors: readonly CompileError[]): (HTMLElement | string)[] {
+  const bad = new Set(errors.map(({ line }) => line));
+  const parts: (HTMLElement | string)[] = [];
+  let plain = '';
+  for (let line = 1; line <= count; line++) {
+    if (!bad.has(line)) {
+      plain += `${line}\n`;
+      continue;
+    }
+    const mark = document.createElement('span');
+    mark.className = 'bad';
+    mark.textContent = `▸ ${line}\n`;
+    parts.push(plain, mark);
+    plain = '';
+  }
+  return [...parts, plain];
+}
+
+/** On one line, and with one way to match it: what a link holds must not take long. */
 const CONSTANT =
-  /^(?:const (\w+)\s*:\s*(\w+)|(alias) (\w+))\s*=\s*([^;]+);[ \t]*(?:\/\/[ \t]*(.*))?/gm;
+  /^(?:const (\w+)[ \t]*:[ \t]*(\w+)|(alias) (\w+))[ \t]*=[ \t]*([^;\s][^;\n]*);[ \t]*(?:\/\/[ \t]*(.*))?/gm;
 
 /** What stands in the text; launches give other values by the shape and the adapter. */
 function constantTable(text: string): HTMLTableElement {

@@ -2,8 +2,15 @@
 
 /** Characters: a longer address is cut off by some programs. */
 export const MOST_CHARACTERS = 8192;
-/** Bytes of a text from a link: no kernel is longer, and a small link could hold gigabytes. */
-const LONGEST_TEXT = 256 * 1024;
+/** Of a kernel, in bytes and lines: the package's longest has a third of them. A small link could hold gigabytes. */
+const LONGEST_TEXT = 64 * 1024;
+const MOST_LINES = 1500;
+
+/** What a text has too much of, in words; null where it is taken. */
+export function excessOf(text: string): string | null {
+  if (text.length > LONGEST_TEXT) return `over ${LONGEST_TEXT / 1024} KB`;
+  return text.split('\n').length > MOST_LINES ? `over ${MOST_LINES} lines` : null;
+}
 
 /** Null where it does not fit. */
 export async function packText(text: string): Promise<string | null> {
@@ -31,5 +38,8 @@ export async function unpackText(packed: string): Promise<string> {
     }
     chunks.push(value as Uint8Array<ArrayBuffer>);
   }
-  return new Blob(chunks).text();
+  const text = await new Blob(chunks).text();
+  const excess = excessOf(text);
+  if (excess) throw new Error(`its text has ${excess}`);
+  return text;
 }

@@ -19,6 +19,8 @@ const sizesField = element('sizes', HTMLInputElement);
 const fileField = element('file', HTMLSelectElement);
 /** The edited text as it stands in the link. */
 const packed = element('kernel', HTMLInputElement);
+/** How far it is: too often another for the status, which is spoken. */
+const turns = element('turns', HTMLElement);
 const tuneButtons = [element('tune', HTMLButtonElement), element('tune-all', HTMLButtonElement)];
 
 let items: readonly Choice[] = [];
@@ -46,6 +48,7 @@ itemField.addEventListener('change', () => {
   void editor.open(fileField.value);
 });
 fileField.addEventListener('change', () => void editor.open(fileField.value));
+form.addEventListener('reset', editor.forget); // the new worker opens the file again
 tuneButtons[0]!.addEventListener('click', () => {
   if (!canTune(run.phase) || !form.reportValidity()) return;
   run.ask({ type: 'tune', item: itemField.value, sizes: sizes() }, 'Tuning…');
@@ -132,12 +135,14 @@ async function keepEdited(text: string | null): Promise<void> {
   const turn = ++packing;
   const value = text === null ? '' : await packText(text);
   if (turn !== packing) return; // the text has changed again
-  element('edited', HTMLElement).textContent =
+  const told =
     text === null
       ? ''
       : value === null
         ? `Edited. It is too long for a link, which holds ${MOST_CHARACTERS / 1024} KB of it.`
         : 'Edited; the link holds it.';
+  const line = element('edited', HTMLElement);
+  if (line.textContent !== told) line.textContent = told; // spoken when it changes
   if (packed.value === (value ?? '')) return;
   packed.value = value ?? '';
   form.dispatchEvent(new Event('change'));
@@ -149,6 +154,7 @@ function canTune(phase: Phase): boolean {
 
 function onPhase(phase: Phase): void {
   for (const button of tuneButtons) button.ariaDisabled = String(!canTune(phase));
+  if (canTune(phase)) turns.textContent = '';
 }
 
 function onReport(report: Report): void {
@@ -163,8 +169,8 @@ function onReport(report: Report): void {
     case 'sampled':
       views.showSamples(report.sampled);
       run.progress(report.done / report.rounds);
-      if (run.phase === 'running')
-        showStatus(`Running: round ${report.done} of ${report.rounds} is done.`);
+      if (run.phase === 'running') showStatus('Running.'); // after the notes on what compiles
+      turns.textContent = `Round ${report.done} of ${report.rounds} is done.`;
       break;
     case 'measured':
       views.showResults(report.results);
@@ -173,9 +179,11 @@ function onReport(report: Report): void {
       editor.showErrors(report.errors);
       break;
     case 'tuning':
-      showStatus(`Tuning, ${report.done + 1} of ${report.total}: ${report.item}…`);
+      turns.textContent = `${report.done + 1} of ${report.total}: ${report.item}`;
+      run.progress(report.done / report.total);
       break;
     case 'tuned':
+      run.progress(null);
       element('tuned', HTMLElement).hidden = report.classes.length === 0;
       showTable(element('tuned-table', HTMLElement), tunedTable(report.classes));
   }

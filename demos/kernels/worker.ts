@@ -81,13 +81,14 @@ async function compiled(device: Device, { file, text }: Edited): Promise<UserKer
   return kernel;
 }
 
-function firstCeilings(
+async function firstCeilings(
   device: Device,
-  { note }: Engine<Report>,
+  { note, turn }: Engine<Report>,
   clock: Clock,
 ): Promise<CeilingForms> {
+  await turn();
   note('Measuring what this adapter can do at most…');
-  return findCeilings(device, { clock });
+  return findCeilings(device, { clock, onRound: turn });
 }
 
 async function run(

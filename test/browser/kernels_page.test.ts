@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { readBaseline } from '../../bench/compare.ts';
 import { sharedOpItems } from '../../bench/items/ops.ts';
 import type { BenchResult } from '../../bench/run.ts';
+import { packText } from '../../demos/kernels/link.ts';
 import { Device } from '../../src/index.ts';
 import { demo } from './demo.ts';
 import { INJECTIONS } from './injections.ts';
@@ -78,8 +79,15 @@ test('an edited kernel: errors at their line, a wrong one found, and all of it i
   await expect.poll(() => site.page.url()).toMatch(/kernel=[-\w]{20}/);
   await site.page.reload();
   await expect.poll(source).toBe(mine);
+  const builtIn = await readFile('kernels/softmax.wgsl', 'utf8');
   await site.page.click('#restore');
-  expect(await source()).toBe(await readFile('kernels/softmax.wgsl', 'utf8'));
+  expect(await source()).toBe(builtIn);
+  await edit('- top) * scale);', '- top) * (1.01 * scale));');
+  await expect.poll(() => site.page.url()).toMatch(/kernel=[-\w]{20}/);
+  await site.page.click('#reset');
+  await site.status('Ready.');
+  await expect.poll(source).toBe(builtIn);
+  expect(site.page.url()).not.toContain('kernel=');
   expect(await site.page.locator('main img, main script, main b').count()).toBe(0);
 });
 
@@ -114,6 +122,34 @@ test('the tuner says which variant it chose', async () => {
   await site.page.click('#tune');
   await site.status(/^Tuned: \d of \d choices changed\. This browser remembers it\.$/);
   expect(await text('#tuned-table tbody')).toMatch(/matmul NN 64x64x64.*broadcast [\d.]+ us/);
+});
+
+test('a text that is too long for a kernel is not taken, from a link or pasted; what is taken takes no time', async () => {
+  for (const [text, excess] of [
+    ['\n'.repeat(2 ** 18), '64 KB'],
+    ['\n'.repeat(2 ** 15), '1500 lines'],
+  ] as const) {
+    await site.page.goto('about:blank');
+    await site.open(`${SOFTMAX}&kernel=${await packText(text)}`);
+    await expect.poll(() => site.page.textContent('#error')).toContain(`has over ${excess}.`);
+    const before = await source();
+    await site.page.fill('#source', text);
+    expect(await site.page.textContent('#compile-errors li')).toContain(`over ${excess} is not`);
+    expect(await source()).toBe(before);
+  }
+  for (const slow of ['const a:u=\n'.repeat(1400), `const a:u=${' '.repeat(60_000)}`]) {
+    const milliseconds = await site.page.$eval(
+      '#source',
+      (area, slow) => {
+        (area as HTMLTextAreaElement).value = slow;
+        const begun = performance.now();
+        area.dispatchEvent(new Event('input'));
+        return performance.now() - begun;
+      },
+      slow,
+    );
+    expect(milliseconds).toBeLessThan(1000); // some; it was quadratic
+  }
 });
 
 test('texts from a link stay texts; a link that is cut off is told', async () => {
