@@ -1,6 +1,6 @@
 // The training itself, off the page's thread: the same `trainAgent` that the command calls, and an environment to watch.
 
-import type { Device } from '../../src/index.ts';
+import { type Device, ShadegradError } from '../../src/index.ts';
 import type { Folder } from '../../src/io/folder.ts';
 import { findCheckpoints } from '../../src/io/manifest.ts';
 import { type MetricRecord, readMetrics } from '../../src/io/metrics.ts';
@@ -15,6 +15,7 @@ import {
 import { type WatchedFrame, watchEpisodes } from '../../src/rl/watch.ts';
 import { type Engine, serve } from '../shared/engine.ts';
 import { savingTo } from '../shared/saving.ts';
+import { GAMES } from './games.ts';
 import {
   type Agent,
   type Begun,
@@ -39,6 +40,10 @@ async function train(
   const goesOn = resume && folder !== null && (await findCheckpoints(folder)).length > 0;
   const saved = goesOn ? await readAgentRun(folder) : null;
   const about = saved ?? { algorithm, environment, settings };
+  if (!Object.hasOwn(GAMES, about.environment))
+    throw new ShadegradError(
+      `this run is of ${about.environment}, a world that this page does not have; download it, unpack it as RUN, and "shadegrad rl --resume --out RUN" goes on with it`,
+    );
   const past = goesOn ? await pastOf(folder) : [];
   let stage = null as Stage | null;
   const result = await trainAgent(device, {

@@ -97,18 +97,18 @@ test('what an opened run says of itself is text, whatever it is', async () => {
   await trainAgent(device, { ...small, settings, folder });
   device.destroy();
   const config = JSON.parse(await readFile(join(folder.location, 'config.json'), 'utf8'));
-  await folder.write(
-    'config.json',
-    Buffer.from(JSON.stringify({ ...config, environment: attack })),
-  );
-  const archive = packTar(await filesOf(folder, ''));
+  const openRunOf = async (environment: string, name: string) => {
+    await folder.write('config.json', Buffer.from(JSON.stringify({ ...config, environment })));
+    const archive = packTar(await filesOf(folder, ''));
+    const buffer = Buffer.from(await archive.arrayBuffer());
+    await site.page.setInputFiles('#saved [type=file]', {
+      ...{ name, mimeType: 'application/x-tar', buffer },
+    });
+    await site.page.waitForSelector('#saved li');
+  };
 
   await site.open('control/');
-  const buffer = Buffer.from(await archive.arrayBuffer());
-  await site.page.setInputFiles('#saved [type=file]', {
-    ...{ name: '<img src=x onerror=alert(1)>.tar', mimeType: 'application/x-tar', buffer },
-  });
-  await site.page.waitForSelector('#saved li');
+  await openRunOf(attack, '<img src=x onerror=alert(1)>.tar');
   const elements = await site.page.locator('*').count();
   await site.page.click('#saved button >> text=Continue');
   await site.page.waitForSelector('#error:not([hidden])');
@@ -116,6 +116,13 @@ test('what an opened run says of itself is text, whatever it is', async () => {
   expect(await site.page.locator('main :is(script, img, iframe, style)').count()).toBe(0);
   expect(await site.page.locator('*').count()).toBe(elements);
   expect(await site.page.title()).toContain('shadegrad');
+
+  // A world of the command line that the page's list lacks.
+  await site.page.click('#saved button >> text=Remove');
+  await site.page.waitForSelector('#saved li', { state: 'detached' });
+  await openRunOf('Acrobot-v1', 'acrobot.tar');
+  await site.page.click('#saved button >> text=Continue');
+  await expect.poll(() => site.page.textContent('#error')).toMatch(/of Acrobot-v1, a world that/);
 });
 
 /** As a text: another picture has another. */
