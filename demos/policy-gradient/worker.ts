@@ -20,7 +20,7 @@ async function measure(
   note('Running: first a policy and its critic are trained half-way…');
   const { software } = device.adapter;
   const settings = probeSettings({ environment, episodes, software });
-  const probe = await VarianceProbe.open(device, settings, seed);
+  const probe = await VarianceProbe.open(device, settings, seed, turn);
   note('Running.');
   const found: VarianceResult[] = [];
   let [played, earned] = [0, 0];

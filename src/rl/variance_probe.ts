@@ -35,10 +35,21 @@ export class VarianceProbe {
     private readonly episodes: number,
   ) {}
 
-  /** Trains the policy by the last of CHOICES, and fits the critic. */
-  static async open(device: Device, settings: ProbeSettings, seed: number): Promise<VarianceProbe> {
+  /**
+   * Trains the policy by the last of CHOICES, and fits the critic.
+   * @param turn waited for after each batch of the training
+   */
+  static async open(
+    device: Device,
+    settings: ProbeSettings,
+    seed: number,
+    turn?: () => Promise<void>,
+  ): Promise<VarianceProbe> {
     const learner = learnerOf(device, settings, seed, CHOICES.at(-1)!);
-    for (let i = 0; i < settings.warmupBatches; i++) await learner.iterate();
+    for (let i = 0; i < settings.warmupBatches; i++) {
+      await learner.iterate();
+      await turn?.();
+    }
     const make = () => makeEnvironment(settings.environment);
     const collector = new EpisodeCollector(device, learner.model, make, {
       copies: settings.fittingEpisodes,
