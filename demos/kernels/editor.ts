@@ -1,10 +1,11 @@
 // The text of a kernel file, to read and to change: line numbers, the lines that do not compile, the constants.
 
 import { element, showError } from '../shared/page.ts';
+import { makeTable } from '../shared/table.ts';
 import { LIBRARY } from './files.ts';
 import { excessOf } from './link.ts';
 import type { CompileError, Edited } from './protocol.ts';
-import { makeTable, showTable } from './tables.ts';
+import { showTable } from './tables.ts';
 
 export interface Editor {
   /** Shows a file of kernels/, or what the visitor has made of it. */

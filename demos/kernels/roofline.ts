@@ -2,7 +2,7 @@
 
 import type { BenchResult } from '../../bench/run.ts';
 import { figure } from '../../bench/table.ts';
-import { onResize, svg } from './svg.ts';
+import { onResize, svg } from '../shared/svg.ts';
 
 /** Of the newest measurement: what the device takes, another variant, the visitor's; or an earlier one. */
 export type Kind = 'built-in' | 'variant' | 'yours' | 'earlier';

@@ -2,8 +2,8 @@
 
 import { quantile, type Sampled } from '../../bench/measure.ts';
 import { duration } from '../../bench/table.ts';
+import { onResize, svg } from '../shared/svg.ts';
 import { type Kind, mark } from './roofline.ts';
-import { onResize, svg } from './svg.ts';
 
 const ROW = 30;
 const NAMES = 0.3; // of the width

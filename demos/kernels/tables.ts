@@ -4,42 +4,13 @@ import type { BenchResult } from '../../bench/run.ts';
 import { shareOf } from '../../bench/sample.ts';
 import { duration, figure, percent, size, spread } from '../../bench/table.ts';
 import type { TunedClass } from '../../bench/tune.ts';
+import { makeTable } from '../shared/table.ts';
 
 /** Puts a table in its place, which scrolls sideways where it is too narrow, by the keyboard too. */
 export function showTable(place: HTMLElement, table: HTMLTableElement): void {
   place.replaceChildren(table);
   place.tabIndex = 0;
   place.hidden = false;
-}
-
-/** The first column heads its row; numbers stand to the right. */
-export function makeTable(
-  heads: readonly string[],
-  rows: readonly (readonly string[])[],
-): HTMLTableElement {
-  const table = document.createElement('table');
-  const head = table.createTHead().insertRow();
-  for (const text of heads) {
-    const cell = document.createElement('th');
-    cell.scope = 'col';
-    cell.textContent = text;
-    head.append(cell);
-  }
-  const body = table.createTBody();
-  for (const row of rows) {
-    const line = body.insertRow();
-    for (const [i, text] of row.entries()) {
-      const cell = document.createElement(i === 0 ? 'th' : 'td');
-      if (i === 0) cell.scope = 'row';
-      else if (/^[-\d]/.test(text)) {
-        cell.className = 'number';
-        head.cells[i]!.className = 'number';
-      }
-      cell.textContent = text;
-      line.append(cell);
-    }
-  }
-  return table;
 }
 
 export function variantTable(results: readonly BenchResult[]) {

@@ -9,6 +9,7 @@ import type { UserKernel } from '../../bench/side.ts';
 import { adapterOf, userKernel } from '../../bench/suite.ts';
 import { type Device, LimitError, ShadegradError } from '../../src/index.ts';
 import { type Engine, serve } from '../shared/engine.ts';
+import { tuneKernels } from '../shared/tuning.ts';
 import { compileErrors } from './compile_errors.ts';
 import { Guard } from './guard.ts';
 import type { Command, CompileError, Edited, Report } from './protocol.ts';
@@ -25,7 +26,7 @@ postMessage({
 } satisfies Report);
 
 serve<Command, Report>((command, device, engine) =>
-  command.type === 'tune' ? tuneKernels(device, engine, command) : measure(device, engine, command),
+  command.type === 'tune' ? tune(device, engine, command) : measure(device, engine, command),
 );
 
 async function measure(device: Device, engine: Engine<Report>, command: Measure): Promise<string> {
@@ -137,19 +138,16 @@ function conclusion({ name }: Item, results: readonly BenchResult[], seconds: nu
   return `Measured ${name} in ${seconds.toFixed(1)} s: ${agree}.`;
 }
 
-/** What `shadegrad tune` does; the device keeps to it, and so do later visits. */
-async function tuneKernels(
+/** For one item's kernels, or for all shapes that the tuner knows. */
+async function tune(
   device: Device,
   { report }: Engine<Report>,
   { item, sizes }: Extract<Command, { type: 'tune' }>,
 ): Promise<string> {
-  const { tune } = await import('../../bench/tune.ts'); // few visitors need it
-  const { classes } = await tune(device, {
+  const { classes, status } = await tuneKernels(device, {
     ...(item !== null && { items: [itemOf({ item, sizes })] }),
     onProgress: (progress) => report({ type: 'tuning', ...progress }),
   });
   report({ type: 'tuned', classes });
-  const changed = classes.filter(({ shipped, chosen }) => shipped !== chosen).length;
-  if (classes.length === 0) return 'This kernel has one variant only.';
-  return `Tuned: ${changed} of ${classes.length} choices changed. This browser remembers it.`;
+  return status;
 }

@@ -8,8 +8,10 @@ import {
   sideProbability,
 } from '../../src/rl/logistic_policy.ts';
 import { element } from '../shared/page.ts';
-import { bar, shape } from './svg.ts';
-import { signed, tableRow } from './table.ts';
+import { svg } from '../shared/svg.ts';
+import { tableRow } from '../shared/table.ts';
+import { signed } from './numbers.ts';
+import { bar } from './shapes.ts';
 
 /** Both give the two terms that the lecture prints; the rest of its baseline it does not print. */
 const STATE_VALUE = ({ x }: SideSample) => -11.5 + x / 3;
@@ -97,29 +99,29 @@ function drawPolicy(
       return `${i === 0 ? 'M' : 'L'}${at(x, sideProbability(of, x, 'R')).join(' ')}`;
     }).join('');
   const told = [0, 1, 2].map((x) => `${sideProbability(policy, x, 'R').toFixed(2)} at x = ${x}`);
-  const svg = shape('svg', {
+  const picture = svg('svg', {
     viewBox: `0 0 ${width} ${height}`,
     role: 'img',
     'aria-label': `P(R | x) now: ${told.join(', ')}`,
   });
   for (const p of [0, 0.5, 1]) {
     const [x1, y] = at(left, p);
-    svg.append(
-      shape('line', { class: 'grid', x1, y1: y, x2: at(right, p)[0], y2: y }),
-      shape('text', { x: x1 - 6, y: y + 4, 'text-anchor': 'end' }, String(p)),
+    picture.append(
+      svg('line', { class: 'grid', x1, y1: y, x2: at(right, p)[0], y2: y }),
+      svg('text', { x: x1 - 6, y: y + 4, 'text-anchor': 'end' }, String(p)),
     );
   }
   for (const x of [0, 1, 2])
-    svg.append(
-      shape('text', { x: at(x, 0)[0], y: height - 6, 'text-anchor': 'middle' }, `x = ${x}`),
+    picture.append(
+      svg('text', { x: at(x, 0)[0], y: height - 6, 'text-anchor': 'middle' }, `x = ${x}`),
     );
-  svg.append(
-    shape('path', { class: 'next', d: curve(next) }),
-    shape('path', { class: 'now', d: curve(policy) }),
+  picture.append(
+    svg('path', { class: 'next', d: curve(next) }),
+    svg('path', { class: 'now', d: curve(policy) }),
   );
   for (const sample of LECTURE_SAMPLES) {
     const [cx, cy] = at(sample.x, sample.action === 'R' ? 1 : 0);
-    svg.append(shape('circle', { class: isGood(sample) ? 'more' : 'less', cx, cy, r: 6 }));
+    picture.append(svg('circle', { class: isGood(sample) ? 'more' : 'less', cx, cy, r: 6 }));
   }
-  target.replaceChildren(svg);
+  target.replaceChildren(picture);
 }

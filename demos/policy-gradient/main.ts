@@ -5,11 +5,12 @@ import type { EstimatorSummary } from '../../src/rl/estimators_report.ts';
 import { runControls } from '../shared/controls.ts';
 import { readForm, restoreFromLink } from '../shared/form.ts';
 import { element, showUncaughtErrors } from '../shared/page.ts';
+import { svg } from '../shared/svg.ts';
+import { tableRow } from '../shared/table.ts';
 import { showLogistic } from './logistic.ts';
 import type { Command, Report } from './protocol.ts';
+import { bar } from './shapes.ts';
 import { showSimplex } from './simplex.ts';
-import { bar, shape } from './svg.ts';
-import { tableRow } from './table.ts';
 
 showUncaughtErrors();
 const form = element('settings', HTMLFormElement);
@@ -67,7 +68,7 @@ function estimateRow({ label, ratio, ratioFrom, ratioTo }: EstimatorSummary): HT
   const picture = bar(ratio, { from: 0, most: MOST_RATIO });
   const known = ratioTo > ratioFrom;
   const ends = { x1: ratioFrom, x2: ratioTo, y1: 0.5, y2: 0.5 };
-  if (known) picture.append(shape('line', { class: 'interval', ...ends }));
+  if (known) picture.append(svg('line', { class: 'interval', ...ends }));
   const range = known ? `${ratioFrom.toFixed(3)} to ${ratioTo.toFixed(3)}` : '–';
   return tableRow([label, [ratio.toFixed(3), picture], range]);
 }

@@ -2,8 +2,10 @@
 
 import { actionScores, expectedGradient, softmaxOf } from '../../src/rl/softmax_policy.ts';
 import { element } from '../shared/page.ts';
-import { arrow, shape } from './svg.ts';
-import { signed, tableRow } from './table.ts';
+import { svg } from '../shared/svg.ts';
+import { tableRow } from '../shared/table.ts';
+import { signed } from './numbers.ts';
+import { arrow } from './shapes.ts';
 
 type Point = readonly [x: number, y: number];
 
@@ -25,7 +27,7 @@ export function showSimplex(): { draw(): void } {
   const centred = element('centred', HTMLInputElement);
   const rows = element('actions', HTMLTableSectionElement);
   const words = element('simplex-words', HTMLElement);
-  const picture = shape('svg', { viewBox: '0 -40 360 320', role: 'img' });
+  const picture = svg('svg', { viewBox: '0 -40 360 320', role: 'img' });
   element('simplex-picture', HTMLElement).replaceChildren(picture);
 
   function state() {
@@ -66,11 +68,11 @@ export function showSimplex(): { draw(): void } {
     const shares = p.map((pj, j) => `${pj.toFixed(2)} for action ${j + 1}`).join(', ');
     picture.setAttribute('aria-label', `The policy on the simplex: ${shares}`);
     const parts: SVGElement[] = [
-      shape('polygon', { class: 'simplex', points: CORNERS.map((c) => c.join()).join(' ') }),
+      svg('polygon', { class: 'simplex', points: CORNERS.map((c) => c.join()).join(' ') }),
     ];
     for (const [j, corner] of CORNERS.entries()) {
       const at = { x: corner[0], y: corner[1] + (j < 2 ? 22 : -10), 'text-anchor': 'middle' };
-      parts.push(shape('text', at, `action ${j + 1}`));
+      parts.push(svg('text', at, `action ${j + 1}`));
       const tip = along(here, corner, SCALE * weights[j]!);
       parts.push(arrow(here, tip, { kind: `score series-${j}`, head: 9 }));
     }
@@ -79,7 +81,7 @@ export function showSimplex(): { draw(): void } {
       here[1] + mean.reduce((sum, g, k) => sum + g * CORNERS[k]![1], 0),
     ];
     parts.push(arrow(here, end, { kind: 'mean', head: 12 }));
-    parts.push(shape('circle', { class: 'handle', cx: here[0], cy: here[1], r: 8 }));
+    parts.push(svg('circle', { class: 'handle', cx: here[0], cy: here[1], r: 8 }));
     picture.replaceChildren(...parts);
   }
 

@@ -1,6 +1,7 @@
 // A head's attention as a picture: rows look, columns are looked at. Its values are told as text, by the pointer and by the
 // chosen position.
 
+import { color } from '../shared/colors.ts';
 import { element } from '../shared/page.ts';
 import type { Looked } from './protocol.ts';
 
@@ -139,8 +140,4 @@ function drawTokens(context: CanvasRenderingContext2D, { tokens, row }: Shown, c
     context.fillText(text, 0, 0);
     context.restore();
   }
-}
-
-function color(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }

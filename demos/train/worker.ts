@@ -14,6 +14,7 @@ import {
 import { type Engine, heldBytes, serve } from '../shared/engine.ts';
 import { savingTo } from '../shared/saving.ts';
 import { shownToken } from '../shared/tokens.ts';
+import { tuneKernels } from '../shared/tuning.ts';
 import type { Command, Facts, Report, Sampling } from './protocol.ts';
 import { type Begun, newRun, savedRun } from './saved_text.ts';
 
@@ -34,7 +35,7 @@ serve<Command, Report>((command, device, engine) => {
     case 'start':
       return train(device, engine, command);
     case 'tune':
-      return tuneKernels(device, engine);
+      return tuneAll(device, engine);
     case 'write':
       return write(device, engine, command);
     case 'look':
@@ -125,14 +126,12 @@ function factsOf({ model, data, settings }: TrainState, { before }: Begun, first
   };
 }
 
-/** What `shadegrad tune` does; the device keeps to it, and so do later visits. */
-async function tuneKernels(device: Device, { report }: Engine<Report>): Promise<string> {
-  const { tune } = await import('../../bench/tune.ts'); // few visitors need it
-  const { classes } = await tune(device, {
+/** For all shapes that the tuner knows. */
+async function tuneAll(device: Device, { report }: Engine<Report>): Promise<string> {
+  const { status } = await tuneKernels(device, {
     onProgress: ({ done, total }) => report({ type: 'tuning', done, total }),
   });
-  const changed = classes.filter(({ shipped, chosen }) => shipped !== chosen).length;
-  return `Measured: ${changed} of ${classes.length} kernels changed. This browser remembers it.`;
+  return status;
 }
 
 async function write(

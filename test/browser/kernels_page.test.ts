@@ -78,6 +78,7 @@ test('an edited kernel: errors at their line, a wrong one found, and all of it i
   const mine = await source();
   await expect.poll(() => site.page.url()).toMatch(/kernel=[-\w]{20}/);
   await site.page.reload();
+  await site.status(/^Ready\. This link holds an edited kernel/);
   await expect.poll(source).toBe(mine);
   const builtIn = await readFile('kernels/softmax.wgsl', 'utf8');
   await site.page.click('#restore');
@@ -161,6 +162,7 @@ test('texts from a link stay texts; a link that is cut off is told', async () =>
   );
   await expect.poll(() => site.page.url()).toMatch(/kernel=[-\w]{20}/);
   await site.page.reload();
+  await site.status(/^Ready\. This link holds an edited kernel/);
   await expect.poll(source).toContain(INJECTIONS[0]!);
   await site.page.click('#go');
   await site.status('The kernel does not compile.');

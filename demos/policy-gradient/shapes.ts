@@ -1,17 +1,6 @@
-// Shapes of an SVG picture; their looks are classes.
+// The page's own shapes; their looks are classes.
 
-const NAMESPACE = 'http://www.w3.org/2000/svg';
-
-export function shape<Name extends keyof SVGElementTagNameMap>(
-  name: Name,
-  attributes: Readonly<Record<string, string | number>>,
-  text = '',
-): SVGElementTagNameMap[Name] {
-  const made = document.createElementNS(NAMESPACE, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
-  made.textContent = text;
-  return made;
-}
+import { svg } from '../shared/svg.ts';
 
 /** From (x1, y1) to (x2, y2), with a head of that length. */
 export function arrow(
@@ -24,7 +13,7 @@ export function arrow(
     `${x2 - head * Math.cos(angle + turn)} ${y2 - head * Math.sin(angle + turn)}`;
   const isPoint = Math.hypot(x2 - x1, y2 - y1) < head / 4;
   const d = isPoint ? '' : `M${x1} ${y1}L${x2} ${y2}M${side(0.5)}L${x2} ${y2}L${side(-0.5)}`;
-  return shape('path', { class: kind, d });
+  return svg('path', { class: kind, d });
 }
 
 /** A bar from 0 to `value` on a scale from -most to most, or from 0 where nothing is negative. */
@@ -32,15 +21,13 @@ export function bar(
   value: number,
   { most, from = -most }: { most: number; from?: number },
 ): SVGSVGElement {
-  const picture = shape('svg', {
+  const [x, width] = [Math.min(0, value), Math.abs(value)];
+  const rect = { class: value < 0 ? 'less' : 'more', x, y: 0.1, width, height: 0.8 };
+  const line = {
     class: 'bar-line',
     viewBox: `${from} 0 ${most - from} 1`,
     preserveAspectRatio: 'none',
     'aria-hidden': 'true',
-  });
-  const [x, width] = [Math.min(0, value), Math.abs(value)];
-  picture.append(
-    shape('rect', { class: value < 0 ? 'less' : 'more', x, y: 0.1, width, height: 0.8 }),
-  );
-  return picture;
+  };
+  return svg('svg', line, svg('rect', rect));
 }
