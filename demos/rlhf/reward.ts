@@ -2,7 +2,6 @@
 
 import type { Device } from '../../src/index.ts';
 import { type Folder, subfolder } from '../../src/io/folder.ts';
-import { decodeUtf8 } from '../../src/io/json.ts';
 import { sha256OfModel } from '../../src/llm/finetune_run.ts';
 import { bayesCeiling, LABELLER_DEFAULTS, labelPairs } from '../../src/posttrain/labeller.ts';
 import { TUNING_DEFAULTS } from '../../src/posttrain/policy_base.ts';
@@ -23,8 +22,10 @@ import {
 } from '../../src/posttrain/reward_training.ts';
 import type { StoryBase } from '../../src/posttrain/story_world.ts';
 import type { Engine } from '../shared/engine.ts';
+import { readChecked } from '../shared/saved_settings.ts';
 import type { Pair } from './pairs.ts';
 import type { Learned, Report, Taste } from './protocol.ts';
+import { LEARNED_CHECKS } from './settings.ts';
 import type { Story } from './story.ts';
 
 const REWARD = 'reward';
@@ -127,6 +128,6 @@ export async function savedReward(
   { model }: StoryBase,
 ): Promise<{ readonly rewardModel: RewardModel; readonly learned: Learned } | null> {
   if (!(await folder.exists(LEARNED))) return null;
-  const learned = JSON.parse(decodeUtf8(await folder.read(LEARNED), LEARNED)) as Learned;
+  const learned = await readChecked(folder, LEARNED, LEARNED_CHECKS);
   return { rewardModel: await loadRewardModel(device, subfolder(folder, REWARD), model), learned };
 }

@@ -1,7 +1,26 @@
 // The form's fields as settings of the stages; their defaults by the kind of adapter.
 
+import { between, oneOf, wholeBetween } from '../../src/io/config.ts';
 import { readForm } from '../shared/form.ts';
-import type { MoveSettings, StorySettings, Taste } from './protocol.ts';
+import type { AllChecks } from '../shared/saved_settings.ts';
+import type { Learned, MoveSettings, StorySettings, Taste } from './protocol.ts';
+
+// As the form's fields.
+export const STORY_CHECKS: AllChecks<StorySettings> = {
+  seed: wholeBetween(0, 65535),
+  baseSteps: wholeBetween(20, 5000),
+  small: oneOf(true, false),
+};
+export const MOVE_CHECKS: AllChecks<MoveSettings> = {
+  beta: between(0, 0.5),
+  rollouts: wholeBetween(1, 500),
+  answers: wholeBetween(4, 256),
+};
+const share = between(0, 1);
+export const LEARNED_CHECKS: AllChecks<Learned> = {
+  labels: wholeBetween(1, Number.MAX_SAFE_INTEGER),
+  ...{ known: share, accuracy: share, ceiling: share },
+};
 
 const COMMON = { seed: 1, beta: 0, temperature: 0.5, flips: 0 };
 /** The whole story in about two minutes on two cores. */

@@ -6,11 +6,13 @@ import { decodeUtf8 } from '../../src/io/json.ts';
 import { type RewardModel, spread } from '../../src/posttrain/reward_model.ts';
 import type { StoryBase } from '../../src/posttrain/story_world.ts';
 import type { Engine } from '../shared/engine.ts';
+import { savedSettings } from '../shared/saved_settings.ts';
 import { savingTo } from '../shared/saving.ts';
 import { loadWriter, openWriter } from './base.ts';
 import { type Pair, pairSource } from './pairs.ts';
 import type { Report, StorySettings } from './protocol.ts';
 import { savedReward } from './reward.ts';
+import { STORY_CHECKS } from './settings.ts';
 
 export interface Story {
   readonly settings: StorySettings;
@@ -59,19 +61,22 @@ export async function beginStory(
   return told(await storyOf(device, { settings, base, folder, labels: [] }), kept, engine);
 }
 
-/** @throws CheckpointError or DataError where the folder holds no whole story */
+/** @throws CheckpointError, ConfigError or DataError where the folder holds no whole story */
 export async function resumeStory(
   device: Device,
   path: string,
   engine: Engine<Report>,
 ): Promise<Story> {
   const folder = (await savingTo(path, engine.note))!;
-  const read = async (name: string) => decodeUtf8(await folder.read(name), name);
-  const { settings } = JSON.parse(await read(CONFIG)) as { settings: StorySettings };
+  const settings = await savedSettings(folder, STORY_CHECKS);
   const writer = subfolder(folder, WRITER);
   if (!(await writer.exists('config.json'))) return beginStory(device, settings, path, engine);
   const { base } = await loadWriter(device, writer);
-  const labels = (await folder.exists(LABELS)) ? (await read(LABELS)).trimEnd().split('\n') : [];
+  const labels = (await folder.exists(LABELS))
+    ? decodeUtf8(await folder.read(LABELS), LABELS)
+        .trimEnd()
+        .split('\n')
+    : [];
   const story = await storyOf(device, { settings, base, folder, labels });
   told(story, true, engine);
   for (const line of labels) engine.report({ type: 'label', label: null, pair: null, line });

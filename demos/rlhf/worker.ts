@@ -2,14 +2,15 @@
 
 import type { Device } from '../../src/index.ts';
 import { type Folder, subfolder } from '../../src/io/folder.ts';
-import { decodeUtf8 } from '../../src/io/json.ts';
 import { readMetrics } from '../../src/io/metrics.ts';
 import { LABELLER_DEFAULTS, type Label, labelPairs } from '../../src/posttrain/labeller.ts';
 import { type Engine, serve } from '../shared/engine.ts';
+import { savedSettings, savedStep } from '../shared/saved_settings.ts';
 import { move, pointOf } from './move.ts';
 import { type Pair, preferenceLine, shown } from './pairs.ts';
 import type { Command, MoveSettings, Report } from './protocol.ts';
 import { learnReward } from './reward.ts';
+import { MOVE_CHECKS } from './settings.ts';
 import { addLabel, beginStory, resumeStory, type Story } from './story.ts';
 
 /** The story under way, and the pair that waits for its label. */
@@ -105,7 +106,7 @@ const ended = ({ steps, stopped }: { steps: number; stopped: boolean }) =>
 
 const moveFolder = (folder: Folder, number: number) => subfolder(folder, `policy-${number}`);
 
-/** Shows what a saved story has moved, and goes on where a tab was closed in the middle; null where nothing was. */
+/** Shows what a saved story has moved, and goes on with the last where it has not ended; null where it has. */
 async function continueMoves(
   device: Device,
   of: Story,
@@ -113,19 +114,27 @@ async function continueMoves(
 ): Promise<string | null> {
   const { folder, rewardModel } = of;
   if (!folder || !rewardModel) return null;
-  for (; await moveFolder(folder, moves + 1).exists('config.json'); moves++) {
-    const at = moveFolder(folder, moves + 1);
-    const { settings } = JSON.parse(decodeUtf8(await at.read('config.json'), 'config.json')) as {
-      settings: MoveSettings;
-    };
+  const numbers = await movesIn(folder);
+  moves = numbers.at(-1) ?? 0;
+  for (const number of numbers) {
+    const at = moveFolder(folder, number);
+    const settings = await savedSettings(at, MOVE_CHECKS);
+    const step = await savedStep(at);
+    const goesOn = number === moves && step < settings.rollouts;
+    if (step === 0 && !goesOn) continue;
     engine.report({ type: 'move', settings });
-    const points = (await readMetrics(at)).map(pointOf);
+    // A run that was killed has logged more than it has saved.
+    const points = (await readMetrics(at)).map(pointOf).filter((point) => point.step <= step);
     for (const point of points) engine.report({ type: 'moved', point, steps: settings.rollouts });
-    const last = points.at(-1)?.step ?? 0;
-    if (last === 0 || last === settings.rollouts) continue;
-    moves++;
-    const options = { settings, rewardModel, folder: at, resume: true };
+    if (!goesOn) continue;
+    const options = { settings, rewardModel, folder: at, resume: step > 0 };
     return ended(await move(device, of, options, engine));
   }
   return null;
+}
+
+/** The numbers of a story's moves, the oldest first. */
+async function movesIn(folder: Folder): Promise<number[]> {
+  const found = (await folder.list('')).map((name) => Number(/^policy-(\d+)$/.exec(name)?.[1]));
+  return found.filter((number) => !Number.isNaN(number)).sort((a, b) => a - b);
 }

@@ -151,6 +151,14 @@ export function between(low: number, high: number): Check {
   };
 }
 
+/** The same for whole numbers. */
+export function wholeBetween(low: number, high: number): Check {
+  return {
+    expected: `a whole number from ${low} to ${high}`,
+    accepts: (v) => Number.isSafeInteger(v) && between(low, high).accepts(v),
+  };
+}
+
 /** A list of numbers that rise, none above `most`. */
 export function increasing(most = Number.MAX_SAFE_INTEGER): Check {
   const limit = most < Number.MAX_SAFE_INTEGER ? ` and none above ${most}` : '';

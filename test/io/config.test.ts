@@ -15,6 +15,7 @@ import {
   positive,
   positiveInteger,
   resolveSettings,
+  wholeBetween,
 } from '../../src/io/config.ts';
 
 const defaults = {
@@ -159,6 +160,8 @@ describe('checkSettings', () => {
 
   it('has ranges that include their ends where they say so', () => {
     expect([0, 1].every(between(0, 1).accepts)).toBe(true);
+    expect([2, 3].every(wholeBetween(2, 3).accepts)).toBe(true);
+    expect([1, 2.5, 4, 1e9, '2', undefined].some(wholeBetween(2, 3).accepts)).toBe(false);
     expect(positive.accepts(0)).toBe(false);
     expect(nonNegative.accepts(0)).toBe(true);
     expect(nonNegativeInteger.accepts(0)).toBe(true);
