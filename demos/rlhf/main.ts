@@ -6,6 +6,7 @@ import { linePlot } from '../shared/line_plot.ts';
 import { element, showStatus, showUncaughtErrors } from '../shared/page.ts';
 import type { SavedAt } from '../shared/protocol.ts';
 import { download, savedRuns } from '../shared/saved_runs.ts';
+import { headedText } from '../shared/texts.ts';
 import { choosing } from './choosing.ts';
 import { beginMove, clearMoves, showMove } from './moves.ts';
 import type { Command, Report } from './protocol.ts';
@@ -22,6 +23,7 @@ const simulateButton = element('simulate', HTMLButtonElement);
 const downloadButton = element('download', HTMLButtonElement);
 const samples = element('samples', HTMLElement);
 const figures = {
+  step: element('step', HTMLElement),
   loss: element('writer-loss', HTMLElement),
   labels: element('labels', HTMLElement),
   known: element('known', HTMLElement),
@@ -175,9 +177,11 @@ function onReport(report: Report): void {
   }
 }
 
+/** A screen reader speaks the status when it changes: that is what goes on, and not how far it is. */
 function progress(what: string, step: number, steps: number): void {
   run.progress(step / steps);
-  if (run.phase === 'running') showStatus(`Running: ${what}, ${step} of ${steps}.`);
+  figures.step.textContent = `${step} / ${steps}`;
+  if (run.phase === 'running') showStatus(`Running: ${what}.`);
 }
 
 const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
@@ -185,20 +189,18 @@ const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
 function showSamples({ step, samples: shown }: Extract<Report, { type: 'samples' }>): void {
   const items = shown.map(({ prompt, before, after }) => {
     const item = document.createElement('li');
-    item.append(text('Before', prompt, before), text(`After ${step} rollouts`, prompt, after));
+    const texts = [
+      { heading: 'Before', text: before },
+      { heading: `After ${step} rollouts`, text: after },
+    ];
+    item.append(
+      ...texts.map((each) => {
+        const part = document.createElement('div');
+        part.append(...headedText({ ...each, prompt }));
+        return part;
+      }),
+    );
     return item;
   });
   samples.replaceChildren(...items);
-}
-
-function text(heading: string, prompt: string, written: string): HTMLElement {
-  const title = document.createElement('h3');
-  title.textContent = heading;
-  const given = document.createElement('mark');
-  given.textContent = prompt;
-  const body = document.createElement('pre');
-  body.append(given, written);
-  const part = document.createElement('div');
-  part.append(title, body);
-  return part;
 }

@@ -19,7 +19,7 @@ const rewards = linePlot(element('reward', HTMLElement), {
   y: UNIT,
   lines: [
     { label: 'learned', color: 0 },
-    { label: 'gold', color: 1 },
+    { label: 'gold', color: 1, dashed: true },
   ],
 });
 const distance = linePlot(element('kl', HTMLElement), {
@@ -30,14 +30,14 @@ const distance = linePlot(element('kl', HTMLElement), {
 });
 const pale = Array.from({ length: EARLIER }, (_, i) => [
   { label: `learned, earlier run ${i + 1}`, color: 0 as const, faint: true },
-  { label: `gold, earlier run ${i + 1}`, color: 1 as const, faint: true },
+  { label: `gold, earlier run ${i + 1}`, color: 1 as const, faint: true, dashed: true },
 ]).flat();
 const path = linePlot(element('path', HTMLElement), {
   x: 'root of the KL from the writer',
   y: UNIT,
   lines: [
     { label: 'learned', color: 0, points: true },
-    { label: 'gold', color: 1, points: true },
+    { label: 'gold', color: 1, points: true, dashed: true },
     ...pale,
   ],
   xRange: [0, 1],

@@ -10,19 +10,24 @@ export interface ShownText {
 /** More would make a long run's page slow. */
 const MOST = 60;
 
+/** The heading and the text, to stand in an item of such a list. */
+export function headedText({ heading, prompt = '', text }: ShownText): HTMLElement[] {
+  const title = document.createElement('h3');
+  title.textContent = heading;
+  const body = document.createElement('pre');
+  const given = document.createElement('mark');
+  given.textContent = prompt.trimStart();
+  body.append(given, text);
+  return [title, body];
+}
+
 /** A list that grows at its top; `empty` is shown while there is nothing in it. */
 export function textList(list: HTMLElement, empty: HTMLElement) {
   list.classList.add('texts');
   return {
-    show({ heading, prompt = '', text }: ShownText): void {
-      const title = document.createElement('h3');
-      title.textContent = heading;
-      const body = document.createElement('pre');
-      const given = document.createElement('mark');
-      given.textContent = prompt.trimStart();
-      body.append(given, text);
+    show(shown: ShownText): void {
       const item = document.createElement('li');
-      item.append(title, body);
+      item.append(...headedText(shown));
       list.prepend(item);
       while (list.children.length > MOST) list.lastElementChild!.remove();
       empty.hidden = true;

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { writerSettings } from '../../demos/rlhf/base.ts';
+import { MOVE_CHECKS, STORY_CHECKS } from '../../demos/rlhf/settings.ts';
 import { trainLanguageModel } from '../../src/llm/train.ts';
 import { Device } from '../../src/ops/device.ts';
 import { readPreferences } from '../../src/posttrain/preferences.ts';
@@ -14,6 +15,7 @@ const site = demo();
 const text = (selector: string) => site.page.textContent(selector);
 const SEED = 3;
 const STEPS = 20;
+const MOVE = { beta: 0, rollouts: 2, answers: 4 };
 
 test('a story: choices, a simulated labeller, a reward model, two runs of PPO; all of it kept', {
   timeout: 300_000,
@@ -21,14 +23,23 @@ test('a story: choices, a simulated labeller, a reward model, two runs of PPO; a
   const { page } = site;
   await site.open(`rlhf/#seed=${SEED}&baseSteps=${STEPS}&labels=5&rollouts=2&answers=4&beta=0`);
   expect(await page.isVisible('#pair')).toBe(false);
-  await page.click('#go');
+  await page.click('#one-step');
+  await site.status('Paused.');
+  const first = await site.number('#writer-loss');
+  await page.focus('#go');
+  await page.keyboard.press('Enter');
   await site.status(/^The writer is ready/);
-  expect(Number(await text('#writer-loss'))).toBeCloseTo(await lossInNode(), 3);
+  expect(await site.number('#writer-loss')).toBeLessThan(first);
+  expect(await site.number('#writer-loss')).toBeCloseTo(await lossInNode(), 3);
 
-  const first = await text('#left pre');
-  await page.click('text=Left is better');
+  const left = await text('#left pre');
+  await page.keyboard.press('1'); // the focus has come from the bar
   await site.status('1 label.');
-  expect(await text('#left pre')).not.toBe(first);
+  expect(await text('#left pre')).not.toBe(left);
+  await page.focus('#go');
+  await page.keyboard.press('1'); // is for the stories no longer
+  expect(await text('#labels')).toBe('1');
+  await page.focus('#simulate');
   await page.keyboard.press('2');
   await site.status('2 labels.');
   await page.keyboard.press('0');
@@ -41,7 +52,7 @@ test('a story: choices, a simulated labeller, a reward model, two runs of PPO; a
     ties: 'half',
   });
   expect(preferences).toHaveLength(8);
-  expect(preferences[0]!.prompt + preferences[0]!.chosen).toBe(first);
+  expect(preferences[0]!.prompt + preferences[0]!.chosen).toBe(left);
   expect(preferences[2]!.weight).toBe(0.5);
 
   expect(await text('#go')).toBe('Learn from 8 labels');
@@ -67,6 +78,7 @@ test('a story: choices, a simulated labeller, a reward model, two runs of PPO; a
   expect(await text('#runs tr:nth-child(2) td:first-child')).toBe('0.1');
 
   const labels = await text('#labels');
+  await cutShort('policy-1');
   await page.reload();
   await site.status('Ready.');
   expect(await page.inputValue('[name=seed]')).toBe(String(SEED));
@@ -74,6 +86,35 @@ test('a story: choices, a simulated labeller, a reward model, two runs of PPO; a
   await site.status('The story goes on.');
   expect(await text('#labels')).toBe(labels);
   expect(await page.locator('#runs tr').count()).toBe(2);
+
+  await cutShort('policy-2');
+  await page.reload();
+  await site.status('Ready.');
+  await page.click('text=Continue');
+  await site.status('Moved after 2 rollouts.');
+  expect(await page.locator('#runs tr').count()).toBe(2);
+  await page.click('#go');
+  await site.status('Moved after 2 rollouts.');
+  expect(await page.locator('#runs tr').count()).toBe(3);
+
+  await write('policy-1/config.json', JSON.stringify({ settings: { ...MOVE, answers: 1e9 } }));
+  await page.reload();
+  await site.status('Ready.');
+  await page.click('text=Continue');
+  await page.waitForSelector('#error:not([hidden])');
+  expect(await text('#error')).toContain('answers is 1000000000; expected a whole number');
+});
+
+test('what a run may bring is what the form takes', async () => {
+  await site.open('rlhf/');
+  for (const [name, check] of Object.entries({
+    ...MOVE_CHECKS,
+    baseSteps: STORY_CHECKS.baseSteps,
+  })) {
+    const field = site.page.locator(`[name=${name}]`);
+    const [min, max] = [await field.getAttribute('min'), await field.getAttribute('max')];
+    expect(check.expected, name).toContain(`from ${min} to ${max}`);
+  }
 });
 
 test('markup that a model writes stays text', async () => {
@@ -91,6 +132,34 @@ test('markup that a model writes stays text', async () => {
   expect(await page.locator(made).count()).toBe(0);
   expect(await page.title()).toBe('Teach it what you like · shadegrad');
 });
+
+/** Leaves of a run of PPO its first rollout: what comes after it in its log was not saved. */
+async function cutShort(name: string): Promise<void> {
+  await site.page.evaluate(async (name) => {
+    const root = await navigator.storage.getDirectory();
+    const story = await (await root.getDirectoryHandle('rlhf')).getDirectoryHandle('run-1');
+    const run = await story.getDirectoryHandle(name);
+    const checkpoints = await run.getDirectoryHandle('checkpoints');
+    const steps: string[] = [];
+    for await (const step of checkpoints.keys()) steps.push(step);
+    await checkpoints.removeEntry(steps.sort().at(-1)!, { recursive: true });
+  }, name);
+}
+
+async function write(path: string, content: string): Promise<void> {
+  await site.page.evaluate(
+    async ([path, content]) => {
+      let folder = await navigator.storage.getDirectory();
+      const names = `rlhf/run-1/${path}`.split('/');
+      for (const name of names.slice(0, -1)) folder = await folder.getDirectoryHandle(name);
+      const file = await folder.getFileHandle(names.at(-1)!);
+      const stream = await file.createWritable();
+      await stream.write(content!);
+      await stream.close();
+    },
+    [path, content] as const,
+  );
+}
 
 /** A worker whose model writes what it should not. */
 const STUB = `
