@@ -6,7 +6,7 @@ import { linePlot } from '../shared/line_plot.ts';
 import { element, showStatus, showUncaughtErrors } from '../shared/page.ts';
 import type { SavedAt } from '../shared/protocol.ts';
 import { savedRuns } from '../shared/saved_runs.ts';
-import type { Command, Measured, Report } from './protocol.ts';
+import type { Command, Measured, Report, Settings } from './protocol.ts';
 import { defaultsFor, settingsFrom } from './settings.ts';
 import { clearTables, showGroups, showThoughts } from './tables.ts';
 
@@ -19,6 +19,8 @@ const askButton = element('ask', HTMLButtonElement);
 const asked = element('asked', HTMLElement);
 const world = element('world', HTMLElement);
 const figures = {
+  warmSteps: element('warm-steps', HTMLElement),
+  warmLoss: element('warm-loss', HTMLElement),
   rollout: element('rollout', HTMLElement),
   pass: element('pass', HTMLElement),
   majority: element('majority', HTMLElement),
@@ -50,7 +52,7 @@ const teaching = linePlot(element('teaching', HTMLElement), {
   y: 'groups',
   lines: [
     { label: 'all right', color: 2, format: String },
-    { label: 'all wrong', color: 1, format: String },
+    { label: 'all wrong', color: 1, format: String, dashed: true },
   ],
 });
 const byBudget = linePlot(element('budgets', HTMLElement), {
@@ -64,6 +66,8 @@ const byBudget = linePlot(element('budgets', HTMLElement), {
 });
 
 let small = false;
+/** Of the run: where it goes on, not those of the form. */
+let settings: Settings | null = null;
 /** Accuracies by budget: after the warm start, and after the rollouts. */
 let budgets = new Map<number, [number | null, number | null]>();
 
@@ -97,11 +101,7 @@ function onAdapter({ software }: { software: boolean }): void {
 }
 
 function begin(where: SavedAt): Command {
-  const settings = settingsFrom(form, small);
-  warm.reset({ xRange: [0, settings.warmSteps] });
-  accuracy.reset({ xRange: [0, settings.rollouts] });
-  teaching.reset({ xRange: [0, settings.rollouts], yRange: [0, settings.prompts] });
-  return { type: 'start', settings, ...where };
+  return { type: 'start', settings: settingsFrom(form, small), ...where };
 }
 
 function clear(): void {
@@ -120,6 +120,11 @@ function onReport(report: Report): void {
   switch (report.type) {
     case 'world': {
       const { parameters, examples, mostBudget } = report;
+      settings = report.settings;
+      fillForm(form, { ...settings });
+      warm.reset({ xRange: [0, settings.warmSteps] });
+      accuracy.reset({ xRange: [0, settings.rollouts] });
+      teaching.reset({ xRange: [0, settings.rollouts], yRange: [0, settings.prompts] });
       world.textContent = `${parameters.toLocaleString('en')} parameters, one token for a number, a sign or a word. It learns to think, for example: ${examples}`;
       budget.max = String(mostBudget);
       budget.value = budget.max;
@@ -128,30 +133,35 @@ function onReport(report: Report): void {
       break;
     }
     case 'warm':
-      if (report.measured) {
-        warm.add(report.step, [report.measured.passOnce]);
-        showMeasured(report.measured);
-      }
-      progress('the warm start, step', report.step, report.steps);
+      figures.warmLoss.textContent = report.loss.toFixed(3);
+      showWarm(report.step);
+      progress('the warm start', report.step, settings!.warmSteps);
+      break;
+    case 'warmed':
+      warm.add(report.after, [report.passOnce]);
+      showWarm(report.after);
+      showMeasured(report);
+      break;
+    case 'groups':
+      showGroups(report.groups);
+      showThoughts(report.groups);
       break;
     case 'rollout': {
-      const { step, steps, right, allRight, noneRight, groups } = report;
+      const { step, right, allRight, noneRight } = report;
+      const { rollouts, prompts } = settings!;
       accuracy.add(step, [right, null, null]);
       teaching.add(step, [allRight, noneRight]);
-      showGroups(groups);
-      showThoughts(groups);
-      figures.rollout.textContent = `${step} / ${steps}`;
-      const all = settingsFrom(form, small).prompts;
-      figures.teach.textContent = `${all - allRight - noneRight} of ${all}`;
-      progress('rollout', step, steps);
+      figures.rollout.textContent = `${step} / ${rollouts}`;
+      figures.teach.textContent = `${prompts - allRight - noneRight} of ${prompts}`;
+      progress('it tries', step, rollouts);
       break;
     }
     case 'measured':
-      accuracy.add(report.step, [null, report.measured.passOnce, report.measured.majority]);
-      showMeasured(report.measured);
+      accuracy.add(report.step, [null, report.passOnce, report.majority]);
+      showMeasured(report);
       break;
-    case 'budgets':
-      showBudgets(report.step === 0 ? 0 : 1, report.points);
+    case 'budget':
+      addBudget(report);
       break;
     case 'asked': {
       const { measured, groups } = report;
@@ -167,19 +177,22 @@ function showMeasured({ passOnce, majority, thought }: Measured): void {
   figures.thought.textContent = thought.toFixed(1);
 }
 
-function showBudgets(line: 0 | 1, points: readonly { budget: number; right: number }[]): void {
-  for (const { budget: at, right } of points) {
-    const both = budgets.get(at) ?? [null, null];
-    both[line] = right;
-    budgets.set(at, both);
-  }
-  byBudget.reset();
-  for (const [at, both] of [...budgets].sort(([a], [b]) => a - b)) byBudget.add(at, both);
+function showWarm(step: number): void {
+  figures.warmSteps.textContent = `${step} / ${settings!.warmSteps}`;
 }
 
+function addBudget({ step, budget: at, right }: Extract<Report, { type: 'budget' }>): void {
+  const both = budgets.get(at) ?? [null, null];
+  both[step === 0 ? 0 : 1] = right;
+  budgets.set(at, both);
+  byBudget.reset();
+  for (const [x, values] of [...budgets].sort(([a], [b]) => a - b)) byBudget.add(x, values);
+}
+
+/** A screen reader speaks the status when it changes: that is what goes on, and not how far it is. */
 function progress(what: string, step: number, steps: number): void {
   run.progress(step / steps);
-  if (run.phase === 'running') showStatus(`Running: ${what} ${step} of ${steps}.`);
+  if (run.phase === 'running') showStatus(`Running: ${what}.`);
 }
 
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;

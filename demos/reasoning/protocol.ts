@@ -45,22 +45,28 @@ export interface Measured {
   readonly thought: number;
 }
 
-export type Report =
-  | { type: 'world'; parameters: number; examples: string; mostBudget: number }
-  /** `measured` is null between evaluations. */
-  | { type: 'warm'; step: number; steps: number; measured: Measured | null }
+/** Of the curves; `step` counts rollouts. */
+export type Point =
+  /** In the warm start, after so many of its steps. */
+  | ({ type: 'warmed'; step: 0; after: number } & Measured)
   | {
       type: 'rollout';
       step: number;
-      steps: number;
       /** The share of right answers, before they were learned from. */
       right: number;
       /** Groups of which all answers are right, or none is: they teach nothing. */
       allRight: number;
       noneRight: number;
-      groups: readonly Group[];
     }
-  | { type: 'measured'; step: number; measured: Measured }
-  /** Accuracy by the budget of thought, after so many rollouts. */
-  | { type: 'budgets'; step: number; points: readonly { budget: number; right: number }[] }
+  | ({ type: 'measured'; step: number } & Measured)
+  /** Accuracy with a budget of thought. */
+  | { type: 'budget'; step: number; budget: number; right: number };
+
+export type Report =
+  | { type: 'world'; settings: Settings; parameters: number; examples: string; mostBudget: number }
+  /** A turn of the warm start. */
+  | { type: 'warm'; step: number; loss: number }
+  | Point
+  /** Of the last rollout. */
+  | { type: 'groups'; groups: readonly Group[] }
   | { type: 'asked'; budget: number; measured: Measured; groups: readonly Group[] };

@@ -1,7 +1,22 @@
 // The form's fields as settings; their defaults by the kind of adapter.
 
+import { between, oneOf, wholeBetween } from '../../src/io/config.ts';
 import { readForm } from '../shared/form.ts';
+import type { AllChecks } from '../shared/saved_settings.ts';
 import type { Settings } from './protocol.ts';
+
+/** As the form's fields. */
+export const CHECKS: AllChecks<Settings> = {
+  seed: wholeBetween(0, 65535),
+  small: oneOf(true, false),
+  slips: between(0, 1),
+  warmSteps: wholeBetween(5, 20000),
+  rollouts: wholeBetween(1, 2000),
+  prompts: wholeBetween(1, 256),
+  groupSize: wholeBetween(2, 64),
+  learningRate: between(0.000001, 0.1),
+  budget: wholeBetween(0, 18),
+};
 
 const SMALL = {
   seed: 1,

@@ -18,6 +18,7 @@ import {
 import { isNumber } from '../../src/posttrain/verifiable.ts';
 import { extractAnswer } from '../../src/text/prompts.ts';
 import type { Engine } from '../shared/engine.ts';
+import type { Draw } from './points.ts';
 import type { Attempted, Group, Measured, Report, Settings } from './protocol.ts';
 
 /** Two steps of numbers up to 10, for a software adapter. */
@@ -67,6 +68,7 @@ export async function warmUp(
   device: Device,
   solver: Solver,
   { report, signal, turn }: Engine<Report>,
+  draw: Draw,
 ): Promise<boolean> {
   const { settings, world, model } = solver;
   const all = experimentSettings(settings);
@@ -80,10 +82,12 @@ export async function warmUp(
     {
       ...{ seed, steps, batch: all.warmBatch, learningRate: all.warmLearningRate, signal },
       every: TURN,
-      async onStep(step) {
-        const due = step % often === 0 || step === steps;
-        const measured = due ? (await measure(device, solver)).measured : null;
-        report({ type: 'warm', step, steps, measured });
+      async onStep(step, loss) {
+        report({ type: 'warm', step, loss });
+        if (step % often === 0 || step === steps) {
+          const { measured } = await measure(device, solver);
+          await draw({ type: 'warmed', step: 0, after: step, ...measured });
+        }
         await turn();
       },
     },

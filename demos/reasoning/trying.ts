@@ -8,6 +8,7 @@ import { drawingOf, type ReasoningTask } from '../../src/posttrain/reasoning_wor
 import { rolloutTasks } from '../../src/posttrain/tasks/rollout_tasks.ts';
 import { correctness } from '../../src/posttrain/verifiable.ts';
 import type { Engine } from '../shared/engine.ts';
+import type { Draw } from './points.ts';
 import type { Report } from './protocol.ts';
 import { groupsOf, isRight, measure, type Solver } from './solver.ts';
 
@@ -19,6 +20,7 @@ export async function learnFromTries(
   solver: Solver,
   { folder, resume }: { readonly folder: Folder | null; readonly resume: boolean },
   { report, note, signal, turn }: Engine<Report>,
+  show: Draw,
 ): Promise<PostTrainResult> {
   const { settings, world, model, ends } = solver;
   const { seed, rollouts, prompts, groupSize, learningRate, budget } = settings;
@@ -39,7 +41,7 @@ export async function learnFromTries(
   );
   const every = Math.ceil(rollouts / EVALUATIONS);
   const look = async (step: number) =>
-    report({ type: 'measured', step, measured: (await measure(device, solver)).measured });
+    show({ type: 'measured', step, ...(await measure(device, solver)).measured });
   if (!resume) await look(0);
   try {
     return await postTrain<ReasoningTask>(device, {
@@ -54,11 +56,11 @@ export async function learnFromTries(
         const groups = groupsOf(answers, groupSize, world);
         const count = (of: (right: number) => boolean) =>
           groups.filter(({ attempts }) => of(attempts.filter(({ right }) => right).length)).length;
-        report({
-          ...{ type: 'rollout', step, steps: rollouts, right: metrics.score! },
+        report({ type: 'groups', groups: groups.slice(0, SHOWN) });
+        await show({
+          ...{ type: 'rollout', step, right: metrics.score! },
           allRight: count((right) => right === groupSize),
           noneRight: count((right) => right === 0),
-          groups: groups.slice(0, SHOWN),
         });
         if (step % every === 0 || step === rollouts) await look(step);
         await turn();

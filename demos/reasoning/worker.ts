@@ -1,11 +1,12 @@
 // A warm start on solved problems, then answers that a program checks: the parts of `shadegrad reasoning`, off the page's thread.
 
 import type { Device } from '../../src/index.ts';
-import type { Folder } from '../../src/io/folder.ts';
-import { decodeUtf8 } from '../../src/io/json.ts';
 import { type Engine, serve } from '../shared/engine.ts';
+import { savedSettings, savedStep } from '../shared/saved_settings.ts';
 import { savingTo } from '../shared/saving.ts';
-import type { Command, Report, Settings } from './protocol.ts';
+import { type Draw, drawing } from './points.ts';
+import type { Command, Report } from './protocol.ts';
+import { CHECKS } from './settings.ts';
 import { measure, newSolver, type Solver, warmUp } from './solver.ts';
 import { learnFromTries } from './trying.ts';
 
@@ -22,44 +23,35 @@ async function start(
 ): Promise<string> {
   const folder = await savingTo(path, engine.note);
   // A run that was lost before its first rollout begins again.
-  const saved = resume && folder ? await savedSettings(folder) : null;
-  const settings = saved ?? given;
+  const first = resume && folder ? await savedStep(folder) : 0;
+  const settings = first > 0 ? await savedSettings(folder!, CHECKS) : given;
   solver = newSolver(device, settings);
   const { model, world } = solver;
   const { problem } = world.solved[0]!;
   engine.report({
-    ...{ type: 'world', parameters: model.parameterCount, mostBudget: world.mostBudget },
+    ...{ type: 'world', settings, parameters: model.parameterCount, mostBudget: world.mostBudget },
     examples: `${problem.question} ${problem.rationale}`,
   });
-  if (!saved) {
-    const warm = await warmUp(device, solver, engine);
+  const draw = await drawing(folder, first, engine);
+  if (first === 0) {
+    const warm = await warmUp(device, solver, engine, draw);
     if (!warm) return 'Stopped in the warm start.';
-    await byBudget(device, engine, 0);
+    await byBudget(device, draw, 0);
   }
-  const options = { folder, resume: saved !== null };
-  const { steps, stopped } = await learnFromTries(device, solver, options, engine);
-  await byBudget(device, engine, steps);
+  const options = { folder, resume: first > 0 };
+  const { steps, stopped } = await learnFromTries(device, solver, options, engine, draw);
+  await byBudget(device, draw, steps);
   return `${stopped ? 'Stopped' : 'Done'} after ${steps} rollouts.`;
-}
-
-/** Of a run with a checkpoint; null where there is none. */
-async function savedSettings(folder: Folder): Promise<Settings | null> {
-  if ((await folder.list('checkpoints')).length === 0) return null;
-  const config = decodeUtf8(await folder.read('config.json'), 'config.json');
-  return (JSON.parse(config) as { settings: Settings }).settings;
 }
 
 /** What a step of thought has in tokens: `7 + 1 = 8.` */
 const STEP = 6;
 
-async function byBudget(device: Device, { report }: Engine<Report>, step: number): Promise<void> {
-  const { world } = solver!;
-  const points: { budget: number; right: number }[] = [];
-  for (let budget = 0; budget <= world.mostBudget; budget += STEP / 2) {
+async function byBudget(device: Device, draw: Draw, step: number): Promise<void> {
+  for (let budget = 0; budget <= solver!.world.mostBudget; budget += STEP / 2) {
     const { measured } = await measure(device, solver!, budget, 1);
-    points.push({ budget, right: measured.passOnce });
+    await draw({ type: 'budget', step, budget, right: measured.passOnce });
   }
-  report({ type: 'budgets', step, points });
 }
 
 async function ask(device: Device, { report }: Engine<Report>, budget: number): Promise<string> {

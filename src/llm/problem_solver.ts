@@ -59,8 +59,8 @@ export interface LearnOptions {
   readonly signal: AbortSignal;
   /** Steps between two calls of onStep, which is called after the last step as well. Default: after that alone. */
   readonly every?: number;
-  /** Learning waits for it. */
-  readonly onStep?: (step: number) => Promise<void>;
+  /** Learning waits for it; with the loss of the step's batch. */
+  readonly onStep?: (step: number, loss: number) => Promise<void>;
 }
 
 /** Trains all of the model on the completions. @throws signal's reason when it is stopped */
@@ -104,8 +104,8 @@ export async function learnTexts(
         logEvery: Math.min(every, 100),
       },
       signal,
-      async onProgress({ step }) {
-        if (step % every === 0 || step === steps) await onStep?.(step);
+      async onProgress({ step, losses }) {
+        if (step % every === 0 || step === steps) await onStep?.(step, losses.at(-1)!);
       },
     },
   );
