@@ -1,6 +1,7 @@
 // Curves that are drawn as they come, by uPlot, with a legend that shows the values under the pointer, or the newest.
 
 import uPlot from 'uplot';
+import { color } from './colors.ts';
 
 export interface Line {
   readonly label: string;
@@ -236,10 +237,6 @@ function withRange(
   if (!least)
     return low === high ? [low - (space || 1), high + (space || 1)] : [low - space, high + space];
   return [low < least[0] ? low - space : least[0], high > least[1] ? high + space : least[1]];
-}
-
-function color(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
 function buildLegend(figure: HTMLElement, { lines, x, y }: LinePlotOptions) {
