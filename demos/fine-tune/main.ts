@@ -8,8 +8,8 @@ import { fillForm } from '../shared/form.ts';
 import { linePlot } from '../shared/line_plot.ts';
 import { element, showError, showStatus, showUncaughtErrors } from '../shared/page.ts';
 import type { SavedAt } from '../shared/protocol.ts';
-import { download, filesOf, savedRuns } from '../shared/saved_runs.ts';
-import { packTar } from '../shared/tar.ts';
+import { download, savedRuns } from '../shared/saved_runs.ts';
+import { type PackedBlob, packTar } from '../shared/tar.ts';
 import { clearAnswers, showAnswers, showCompared } from './answers.ts';
 import type { Command, Report, Source } from './protocol.ts';
 import { choicesFrom, DEFAULTS, OWN_LEARNING_RATE } from './settings.ts';
@@ -44,11 +44,11 @@ const plot = linePlot(element('loss', HTMLElement), {
   ],
 });
 
-/** What the visitor gave; null: the tiny model, and its questions. */
+/** What the visitor gave; null: the tiny model. */
 let model: Dropped | null = null;
-let data: File | null = null;
-/** Where the adapter of the last run lies. */
-let adapter: string | null = null;
+/** What can be taken away: the adapter of the last run, and the tiny model. */
+let adapter: readonly PackedBlob[] | null = null;
+let tiny: readonly PackedBlob[] | null = null;
 
 const saved = savedRuns(
   element('saved', HTMLElement),
@@ -62,11 +62,8 @@ const run = runControls<Command, Report>({
 
 for (const input of [folderInput, filesInput])
   input.addEventListener('change', () => takeModel(chosenFiles(input)));
-dataInput.addEventListener('change', () => {
-  data = dataInput.files?.[0] ?? null;
-});
 form.addEventListener('reset', () => {
-  [model, data] = [null, null];
+  model = null;
   modelLine.textContent = beforeRun.model;
 });
 asking.addEventListener('submit', (event) => {
@@ -75,19 +72,12 @@ asking.addEventListener('submit', (event) => {
     run.ask({ type: 'answer', prompt: prompt.value }, 'Answering…');
 });
 downloadButton.addEventListener('click', () => {
-  if (adapter) void save(adapter, /^adapter_/, 'adapter.tar');
+  if (adapter) download(packTar(adapter), 'adapter.tar');
 });
 modelButton.addEventListener('click', () => {
-  if (modelButton.ariaDisabled === 'false')
-    void save('fine-tune/tiny-model', /./, 'tiny-model.tar');
+  if (tiny) download(packTar(tiny), 'tiny-model.tar');
 });
 acceptDrops(document.body);
-
-/** Hands the files of a folder of the browser's storage to the visitor. */
-async function save(folder: string, which: RegExp, name: string): Promise<void> {
-  const files = (await filesOf(folder)).filter(({ path }) => which.test(path));
-  download(packTar(files), name);
-}
 
 /** A file of examples, or a model, dropped anywhere. */
 function acceptDrops(target: HTMLElement): void {
@@ -101,16 +91,22 @@ function acceptDrops(target: HTMLElement): void {
   target.addEventListener('drop', async (event) => {
     event.preventDefault();
     mark(false);
-    if (!isOpen(run.phase) || !event.dataTransfer) return;
+    if (!event.dataTransfer) return;
     const dropped = await droppedFiles(event.dataTransfer);
-    const examples = dropped?.files.find(({ path }) => path.endsWith('.jsonl'));
-    if (examples) {
-      data = examples.file;
-      showStatus(`Examples: ${data.name}.`);
-    }
-    const others = dropped?.files.filter((each) => each !== examples) ?? [];
-    if (others.length > 0) takeModel({ name: dropped!.name, files: others });
+    if (!dropped || !isOpen(run.phase)) return; // it may have been started meanwhile
+    const examples = dropped.files.find(({ path }) => path.endsWith('.jsonl'));
+    if (examples) takeExamples(examples.file);
+    const others = dropped.files.filter((each) => each !== examples);
+    if (others.length > 0) takeModel({ name: dropped.name, files: others });
   });
+}
+
+/** Into the field, which then shows its name. */
+function takeExamples(file: File): void {
+  const chosen = new DataTransfer();
+  chosen.items.add(file);
+  dataInput.files = chosen.files;
+  showStatus(`Examples: ${file.name}.`);
 }
 
 function isOpen(phase: Phase): boolean {
@@ -150,6 +146,7 @@ async function begin(where: SavedAt): Promise<Command | null> {
 
 /** Null for the built-in questions; undefined, with the reason shown, for a file that cannot be used. */
 async function chosenData(): Promise<Source | null | undefined> {
+  const data = dataInput.files?.[0];
   if (!data) {
     if (!model) return null;
     showError('Choose examples for this model: a JSONL file with prompts and completions');
@@ -188,8 +185,12 @@ function onReport(report: Report): void {
       if (!isOpen(run.phase)) showStatus('Compiling kernels…');
       break;
     case 'making':
-      showStatus(`Making the tiny model: step ${report.step} of ${report.steps}…`);
+      showStatus('Making the tiny model…');
       run.progress(report.step / report.steps);
+      break;
+    case 'made':
+      tiny = report.files;
+      modelButton.ariaDisabled = 'false';
       break;
     case 'begun':
       onBegun(report);
@@ -204,7 +205,7 @@ function onReport(report: Report): void {
       showCompared(report.prompt, report.before, report.after);
       break;
     case 'tuned':
-      adapter = report.folder;
+      adapter = report.files;
   }
 }
 
@@ -214,7 +215,6 @@ function showModel(name: string, { type, config, parameters, bytes, dtypes }: Hu
     `${name}: a ${type} with ${n(config.layers)} layers of width ${n(config.width)}, ${n(config.heads)} heads, ` +
     `a vocabulary of ${n(config.vocabularySize)} and a context of ${n(config.context)}; ` +
     `${n(parameters)} parameters in ${dtypes.join(', ')}, ${(bytes / 2 ** 20).toFixed(1)} MB.`;
-  modelButton.ariaDisabled = String(model !== null);
 }
 
 function onBegun(begun: Extract<Report, { type: 'begun' }>): void {
@@ -226,8 +226,7 @@ function onBegun(begun: Extract<Report, { type: 'begun' }>): void {
     `${first > 0 ? ` It goes on after step ${n(first)}.` : ''}`;
   plot.reset({ xRange: [0, steps] });
   if (loss !== null) plot.add(0, [null, loss]);
-  for (const each of before)
-    if (each.step <= first) plot.add(each.step, [each.loss, each.validationLoss]);
+  for (const each of before) plot.add(each.step, [each.loss, each.validationLoss]);
   if (loss !== null) figures['validation-loss'].textContent = loss.toFixed(3);
 }
 
@@ -244,5 +243,6 @@ function follow({ step, steps, losses, ...rest }: TrainProgress, memory: number)
   figures.memory.textContent = `${(memory / 2 ** 20).toFixed(1)} MB`;
   run.progress(step / steps);
   if (step === steps) showStatus('Answering the prompts again…');
-  else if (run.phase === 'running') showStatus(`Tuning: step ${step}.`);
+  else if (evaluation && run.phase === 'running')
+    showStatus(`Step ${step}: held-out loss ${evaluation.loss.toFixed(3)}.`);
 }

@@ -5,6 +5,8 @@ import type { HuggingFaceSummary } from '../../src/llm/hugging_face_summary.ts';
 import type { TrainProgress } from '../../src/llm/index.ts';
 import type { Dropped } from '../shared/dropped_folder.ts';
 import type { SavedAt } from '../shared/protocol.ts';
+import type { SavedLoss } from '../shared/saved_losses.ts';
+import type { PackedBlob } from '../shared/tar.ts';
 import type { Choices } from './settings.ts';
 
 export interface Source {
@@ -30,6 +32,8 @@ export interface Answer {
 export type Report =
   | { type: 'model'; name: string; summary: HuggingFaceSummary }
   | { type: 'making'; step: number; steps: number }
+  /** The tiny model, to take away. */
+  | { type: 'made'; files: readonly PackedBlob[] }
   | {
       type: 'begun';
       steps: number;
@@ -40,10 +44,10 @@ export type Report =
       /** Held-out loss before. */
       loss: number | null;
       settings: FinetuneSettings;
-      before: readonly { step: number; loss: number; validationLoss: number | null }[];
+      before: readonly SavedLoss[];
     }
   | { type: 'progress'; progress: TrainProgress; memory: number }
   | { type: 'answers'; when: 'before' | 'after'; answers: readonly Answer[] }
   | { type: 'compared'; prompt: string; before: string; after: string }
-  /** The adapter lies in this folder of the browser's storage. */
-  | { type: 'tuned'; folder: string };
+  /** The adapter, to take away. */
+  | { type: 'tuned'; files: readonly PackedBlob[] };

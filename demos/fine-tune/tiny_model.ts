@@ -5,6 +5,8 @@ import { openFolder } from '#folder';
 import type { Device } from '../../src/index.ts';
 import type { Folder } from '../../src/io/folder.ts';
 import { saveHuggingFace, storyOpenings, trainLanguageModel } from '../../src/llm/index.ts';
+import { type MemoryFolder, memoryFolder } from '../shared/memory_folder.ts';
+import { whyNot } from '../shared/saving.ts';
 
 const FOLDER = 'fine-tune/tiny-model';
 export const TINY_MODEL = 'tiny model';
@@ -28,16 +30,30 @@ export const TEXT_SEED = 1;
 export const QUESTION_SEED = 2;
 const OPENINGS = 4000;
 
-/** The model's folder; it is made on the first visit. `onStep` hears of its training, and may hold it. */
-export async function tinyModel(
-  device: Device,
-  {
-    signal,
-    onStep,
-  }: { signal: AbortSignal; onStep: (step: number, steps: number) => Promise<void> },
-): Promise<Folder> {
-  const folder = { ...(await openFolder(FOLDER)), location: TINY_MODEL };
-  if (await folder.exists('config.json')) return folder; // the last file that is written
+export interface TinyModelOptions {
+  readonly signal: AbortSignal;
+  /** Hears of its training, and may hold it. */
+  onStep(step: number, steps: number): Promise<void>;
+  /** Hears why the model is not kept. */
+  onNote(line: string): void;
+}
+
+/** The model's folder. It is made on the first visit, and on each where the browser gives no storage. */
+export async function tinyModel(device: Device, options: TinyModelOptions): Promise<Folder> {
+  const kept = { ...(await openFolder(FOLDER)), location: TINY_MODEL };
+  // Its last file that is written. Storage that is refused holds none.
+  if (await kept.exists('config.json').catch(() => false)) return kept;
+  const made = await make(device, options);
+  try {
+    await kept.remove('');
+    for (const [path, bytes] of made.files) await kept.write(path, bytes);
+  } catch (error) {
+    options.onNote(`The tiny model is not kept: ${whyNot(error)}.`);
+  }
+  return made;
+}
+
+async function make(device: Device, { signal, onStep }: TinyModelOptions): Promise<MemoryFolder> {
   const content = `${storyOpenings(TEXT_SEED, OPENINGS).join('\n')}\n`;
   const { model, data, stopped } = await trainLanguageModel(device, {
     text: { name: 'beginnings of stories', content },
@@ -47,10 +63,10 @@ export async function tinyModel(
   });
   try {
     if (stopped) throw new Error('Stopped before there was a model.');
-    await folder.remove('');
+    const folder = memoryFolder(TINY_MODEL);
     await saveHuggingFace(folder, { model, tokenizerJson: JSON.stringify(data.tokenizer) });
+    return folder;
   } finally {
     model.dispose();
   }
-  return folder;
 }

@@ -2,9 +2,9 @@
 
 import type { Device } from '../../src/index.ts';
 import type { Folder } from '../../src/io/folder.ts';
-import { readMetrics } from '../../src/io/metrics.ts';
 import { ADAPTER } from '../../src/llm/finetune.ts';
 import { readFinetuneDescription } from '../../src/llm/finetune_description.ts';
+import { saveTuned } from '../../src/llm/finetune_run.ts';
 import {
   describeHuggingFace,
   type Example,
@@ -21,7 +21,10 @@ import {
 import { type ChatTemplateName, chatPrompt } from '../../src/text/chat_template.ts';
 import { type Dropped, droppedFolder } from '../shared/dropped_folder.ts';
 import { type Engine, heldBytes, serve } from '../shared/engine.ts';
+import { memoryFolder } from '../shared/memory_folder.ts';
+import { savedLosses, thinned } from '../shared/saved_losses.ts';
 import { savingTo } from '../shared/saving.ts';
+import type { PackedBlob } from '../shared/tar.ts';
 import type { Answer, Command, Report, Source } from './protocol.ts';
 import { settingsOf } from './settings.ts';
 import { QUESTION_SEED, TINY_MODEL, tinyModel } from './tiny_model.ts';
@@ -90,12 +93,13 @@ async function tune(
   const run =
     kept &&
     (await openFinetuneRun(kept, base, { device, settings, ...places, resume, onNote: note }));
-  const chat = /^\s*\{\s*"messages"/.test(data.text);
+  const [line] = data.text.trimStart().split('\n', 1);
+  const chat = 'messages' in JSON.parse(line!);
   const { seed } = settings;
   tuned = { base, seed, end: examples[0]!.ids.at(-1)!, template: chat ? template : null };
   const shown = (parts.heldOut.length > 0 ? parts.heldOut : parts.train).slice(0, SHOWN);
   report({ type: 'answers', when: 'before', answers: await answers(device, tuned, shown, null) });
-  const before = resume && kept ? await lossesOf(kept) : [];
+  const logged = resume && kept ? await savedLosses(kept) : [];
 
   const result = await finetune(device, base.model, parts, {
     settings,
@@ -104,6 +108,7 @@ async function tune(
     onStart({ steps, first, trained, evaluation }) {
       const counts = { examples: parts.train.length, heldOut: parts.heldOut.length };
       const loss = evaluation?.loss ?? null;
+      const before = thinned(logged.filter(({ step }) => step <= first));
       report({ type: 'begun', steps, first, trained, ...counts, loss, before, settings });
     },
     async onProgress(progress) {
@@ -113,18 +118,34 @@ async function tune(
   });
   report({ type: 'answers', when: 'after', answers: await answers(device, tuned, shown, ADAPTER) });
   await run?.finish(result);
-  if (folder) report({ type: 'tuned', folder });
+  // Whether the browser keeps the run or not.
+  const adapter = memoryFolder('the adapter');
+  await saveTuned(adapter, base, { kind: 'lora', step: result.step, baseModel: name });
+  report({ type: 'tuned', files: await filesOf(adapter) });
   return `${result.stopped ? 'Stopped' : 'Done'} after ${result.step.toLocaleString('en')} steps.`;
 }
 
-function makeTiny(device: Device, { report, signal, turn }: Engine<Report>): Promise<Folder> {
-  return tinyModel(device, {
+async function makeTiny(
+  device: Device,
+  { report, note, signal, turn }: Engine<Report>,
+): Promise<Folder> {
+  const folder = await tinyModel(device, {
     signal,
+    onNote: note,
     onStep(step, steps) {
       report({ type: 'making', step, steps });
       return turn();
     },
   });
+  report({ type: 'made', files: await filesOf(folder) });
+  return folder;
+}
+
+/** Those of a folder that has no folders. */
+async function filesOf(folder: Folder): Promise<PackedBlob[]> {
+  const packed = async (path: string) => ({ path, content: new Blob([await bytesOf(path)]) });
+  const bytesOf = async (path: string) => folder.readRange(path, 0, await folder.size(path));
+  return Promise.all((await folder.list('')).map(packed));
 }
 
 function questions(): Source {
@@ -134,15 +155,6 @@ function questions(): Source {
 
 async function savedData(folder: Folder, name: string): Promise<Source> {
   return { name, text: new TextDecoder().decode(await folder.read(DATA_FILE)) };
-}
-
-async function lossesOf(folder: Folder) {
-  const number = (value: unknown) => (typeof value === 'number' ? value : null);
-  return (await readMetrics(folder)).map(({ step, loss, validationLoss }) => ({
-    step: number(step)!,
-    loss: number(loss)!,
-    validationLoss: number(validationLoss),
-  }));
 }
 
 /** What the model writes after the examples' prompts; the same seed each time. */

@@ -66,10 +66,11 @@ export function restoreFromLink(form: HTMLFormElement): void {
   }
 }
 
-/** Keeps the settings in the page's address from now on. */
+/** Keeps the settings in the page's address from now on, beside those of the page's other forms. */
 export function keepInLink(form: HTMLFormElement): void {
   form.addEventListener('change', () => {
-    const values = Object.entries(readForm(form)).map(([name, value]) => [name, String(value)]);
-    history.replaceState(null, '', `#${new URLSearchParams(values)}`);
+    const values = new URLSearchParams(location.hash.slice(1));
+    for (const [name, value] of Object.entries(readForm(form))) values.set(name, String(value));
+    history.replaceState(null, '', `#${values}`);
   });
 }

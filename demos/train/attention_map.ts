@@ -2,9 +2,11 @@
 // chosen position.
 
 import { color } from '../shared/colors.ts';
+import { keepInLink, restoreFromLink } from '../shared/form.ts';
 import { element } from '../shared/page.ts';
 import type { Looked } from './protocol.ts';
 
+const form = element('attention-form', HTMLFormElement);
 const canvas = element('map', HTMLCanvasElement);
 const layer = element('layer', HTMLSelectElement);
 const head = element('head', HTMLSelectElement);
@@ -26,6 +28,7 @@ interface Shown {
 let shown: Shown | null = null;
 
 canvas.hidden = true;
+keepInLink(form);
 for (const select of [layer, head])
   select.addEventListener('change', () => shown && showAttention(shown));
 canvas.addEventListener('pointermove', ({ offsetX, offsetY }) => tellCell(offsetX, offsetY));
@@ -34,6 +37,7 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => show
 new ResizeObserver(() => shown && draw(shown)).observe(canvas);
 
 export function offerHeads(layers: number, heads: number): void {
+  const unchosen = layer.value === '';
   for (const [select, count] of [
     [layer, layers],
     [head, heads],
@@ -44,6 +48,7 @@ export function offerHeads(layers: number, heads: number): void {
     );
     select.value = String(Math.min(before, count));
   }
+  if (unchosen) restoreFromLink(form);
 }
 
 export function showAttention(given: Shown): void {

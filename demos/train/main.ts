@@ -11,8 +11,8 @@ import { textList } from '../shared/texts.ts';
 import { clearFigures, formatLoss, pauseClock, showFacts, showProgress } from './figures.ts';
 import { beginLooking, clearLooking, onText, showLooked, showUnlooked } from './looking.ts';
 import { addMerges, clearMerges } from './merges.ts';
-import { describeSampling, sampling } from './next_token.ts';
-import type { Command, Facts, Report, Source } from './protocol.ts';
+import { describeSampling, resetSampling, sampling } from './next_token.ts';
+import type { Command, Facts, Point, Report, Source } from './protocol.ts';
 import { fieldsOf, presetFor, settingsFrom } from './settings.ts';
 
 /** A longer text only takes longer to read. */
@@ -41,7 +41,6 @@ const plot = linePlot(element('loss', HTMLElement), {
 let preset: TrainSettings | null = null;
 /** Of the run. */
 let settings: TrainSettings | null = null;
-let recent: number[] = [];
 const saved = savedRuns(
   element('saved', HTMLElement),
   'train',
@@ -52,6 +51,7 @@ const run = runControls<Command, Report>({
 });
 
 form.addEventListener('change', followTokens);
+form.addEventListener('reset', resetSampling);
 tuneButton.addEventListener('click', () => {
   if (run.phase === 'ready') run.ask({ type: 'tune' }, 'Measuring kernels…');
 });
@@ -114,7 +114,6 @@ function clear(): void {
   samples.clear();
   plot.setLevels([]);
   plot.reset();
-  recent = [];
 }
 
 function onReport(report: Report): void {
@@ -154,23 +153,19 @@ function onFacts(facts: Facts): void {
   plot.reset({ y: `nats per ${unit}`, xRange: [0, settings.steps], yRange });
   if (entropyFloor !== null)
     plot.setLevels([{ label: 'entropy of the stories', value: entropyFloor, color: 2 }]);
-  for (const { step, loss, validationLoss } of before) plotLoss(step, loss, validationLoss);
+  plotLosses(before);
   showFacts(facts);
   run.tell({ type: 'look', text: beginLooking(facts) });
 }
 
-function plotLoss(step: number, loss: number, validation: number | null): void {
-  recent = [...recent, loss].slice(-Math.max(1, Math.round(settings!.steps / 50)));
-  const mean = recent.reduce((sum, value) => sum + value, 0) / recent.length;
-  plot.add(step, [loss, mean, validation]);
+function plotLosses(points: readonly Point[]): void {
+  for (const { step, loss, mean, validationLoss } of points)
+    plot.add(step, [loss, mean, validationLoss]);
 }
 
 function follow(report: Extract<Report, { type: 'progress' }>): void {
-  const { step, losses, evaluation } = report.progress;
-  for (const [i, loss] of losses.entries()) {
-    const at = step - losses.length + 1 + i;
-    plotLoss(at, loss, at === step ? (evaluation?.loss ?? null) : null);
-  }
+  const { step, evaluation } = report.progress;
+  plotLosses(report.points);
   if (evaluation && run.phase === 'running')
     showStatus(`Step ${step}: validation loss ${formatLoss(evaluation.loss)}.`);
   run.progress(step / settings!.steps);

@@ -38,7 +38,6 @@ function show(): void {
   }
   while (rows.children.length > MOST) rows.lastElementChild!.remove();
   frame = waiting.length > 0 ? requestAnimationFrame(show) : 0;
-  // Spoken once, at the end.
   if (frame === 0)
     count.textContent = `${shown} merges, so ${256 + shown} tokens and the end of a text.`;
 }

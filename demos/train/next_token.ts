@@ -1,6 +1,7 @@
 // The distribution of the next token as bars: what the model expects, and what sampling leaves of it.
 
 import { type Candidate, nextTokens } from '../../src/llm/next_tokens.ts';
+import { keepInLink, restoreFromLink } from '../shared/form.ts';
 import { element } from '../shared/page.ts';
 import type { Sampling } from './protocol.ts';
 
@@ -8,6 +9,9 @@ const SHOWN = 12;
 /** Where the slider of top-k ends; all tokens may be drawn there. */
 const ALL = 40;
 
+const form = element('writing', HTMLFormElement);
+restoreFromLink(form);
+keepInLink(form);
 const temperature = slider('temperature', (value) => value.toFixed(2));
 const topK = slider('top-k', (value) => (value === ALL ? 'all' : String(value)));
 const topP = slider('top-p', (value) => value.toFixed(2));
@@ -25,6 +29,14 @@ function slider(id: string, format: (value: number) => string) {
   input.addEventListener('input', follow);
   follow();
   return input;
+}
+
+/** To what they were without a link. */
+export function resetSampling(): void {
+  for (const input of [temperature, topK, topP]) {
+    input.value = input.defaultValue;
+    input.dispatchEvent(new Event('input'));
+  }
 }
 
 /** As the sliders stand. */

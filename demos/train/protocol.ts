@@ -2,6 +2,7 @@
 
 import type { Merge, TrainProgress, TrainSettings } from '../../src/llm/index.ts';
 import type { SavedAt } from '../shared/protocol.ts';
+import type { SavedLoss } from '../shared/saved_losses.ts';
 
 export interface Source {
   readonly name: string;
@@ -25,6 +26,12 @@ export type Command =
   /** Told: the text to look into, now and after each evaluation. */
   | { type: 'look'; text: string };
 
+/** A place of the curves. */
+export interface Point extends SavedLoss {
+  /** Of the losses of the last steps. */
+  readonly mean: number;
+}
+
 /** What is known once the text is read and the model is made. */
 export interface Facts {
   readonly source: string;
@@ -45,7 +52,7 @@ export interface Facts {
   readonly settings: TrainSettings;
   /** Steps done before, by a run that goes on. */
   readonly first: number;
-  readonly before: readonly { step: number; loss: number; validationLoss: number | null }[];
+  readonly before: readonly Point[];
 }
 
 /** What the model makes of a text's last T tokens. */
@@ -61,7 +68,13 @@ export interface Looked {
 export type Report =
   | { type: 'facts'; facts: Facts }
   /** `memory`: bytes that the run holds on the GPU. */
-  | { type: 'progress'; progress: TrainProgress; bitsPerByte: number | null; memory: number }
+  | {
+      type: 'progress';
+      progress: TrainProgress;
+      points: readonly Point[];
+      bitsPerByte: number | null;
+      memory: number;
+    }
   | { type: 'merges'; merges: readonly Merge[] }
   | { type: 'tuning'; done: number; total: number }
   | { type: 'sample'; step: number; prompt: string; text: string; sampling: Sampling }

@@ -2,11 +2,11 @@
 
 import type { Folder } from '../../src/io/folder.ts';
 import { findCheckpoints } from '../../src/io/manifest.ts';
-import { readMetrics } from '../../src/io/metrics.ts';
 import type { TrainingText } from '../../src/llm/data.ts';
 import { decodeText, readSavedRun, type TrainSettings } from '../../src/llm/index.ts';
 import type { Tokenizer } from '../../src/text/tokenizer.ts';
-import type { Facts, Source } from './protocol.ts';
+import { type SavedLoss, savedLosses } from '../shared/saved_losses.ts';
+import type { Source } from './protocol.ts';
 
 const FILE = 'text.txt';
 
@@ -16,7 +16,8 @@ export interface Begun {
   readonly settings: Partial<TrainSettings>;
   /** Whether there is a checkpoint to go on from. */
   readonly resume: boolean;
-  readonly before: Facts['before'];
+  /** What it has logged. */
+  readonly before: readonly SavedLoss[];
 }
 
 /** A new run: its text is kept with it. */
@@ -44,18 +45,12 @@ export async function savedRun(folder: Folder, source: Source | null): Promise<B
       'This run learns several texts; go on with it in Node: shadegrad train --resume',
     );
   const text = first ? await savedText(folder, first, source) : null;
-  const metrics = await readMetrics(folder);
-  const number = (value: unknown) => (typeof value === 'number' ? value : null);
   return {
     text,
     tokenizer: saved.tokenizer,
     settings: saved.settings,
     resume: (await findCheckpoints(folder)).length > 0,
-    before: metrics.map(({ step, loss, validationLoss }) => ({
-      step: number(step)!,
-      loss: number(loss)!,
-      validationLoss: number(validationLoss),
-    })),
+    before: await savedLosses(folder),
   };
 }
 

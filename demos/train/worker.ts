@@ -12,17 +12,20 @@ import {
   trainLanguageModel,
 } from '../../src/llm/index.ts';
 import { type Engine, heldBytes, serve } from '../shared/engine.ts';
+import { movingMean, type SavedLoss, thinned } from '../shared/saved_losses.ts';
 import { savingTo } from '../shared/saving.ts';
 import { shownToken } from '../shared/tokens.ts';
 import { tuneKernels } from '../shared/tuning.ts';
-import type { Command, Facts, Report, Sampling } from './protocol.ts';
-import { type Begun, newRun, savedRun } from './saved_text.ts';
+import type { Command, Facts, Point, Report, Sampling } from './protocol.ts';
+import { newRun, savedRun } from './saved_text.ts';
 
 /** Tokens of a text that are looked into, its last: as many rows as a picture can show. */
 const LOOKED = 32;
 /** Work that a lost GPU, or a closed tab, may cost. */
 const CHECKPOINT_SECONDS = 8;
 const MERGES_AT_ONCE = 32;
+/** Part of a run whose mean is drawn. */
+const SMOOTHED = 1 / 50;
 
 /** The model as it is; null until the first step. */
 let state: TrainState | null = null;
@@ -54,6 +57,7 @@ async function train(
   const saved = resume && kept ? await savedRun(kept, text) : null;
   const run = saved ?? (await newRun(kept, text, settings));
   const { onMerge, flush } = mergesTo(engine);
+  let pointOf: (loss: SavedLoss) => Point;
   const result = await trainLanguageModel(device, {
     text: run.text,
     tokenizer: run.tokenizer,
@@ -67,15 +71,25 @@ async function train(
     onStart(begun, first) {
       [state, step] = [begun, first];
       flush();
-      report({ type: 'facts', facts: factsOf(begun, run, first) });
+      pointOf = pointsOf(begun.settings.steps);
+      const before = thinned(run.before.filter(({ step }) => step <= first).map(pointOf));
+      report({ type: 'facts', facts: { ...factsOf(begun), first, before } });
     },
     async onProgress(progress, now) {
       step = progress.step;
-      const { evaluation } = progress;
+      const { evaluation, losses } = progress;
+      const points = losses.map((loss, i) => {
+        const at = step - losses.length + 1 + i;
+        return pointOf({
+          step: at,
+          loss,
+          validationLoss: at === step ? (evaluation?.loss ?? null) : null,
+        });
+      });
       const bitsPerByte = evaluation
         ? (textUnits(evaluation.loss, now)?.bitsPerByte ?? null)
         : null;
-      report({ type: 'progress', progress, bitsPerByte, memory: heldBytes(device) });
+      report({ type: 'progress', progress, points, bitsPerByte, memory: heldBytes(device) });
       if (evaluation) {
         const { temperature } = now.settings;
         const [sample] = await drawSamples(device, now, 1);
@@ -105,7 +119,13 @@ function mergesTo({ report }: Engine<Report>) {
   return { onMerge, flush };
 }
 
-function factsOf({ model, data, settings }: TrainState, { before }: Begun, first: number): Facts {
+/** Of a run of so many steps, one after another. */
+function pointsOf(steps: number): (loss: SavedLoss) => Point {
+  const mean = movingMean(Math.max(1, Math.round(steps * SMOOTHED)));
+  return (each) => ({ ...each, mean: mean(each.loss) });
+}
+
+function factsOf({ model, data, settings }: TrainState): Omit<Facts, 'first' | 'before'> {
   const { tokenizer, train, validation, content } = data;
   const ids = Array.from({ length: tokenizer.vocabularySize }, (_, id) => id);
   return {
@@ -121,8 +141,6 @@ function factsOf({ model, data, settings }: TrainState, { before }: Begun, first
     layers: model.config.layers,
     heads: model.config.heads,
     settings,
-    first,
-    before: before.filter(({ step }) => step <= first),
   };
 }
 

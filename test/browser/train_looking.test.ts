@@ -104,15 +104,92 @@ test('merges, sliders and attention of a run with BPE, and its numbers are those
   await site.page.hover('#map', { position: { x: 65, y: 65 } });
   expect(await site.page.textContent('#attention-value')).toContain('(1) looks at');
   expect(config.layers).toBe(2);
+});
 
-  for (const attack of INJECTIONS) {
+test('what a link holds of the sliders and the lists is restored, and Copy link keeps it', async () => {
+  await site.page.route('**/train/worker.js', (route) =>
+    route.fulfill({ contentType: 'text/javascript', body: STUB }),
+  );
+  const link = { temperature: '0.5', topK: '3', topP: '0.9', layer: '1', head: '2' };
+  await site.open(`train/#${new URLSearchParams(link)}`);
+  expect(await site.page.textContent('#temperature-value')).toBe('0.50');
+  expect(await site.page.textContent('#top-k-value')).toBe('3');
+  await site.page.click('#go');
+  await site.status('Shown.');
+  expect(await site.page.inputValue('#layer')).toBe('1');
+  expect(await site.page.inputValue('#head')).toBe('2');
+  await site.page.selectOption('#head', '1');
+  await site.page.fill('#top-p', '0.8');
+  await site.page.fill('[name=seed]', '7');
+  const kept = () =>
+    Object.fromEntries(new URLSearchParams(new URL(site.page.url()).hash.slice(1)));
+  await site.page.click('#link');
+  expect(kept()).toMatchObject({ ...link, topP: '0.8', head: '1', seed: '7' });
+  await site.page.click('#reset');
+  expect(await site.page.textContent('#temperature-value')).toBe('0.80');
+  expect(kept()).toEqual({});
+});
+
+test('fifty attacks as tokens, merges, samples and names of texts stay text', async () => {
+  await site.page.route('**/train/worker.js', (route) =>
+    route.fulfill({ contentType: 'text/javascript', body: STUB }),
+  );
+  await site.open('train/');
+  await site.page.click('#go');
+  await site.status('Shown.');
+  await expect.poll(() => site.page.locator('#merge-rows tr').count()).toBe(INJECTIONS.length);
+  const merged = await site.page.locator('#merge-rows td:nth-child(3)').allTextContents();
+  const visible = (text: string) => text.replaceAll(' ', '␣').replaceAll('\t', '⇥');
+  expect(merged.toReversed().map(visible)).toEqual(INJECTIONS.map(visible));
+  const samples = site.page.locator('#samples pre');
+  expect(await samples.allTextContents()).toEqual(
+    INJECTIONS.toReversed().map((text) => text + text),
+  );
+  expect(await site.page.textContent('#facts')).toContain(INJECTIONS.join(' '));
+  for (const [i, attack] of INJECTIONS.entries()) {
+    await site.page.fill('#position', String(i + 1));
+    expect(await site.page.locator('#tokens .chosen').textContent()).toBe(attack);
+    expect(await site.page.textContent('#attention-value')).toContain(`“${attack}”`);
+    expect(await site.page.locator('#bars .token').first().textContent()).toBe(attack);
     await site.page.fill('#prompt', attack);
     await site.page.dispatchEvent('#prompt', 'change');
+    await expect.poll(() => site.page.textContent('#next-problem')).toBe(attack);
+    expect(await site.page.locator(MADE).count(), attack).toBe(0);
   }
-  await site.page.waitForTimeout(500);
-  expect(await site.page.locator('main img, main script, main iframe, main svg').count()).toBe(0);
   expect(await site.page.title()).toBe('Train a language model · shadegrad');
 });
+
+/** What markup would make. */
+const MADE =
+  'main :is(script, img, svg, math, iframe, object, embed, video, audio, style, base, body, template)';
+
+/** A worker whose text holds what it should not. After each token the model expects the same one. */
+const STUB = `
+const texts = ${JSON.stringify(INJECTIONS)};
+const T = texts.length;
+const loss = { step: 1, loss: 1, mean: 1, validationLoss: null };
+const logits = new Float32Array(T * T);
+const attention = new Float32Array(4 * T * T);
+for (let i = 0; i < T; i++) {
+  logits[i * T + i] = 9;
+  for (let at = 0; at < 4; at++) attention[(at * T + i) * T + i] = 1;
+}
+postMessage({ type: 'adapter', adapter: { name: 'stub', software: true, notice: null } });
+onmessage = ({ data }) => {
+  if (data.type === 'look') postMessage({ type: 'unlooked', reason: data.text });
+  if (data.type !== 'start') return;
+  const merges = texts.map((text, rank) => ({ rank, left: text, right: '', count: 1 }));
+  postMessage({ type: 'merges', merges });
+  postMessage({ type: 'facts', facts: {
+    source: texts.join(' '), parameters: 1, vocabulary: texts, unit: 'token', charactersPerToken: 1,
+    trained: 1, heldOut: 1, entropyFloor: null, beginning: texts[0], layers: 2, heads: 2,
+    settings: { ...data.settings, steps: 5 }, first: 1, before: [loss],
+  } });
+  postMessage({ type: 'looked', looked: { step: 1, ids: texts.map((_, i) => i), logits, attention } });
+  const sampling = { temperature: 1, topK: null, topP: 1 };
+  for (const text of texts) postMessage({ type: 'sample', step: 1, prompt: text, text, sampling });
+  postMessage({ type: 'ended', status: 'Shown.' });
+};`;
 
 /** The page's run, here. */
 async function inNode(device: Device) {

@@ -1,5 +1,6 @@
 import { open as openFile, readdir } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
+import { memoryFolder } from '../../demos/shared/memory_folder.ts';
 import { DataError } from '../../src/errors.ts';
 import type { Folder } from '../../src/io/folder.ts';
 import { openFolder as openBrowserFolder } from '../../src/io/folder_browser.ts';
@@ -17,6 +18,7 @@ const kinds: Record<string, () => Promise<Folder>> = {
     installFakeOpfs();
     return openBrowserFolder('runs/one');
   },
+  "in a page's memory": async () => memoryFolder('runs/one'),
 };
 
 describe.each(Object.entries(kinds))('a folder %s', (_, open) => {
