@@ -1,6 +1,7 @@
 // Answers as tables: a rollout's groups, and thoughts beside what a user sees. What a model wrote is text, never markup.
 
 import { element } from '../shared/page.ts';
+import { tableRow } from '../shared/table.ts';
 import type { Attempted, Group } from './protocol.ts';
 
 const groupsTable = element('groups-table', HTMLTableElement);
@@ -16,7 +17,7 @@ export function showGroups(groups: readonly Group[]): void {
       list.className = 'attempts';
       list.append(...attempts.map(attemptItem));
       const right = attempts.filter((attempt) => attempt.right).length;
-      return row(question, answer, list, (right / attempts.length).toFixed(2));
+      return tableRow([question, answer, [list], (right / attempts.length).toFixed(2)]);
     }),
   );
 }
@@ -29,7 +30,8 @@ export function showThoughts(groups: readonly Group[]): void {
       const { thought, text, right } = first!;
       const checked = verdict(right);
       checked.append(right ? ' right' : ` wrong, ${answer}`);
-      return row(question, thought.trim() || '(nothing)', text.trim() || '(nothing)', checked);
+      const said = [thought, text].map((each) => each.trim() || '(nothing)');
+      return tableRow([question, ...said, [checked]]);
     }),
   );
 }
@@ -58,10 +60,4 @@ function verdict(right: boolean): HTMLElement {
   mark.className = right ? 'right' : 'wrong';
   mark.textContent = right ? '✓' : '✗';
   return mark;
-}
-
-function row(...cells: readonly (string | HTMLElement)[]): HTMLTableRowElement {
-  const made = document.createElement('tr');
-  for (const content of cells) made.insertCell().append(content);
-  return made;
 }

@@ -2,6 +2,7 @@
 
 import { linePlot } from '../shared/line_plot.ts';
 import { element } from '../shared/page.ts';
+import { tableRow } from '../shared/table.ts';
 import type { MovePoint, MoveSettings } from './protocol.ts';
 
 interface Move {
@@ -64,7 +65,7 @@ export function showMove(point: MovePoint): void {
   rewards.add(step, [learned, gold]);
   distance.add(step, [kl]);
   const cells = [String(settings.beta), String(step), ...[kl, learned, gold].map(twoDigits)];
-  row.replaceChildren(...[...cells, length.toFixed(0)].map(cell));
+  row.replaceChildren(...tableRow([...cells, length.toFixed(0)]).cells);
   drawPaths();
 }
 
@@ -89,12 +90,6 @@ function drawPaths(): void {
   );
   path.reset();
   for (const { x, row } of values.sort((a, b) => a.x - b.x)) path.add(x, row);
-}
-
-function cell(text: string): HTMLTableCellElement {
-  const made = document.createElement('td');
-  made.textContent = text;
-  return made;
 }
 
 const twoDigits = (value: number) => value.toFixed(2);

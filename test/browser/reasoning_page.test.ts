@@ -96,7 +96,7 @@ async function warmStartInNode() {
 async function checkGroups(): Promise<void> {
   const rows = await site.page.locator('#groups tr').evaluateAll((all) =>
     all.map((row) => ({
-      cells: [...row.querySelectorAll('td')].map((cell) => cell.textContent),
+      cells: [...row.children].map((cell) => cell.textContent),
       attempts: [...row.querySelectorAll('li')].map((item) => item.textContent),
     })),
   );

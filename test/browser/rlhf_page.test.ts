@@ -75,7 +75,7 @@ test('a story: choices, a simulated labeller, a reward model, two runs of PPO; a
   await page.click('#go');
   await site.status('Moved after 2 rollouts.');
   expect(await page.locator('#runs tr').count()).toBe(2);
-  expect(await text('#runs tr:nth-child(2) td:first-child')).toBe('0.1');
+  expect(await text('#runs tr:nth-child(2) th')).toBe('0.1');
 
   const labels = await text('#labels');
   await cutShort('policy-1');
