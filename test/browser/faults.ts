@@ -2,11 +2,15 @@
 
 import type { Page } from 'playwright-core';
 
-/** Runs `script` in each worker of the page, after its imports and before its own first line. */
-export async function inWorker(page: Page, script: string): Promise<void> {
+/** Runs `script` in each worker of the page, after its imports and before its own first line, which `edit` may change. */
+export async function inWorker(
+  page: Page,
+  script: string,
+  edit = (body: string) => body,
+): Promise<void> {
   await page.route('**/worker.js', async (route) => {
     const body = await (await route.fetch()).text();
-    await route.fulfill({ contentType: 'text/javascript', body: `${script}\n${body}` });
+    await route.fulfill({ contentType: 'text/javascript', body: `${script}\n${edit(body)}` });
   });
 }
 

@@ -114,6 +114,20 @@ test('a run that was stopped goes on in a fresh visit, with the model chosen aga
   expect(await site.page.locator('[aria-label="Continue run-1"]').count()).toBe(0);
 });
 
+test('a model and examples that are dropped together are both taken', async () => {
+  const model = await tinyLlama();
+  const names = ['config.json', 'model.safetensors', 'tokenizer.json'];
+  const read = names.map(async (name) => [name, await readFile(join(model, name))] as const);
+  await site.open('fine-tune/');
+  await giveModel({
+    ...Object.fromEntries(await Promise.all(read)),
+    'mine.jsonl': Buffer.from(EXAMPLES.join('\n')),
+  });
+  await expect.poll(() => site.page.textContent('#model')).toContain('a llama');
+  const shown = '[...document.querySelector("#data").files].map(({ name }) => name)';
+  expect(await site.page.evaluate(shown)).toEqual(['mine.jsonl']);
+});
+
 test.each(MODEL_TYPES)("all choices of layers have names in PEFT's format for a %s", (type) => {
   const packed = type === 'gpt2';
   const config: TransformerConfig = {
@@ -168,27 +182,51 @@ test('what cannot be used is named: wrong, truncated and unsupported models, bro
     .toContain('chats.jsonl:2: expected prompt and completion');
 });
 
-test('fifty attacks as prompts, completions and names of files stay text', async () => {
-  const model = await tinyLlama();
-  await site.open('fine-tune/');
-  await site.page.setInputFiles('#folder', model);
-  await site.status('Ready.');
-  const lines = INJECTIONS.map((prompt) =>
-    JSON.stringify({ prompt: prompt.slice(0, 20), completion: 'b' }),
+test('fifty attacks as names, prompts, completions and answers stay text', async () => {
+  await site.page.route('**/fine-tune/worker.js', (route) =>
+    route.fulfill({ contentType: 'text/javascript', body: STUB }),
   );
-  await giveExamples('<img src=x onerror=alert(1)>.jsonl', lines.join('\n'));
-  for (const [name, value] of Object.entries({ steps: 1, batch: 1 }))
-    await site.page.fill(`[name=${name}]`, String(value));
+  await site.open('fine-tune/');
+  await giveExamples('<img src=x onerror=alert(1)>.jsonl', '{}');
   await site.page.click('#go');
-  await site.status('Done after 1 steps.');
-  for (const attack of INJECTIONS.slice(0, 2)) {
-    await site.page.fill('#prompt', attack.slice(0, 30));
+  await site.status('Shown.');
+  for (const attack of INJECTIONS) {
+    await site.page.fill('#prompt', attack);
     await site.page.click('#ask');
     await site.status('Answered.');
+    expect(await site.page.textContent('#model')).toContain(`${attack}: a llama`);
+    expect(await site.page.locator('#compared li').first().textContent()).toBe(
+      `${attack}before${attack}after${attack}`,
+    );
+    expect(await site.page.locator(MADE).count(), attack).toBe(0);
   }
-  expect(await site.page.locator('main img, main script, main iframe, main svg').count()).toBe(0);
+  const shown = await site.page.locator('#answers li').allTextContents();
+  expect(shown).toEqual(INJECTIONS.map((x) => `${x}expected${x}before${x}after${x}`));
   expect(await site.page.title()).toBe('Fine-tune a language model · shadegrad');
 });
+
+/** What markup would make. */
+const MADE =
+  'main :is(script, img, svg, math, iframe, object, embed, video, audio, style, base, body, template)';
+
+/** A worker whose models and examples hold what they should not. */
+const STUB = `
+const texts = ${JSON.stringify(INJECTIONS)};
+const config = { layers: 1, width: 1, heads: 1, vocabularySize: 1, context: 1 };
+const summary = { type: 'llama', config, parameters: 1, bytes: 4, dtypes: ['f32'] };
+postMessage({ type: 'adapter', adapter: { name: 'stub', software: true, notice: null } });
+onmessage = ({ data: { type, prompt } }) => {
+  if (type === 'start') {
+    const answers = texts.map((text) => ({ prompt: text, expected: text, text }));
+    postMessage({ type: 'answers', when: 'before', answers });
+    postMessage({ type: 'answers', when: 'after', answers });
+    postMessage({ type: 'ended', status: 'Shown.' });
+  } else if (type === 'answer') {
+    postMessage({ type: 'model', name: prompt, summary });
+    postMessage({ type: 'compared', prompt, before: prompt, after: prompt });
+    postMessage({ type: 'ended', status: 'Answered.' });
+  }
+};`;
 
 let made: Promise<string> | null = null;
 afterAll(async () => made && rm(await made, { recursive: true }));
