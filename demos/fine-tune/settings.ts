@@ -49,6 +49,8 @@ const TARGETS: Readonly<Record<Targets, (packed: boolean) => string[]>> = {
 };
 
 const EVALUATIONS = 10;
+/** Work that a lost GPU, or a closed tab, may cost. */
+const CHECKPOINT_SECONDS = 8;
 
 export function settingsOf({ targets, ...choices }: Choices, type: ModelType): FinetuneSettings {
   const evaluateEvery = Math.max(1, Math.ceil(choices.steps / EVALUATIONS));
@@ -59,5 +61,6 @@ export function settingsOf({ targets, ...choices }: Choices, type: ModelType): F
     targets: TARGETS[targets](type === 'gpt2'),
     evaluateEvery,
     checkpointEvery: evaluateEvery,
+    checkpointSeconds: CHECKPOINT_SECONDS,
   };
 }

@@ -55,7 +55,7 @@ export async function openFinetuneRun(
     throw new CheckpointError(`${folder.location} holds a run already; choose another --out`);
   const { kind, targets } = { targets: settings.targets, ...methodOf(settings) };
   if (kind === 'lora') checkPeftTargets(matchingTargets(base.model, targets), base.peftNames);
-  const { logEvery, checkpointEvery, ...shared } = settings;
+  const { logEvery, checkpointEvery, checkpointSeconds, ...shared } = settings;
   const checkpoints = subfolder(folder, UNFINISHED);
   const before = await readFinetuneDescription(folder);
   if (resume && before && before.step > 0 && (await findCheckpoints(checkpoints)).length === 0) {

@@ -56,6 +56,8 @@ export const FINETUNE_DEFAULTS = {
   // What is measured, and when
   evaluateEvery: 50,
   checkpointEvery: 100,
+  /** Most seconds from one checkpoint to the next, where steps are slow; null: the steps alone say when. */
+  checkpointSeconds: null as number | null,
   logEvery: 10,
 };
 
@@ -85,6 +87,7 @@ export const FINETUNE_CHECKS: Checks<FinetuneSettings> = {
   gradClip: nonNegative,
   evaluateEvery: positiveInteger,
   checkpointEvery: positiveInteger,
+  checkpointSeconds: nullOr(positive),
   logEvery: positiveInteger,
 };
 
@@ -114,6 +117,7 @@ export const FINETUNE_HELP: Readonly<Record<keyof FinetuneSettings, string>> = {
   gradClip: 'largest norm of the gradient; 0: no limit',
   evaluateEvery: 'steps from one evaluation to the next',
   checkpointEvery: 'steps from one checkpoint to the next',
+  checkpointSeconds: 'most seconds between two, where steps are slow; null: no limit',
   logEvery: 'steps, at most, between reports of the loss',
 };
 
