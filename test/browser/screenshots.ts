@@ -35,6 +35,7 @@ try {
       for (const [kind, width] of Object.entries(WIDTHS)) {
         await page.emulateMedia({ colorScheme });
         await page.setViewportSize({ width, height: 800 });
+        await page.evaluate(() => scrollTo(0, 0)); // the bar sticks to the top of what is in view
         await page.waitForTimeout(300); // curves follow the new size
         await page.screenshot({
           path: `${FOLDER}/${name}-${kind}-${colorScheme}.png`,
