@@ -8,7 +8,7 @@ import plotScript from 'uplot/dist/uPlot.iife.min.js' with { type: 'text' };
 import plotStyle from 'uplot/dist/uPlot.min.css' with { type: 'text' };
 import { openFolder } from '#folder';
 import { DataError } from '../errors.ts';
-import { type TrainingText, tokenUnit } from '../llm/data.ts';
+import { tokenUnit } from '../llm/data.ts';
 import { textUnits } from '../llm/evaluate.ts';
 import { readSavedRun } from '../llm/run.ts';
 import { readRun } from '../llm/saved_model.ts';
@@ -86,10 +86,11 @@ async function train(flags: TrainFlags): Promise<void> {
   const folder = await openFolder(out);
   const saved = flags.resume ? await readSavedRun(folder) : null;
   const preset = flags.preset ? presetNamed(PRESETS, flags.preset) : saved?.settings;
-  const given = flags.data?.map((file) => ({ name: basename(file), file: resolve(file) }));
-  const texts = given ?? saved?.texts ?? [];
-  const text =
-    texts.length > 0 ? await Promise.all(texts.map((each) => readText(each, out))) : null;
+  const given = flags.data?.map((path) => ({ name: basename(path), file: resolve(path), path }));
+  // A saved file that no path leads to lies in the run's folder: the demo page keeps a visitor's text there.
+  const kept = saved?.texts.map((each) => ({ ...each, path: resolve(out, each.file) }));
+  const texts = given ?? kept ?? [];
+  const text = texts.length > 0 ? await Promise.all(texts.map(readText)) : null;
   const tokenizer = flags.tokenizer
     ? await tokenizerAt(flags.tokenizer)
     : (saved?.tokenizer ?? null);
@@ -215,9 +216,7 @@ function printResult(result: TrainResult, { adapter }: TrainFlags, out: string):
   console.log(`report: ${join(out, 'report.html')}`);
 }
 
-/** A file that no path leads to lies in the run's folder: the demo page keeps a visitor's text there. */
-async function readText(text: Omit<TrainingText, 'content'>, run: string): Promise<TrainingText> {
-  const path = resolve(run, text.file!);
+async function readText({ path, ...text }: { name: string; file: string; path: string }) {
   return { ...text, content: decodeText(await readBytes(path, 'data file'), path) };
 }
 
