@@ -2,7 +2,7 @@
 
 import type { HuggingFaceSummary } from '../../src/llm/hugging_face_summary.ts';
 import type { TrainProgress } from '../../src/llm/index.ts';
-import { type Phase, runControls } from '../shared/controls.ts';
+import { isOpen, type Phase, runControls } from '../shared/controls.ts';
 import { chosenFiles, type Dropped, droppedFiles } from '../shared/dropped_folder.ts';
 import { fillForm } from '../shared/form.ts';
 import { linePlot } from '../shared/line_plot.ts';
@@ -107,10 +107,6 @@ function takeExamples(file: File): void {
   chosen.items.add(file);
   dataInput.files = chosen.files;
   showStatus(`Examples: ${file.name}.`);
-}
-
-function isOpen(phase: Phase): boolean {
-  return ['ready', 'ended', 'failed'].includes(phase);
 }
 
 function canAsk(phase: Phase): boolean {

@@ -28,6 +28,7 @@ const PHASES = {
 
 /** Phases in which the settings may be changed. */
 const OPEN: readonly Phase[] = ['ready', 'ended', 'failed'];
+export const isOpen = (phase: Phase): boolean => OPEN.includes(phase);
 /** Phases in which a run takes turns, so that a hidden tab must hold it. */
 const TURNING: readonly Phase[] = ['preparing', 'running'];
 
@@ -92,7 +93,7 @@ export function runControls<Command extends { type: string }, Report extends { t
   form.addEventListener('input', labelFirst);
   if (saved)
     saved.onContinue = (path) => {
-      if (OPEN.includes(phase)) start(path);
+      if (isOpen(phase)) start(path);
     };
   buttons.step.addEventListener('click', () => {
     if (!can('step')) return;
@@ -148,10 +149,10 @@ export function runControls<Command extends { type: string }, Report extends { t
       button.ariaDisabled = String(!can(name as Button));
     }
     const focused = form.contains(document.activeElement);
-    for (const fields of form.querySelectorAll('fieldset')) fields.disabled = !OPEN.includes(next);
-    if (focused && !OPEN.includes(next)) buttons.go.focus();
+    for (const fields of form.querySelectorAll('fieldset')) fields.disabled = !isOpen(next);
+    if (focused && !isOpen(next)) buttons.go.focus();
     if (saved) {
-      saved.busy = !OPEN.includes(next);
+      saved.busy = !isOpen(next);
       if (['paused', 'ended', 'failed', 'lost'].includes(next)) void saved.refresh();
     }
     options.onPhase?.(next);
