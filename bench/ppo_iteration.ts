@@ -9,12 +9,12 @@ import {
   makeEnvironment,
   PPO_DEFAULTS,
   ppo,
-  RandomSequence,
   VectorEnvironment,
 } from '../src/rl/index.ts';
 import { actorOf } from '../src/rl/kernel_collector.ts';
 import { scope } from '../src/tensor/scope.ts';
 import { noGrad } from '../src/tensor/tape.ts';
+import { hostSteps, kernelSteps } from './environments.ts';
 import {
   type Candidate,
   type Clock,
@@ -79,7 +79,10 @@ export async function benchPpo(device: Device, options: PpoBenchOptions): Promis
   const learners = [await kernel(), host()].map((environments: Copies) =>
     ppo(device, new MlpActorCritic(device, environments, settings), environments, settings),
   );
-  const parts = new Parts(device, await kernel(), host());
+  const size = { environment: ID, copies, steps };
+  const [kernels, inTypeScript] = [await kernelSteps(device, size), hostSteps(device, size)];
+  const model = new MlpActorCritic(device, kernels.environments, { seed: SEED });
+  const acting = captureActing(device, kernels.environments, model);
   const python = pytorch ? findPyTorch() : null;
   const session = python && converse(python.command, script);
   await session?.ask({ start: settings, threads: processorTime ? 1 : null });
@@ -88,9 +91,9 @@ export async function benchPpo(device: Device, options: PpoBenchOptions): Promis
   const candidates: (Candidate & { readonly name: PpoPart })[] = [
     { name: 'iteration, kernels', run: async () => void (await learners[0]!.iterate(0, 1)) },
     { name: 'iteration, TypeScript', run: async () => void (await learners[1]!.iterate(0, 1)) },
-    { name: 'environments, kernels', run: () => parts.stepKernels() },
-    { name: 'environments, TypeScript', run: () => parts.stepTypeScript() },
-    { name: 'policy', run: () => parts.act() },
+    { name: 'environments, kernels', run: kernels.run },
+    { name: 'environments, TypeScript', run: inTypeScript.run },
+    { name: 'policy', run: acting },
   ];
   if (session)
     candidates.push({
@@ -126,7 +129,7 @@ export async function benchPpo(device: Device, options: PpoBenchOptions): Promis
     };
   } finally {
     session?.close();
-    parts.dispose();
+    for (const x of [acting, model, kernels, inTypeScript]) x.dispose();
     for (const learner of learners) {
       learner.dispose();
       learner.model.dispose();
@@ -134,40 +137,16 @@ export async function benchPpo(device: Device, options: PpoBenchOptions): Promis
   }
 }
 
-/** The parts of a rollout on their own: T steps of the environments under random actions, T draws of the policy. */
-class Parts {
-  readonly stepKernels: () => void;
-  readonly act: () => void;
-  readonly stepTypeScript: () => void;
-  readonly dispose: () => void;
-
-  constructor(device: Device, kernel: KernelEnvironment, host: VectorEnvironment) {
-    const { count, rows: steps, observations } = kernel;
-    const random = new RandomSequence({ seed: SEED });
-    const drawn = Int32Array.from({ length: count }, () => random.integer(2));
-    const actions = Object.assign(device.tensor(drawn), { kept: true });
-    const model = new MlpActorCritic(device, kernel, { seed: SEED });
-    host.reset(SEED);
-    const captured = (step: (t: number) => void) =>
-      device.capture(() =>
-        noGrad(() => {
-          for (let t = 0; t < steps; t++) scope(() => step(t));
-        }),
-      );
-    const act = actorOf(device, model, count);
-    const [stepped, acted] = [
-      captured((t) => kernel.step(actions, t)),
-      captured(() => void act(observations)),
-    ];
-    this.stepKernels = stepped;
-    this.act = acted;
-    this.stepTypeScript = () => {
-      for (let t = 0; t < steps; t++) host.step(drawn);
-    };
-    this.dispose = () => {
-      stepped.dispose();
-      acted.dispose();
-      for (const x of [kernel, model, actions]) x.dispose();
-    };
-  }
+/** T draws of the policy by itself. */
+function captureActing(
+  device: Device,
+  { count, rows, observations }: KernelEnvironment,
+  model: MlpActorCritic,
+) {
+  const act = actorOf(device, model, count);
+  return device.capture(() =>
+    noGrad(() => {
+      for (let t = 0; t < rows; t++) scope(() => void act(observations));
+    }),
+  );
 }

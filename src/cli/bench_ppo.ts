@@ -2,15 +2,18 @@
 
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { benchEnvironment, type EnvironmentBenchResult } from '../../bench/environments.ts';
 import { benchPpo, type PpoBenchResult } from '../../bench/ppo_iteration.ts';
 import { ConfigError } from '../errors.ts';
 import { Device } from '../ops/device.ts';
+import { ENVIRONMENT_KERNELS } from '../rl/env/kernels.ts';
 
 interface BenchPpoFlags {
   readonly copies: string;
   readonly steps: string;
   readonly rounds: string;
   readonly pytorch?: boolean;
+  readonly environments?: boolean;
   readonly processorTime?: boolean;
   readonly adapter: string;
   readonly json?: string;
@@ -24,8 +27,12 @@ second are of all copies together; with --processor-time, which software adapter
 PyTorch then runs in one thread. The shares are those of the first column; "kernels gain" is how many times as fast as in
 TypeScript environments alone are.
 
-Example:
-  shadegrad bench-ppo --copies 64,4096 --rounds 5 --pytorch`;
+With --environments only the steps of environments are timed, of every one that is a kernel; both kinds leave on the device
+what a rollout learns from.
+
+Examples:
+  shadegrad bench-ppo --copies 64,4096 --rounds 5 --pytorch
+  shadegrad bench-ppo --environments --copies 4096 --steps 8`;
 
 export function addBenchPpo(program: Command): void {
   program
@@ -34,6 +41,7 @@ export function addBenchPpo(program: Command): void {
     .option('--copies <list>', 'copies of the environment', '64,512,4096,16384')
     .option('--steps <n>', 'steps of a rollout', '32')
     .option('--rounds <n>', 'samples of each', '5')
+    .option('--environments', 'every environment that is a kernel, in the place of an iteration')
     .option('--pytorch', 'PyTorch too; needs a python3 with torch and numpy')
     .option(
       '--processor-time',
@@ -48,20 +56,31 @@ export function addBenchPpo(program: Command): void {
 async function run({ adapter, json, ...flags }: BenchPpoFlags): Promise<void> {
   const sizes = flags.copies.split(',').map((text) => count('--copies', text));
   const [steps, rounds] = [count('--steps', flags.steps), count('--rounds', flags.rounds)];
+  const { pytorch = false, processorTime = false, environments = false } = flags;
+  if (environments && pytorch)
+    throw new ConfigError('bench-ppo: --pytorch is for iterations; leave out --environments');
   const device = await Device.open({ adapter, announce: null });
-  console.log(`${device.adapter.name}; ${steps} steps of each copy\n${HEAD}`);
-  const results: PpoBenchResult[] = [];
+  console.log(`${device.adapter.name}; ${steps} steps of each copy`);
+  console.log(environments ? ENVIRONMENTS_HEAD : HEAD);
+  const results: (PpoBenchResult | EnvironmentBenchResult)[] = [];
+  const report = async (line: string, ...found: (PpoBenchResult | EnvironmentBenchResult)[]) => {
+    console.log(line);
+    results.push(...found);
+    const text = JSON.stringify({ adapter: device.adapter, results }, null, 2);
+    if (json) await writeFile(json, `${text}\n`);
+  };
   try {
     for (const copies of sizes) {
-      const result = await benchPpo(device, {
-        ...{ copies, steps, rounds },
-        pytorch: flags.pytorch ?? false,
-        processorTime: flags.processorTime ?? false,
-      });
-      console.log(lineOf(result));
-      results.push(result);
-      if (json)
-        await writeFile(json, `${JSON.stringify({ adapter: device.adapter, results }, null, 2)}\n`);
+      const size = { copies, steps, rounds, processorTime };
+      if (environments) {
+        for (const environment of Object.keys(ENVIRONMENT_KERNELS)) {
+          const result = await benchEnvironment(device, { ...size, environment });
+          await report(environmentLine(result), result);
+        }
+      } else {
+        const result = await benchPpo(device, { ...size, pytorch });
+        await report(lineOf(result), result);
+      }
     }
   } finally {
     device.destroy();
@@ -84,6 +103,24 @@ const HEAD = COLUMNS.map(([title]) => title.padStart(WIDTH)).join('');
 
 const lineOf = (result: PpoBenchResult) =>
   COLUMNS.map(([, cell]) => cell(result).padStart(WIDTH)).join('');
+
+const ENVIRONMENTS_HEAD = [
+  'environment'.padEnd(22),
+  ...['copies', 'kernel', 'TypeScript', 'kernel gains'].map((title) => title.padStart(WIDTH)),
+].join('');
+
+const environmentLine = ({
+  environment,
+  copies,
+  stepsPerSecond,
+  speedup,
+}: EnvironmentBenchResult) =>
+  [
+    environment.padEnd(22),
+    ...[copies.toLocaleString('en'), whole(stepsPerSecond.kernel), whole(stepsPerSecond.typeScript)]
+      .concat(`${speedup.toFixed(2)} x`)
+      .map((cell) => cell.padStart(WIDTH)),
+  ].join('');
 
 const whole = (value: number | undefined) =>
   value === undefined ? '-' : Math.round(value).toLocaleString('en');

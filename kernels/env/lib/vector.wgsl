@@ -109,9 +109,12 @@ fn step(
   for (var part = 0u; part < OBSERVED; part++) {
     let own = i * OBSERVED + part;
     observations[at * OBSERVED + part] = stepped_now[own];
-    var seen = observe(transition.state, part);
+    let seen = observe(transition.state, part);
     following[at * OBSERVED + part] = seen;
-    if (over) { seen = observe(after, part); }
     stepped_now[own] = seen;
+  }
+  // A loop of its own: few steps end an episode.
+  for (var part = select(OBSERVED, 0u, over); part < OBSERVED; part++) {
+    stepped_now[i * OBSERVED + part] = observe(after, part);
   }
 }
