@@ -140,10 +140,10 @@ export async function benchPpo(device: Device, options: PpoBenchOptions): Promis
 /** T draws of the policy by itself. */
 function captureActing(
   device: Device,
-  { count, rows, observations }: KernelEnvironment,
+  { rows, observations }: KernelEnvironment,
   model: MlpActorCritic,
 ) {
-  const act = actorOf(device, model, count);
+  const act = actorOf(model);
   return device.capture(() =>
     noGrad(() => {
       for (let t = 0; t < rows; t++) scope(() => void act(observations));

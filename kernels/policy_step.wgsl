@@ -4,9 +4,9 @@
 //   continuous   a = z + e^logStd N(0, 1), as noise.wgsl draws it
 // Small policies are many launches for little work; this is the same in one, without gradients.
 //
-// A workgroup takes 16 copies. What a layer makes of them lies in workgroup memory, a unit's 16 values side by side in
-// four vectors; a thread has four units of all 16 copies, or on CPUs eight, where loads bound: 6 of them then serve 128
-// multiply-adds. `weights` holds each layer as a matrix (inputs + 1, outputs), in fours, the bias as its last row.
+// A workgroup takes 16 copies. What a hidden layer makes of them lies in workgroup memory, a unit's 16 values side by side
+// in four vectors; a thread has four units of all 16 copies, or on CPUs eight, where loads bound: 6 of them then serve 128
+// multiply-adds. Outputs are few, so that there a thread has one copy. `weights` holds each layer as a matrix (inputs + 1, outputs), in fours, the bias as its last row.
 
 alias Action = u32;               // f32 where continuous
 const CONTINUOUS: bool = false;
@@ -32,8 +32,9 @@ struct Params { copies: u32, stream: u32 }   // N
 @group(0) @binding(4) var<storage, read_write> actions: array<Action>;   // (N), or (N, OUTPUTS)
 
 const WIDTHS = array<u32, 4>(INPUTS, HIDDEN_1, HIDDEN_2, OUTPUTS);
-/// Units that a layer reads lie in one half, those that it writes in the other.
-const HALF = 4u * max(max(INPUTS, HIDDEN_1), max(HIDDEN_2, OUTPUTS + 3u));
+/// Units that a layer reads lie in one half, those that it writes in the other; after two layers that is the first.
+const HALF = 4u * max(INPUTS, max(HIDDEN_1, HIDDEN_2));
+const FOURS_OUT = (OUTPUTS + 3u) / 4u;
 var<workgroup> units: array<vec4f, 2u * HALF>;
 
 @compute @workgroup_size(THREADS)
@@ -47,19 +48,32 @@ fn forward(
   workgroupBarrier();
   var start = 0u;
   var source = 0u;
-  for (var depth = 0u; depth < 3u; depth++) {
-    let fours = (WIDTHS[depth + 1u] + 3u) / 4u;
+  for (var depth = 0u; depth < 2u; depth++) {
+    let fours = WIDTHS[depth + 1u] / 4u;
     let goal = HALF - source;
     layer(start, WIDTHS[depth], fours, source, goal, lane);
     workgroupBarrier();
-    if (depth < 2u) { bend(goal, WIDTHS[depth + 1u], lane); }
+    bend(goal, WIDTHS[depth + 1u], lane);
     workgroupBarrier();
     start += (WIDTHS[depth] + 1u) * fours;
     source = goal;
   }
   for (var copy = lane; copy < COPIES; copy += THREADS) {
-    if (first + copy < params.copies) { choose(first + copy, HALF * 4u + copy); }
+    if (first + copy < params.copies) { choose(first + copy, outputs_of(copy, start)); }
   }
+}
+
+/// z of one copy; `start` is the last layer's place in `weights`.
+fn outputs_of(copy: u32, start: u32) -> array<vec4f, FOURS_OUT> {
+  var z: array<vec4f, FOURS_OUT>;
+  for (var four = 0u; four < FOURS_OUT; four++) {
+    var sum = weights[start + HIDDEN_2 * FOURS_OUT + four];
+    for (var k = 0u; k < HIDDEN_2; k++) {
+      sum += weights[start + k * FOURS_OUT + four] * units[4u * k + copy / 4u][copy % 4u];
+    }
+    z[four] = sum;
+  }
+  return z;
 }
 
 /// Input k of the four copies from `copy` on. Copies past the last are that one again; they are not stored.
@@ -114,30 +128,26 @@ fn bend(start: u32, count: u32, lane: u32) {
   }
 }
 
-/// Output j of the copy whose outputs begin at `at`, in scalars.
-fn output(at: u32, j: u32) -> f32 {
-  return units[at / 4u + 4u * j][at % 4u];
-}
-
-/// Draws the action of a copy.
-fn choose(copy: u32, at: u32) {
+/// Draws the action of a copy by its outputs z.
+fn choose(copy: u32, outputs: array<vec4f, FOURS_OUT>) {
+  var z = outputs;
   let key = vec2u(state[0], state[1]);
   if (CONTINUOUS) {
     for (var j = 0u; j < OUTPUTS; j++) {
       let i = copy * OUTPUTS + j;
       let noise = random_normal(i, params.stream, state[2], key);
-      actions[i] = Action(output(at, j) + exp_safe(extras[2u * INPUTS + j]) * noise);
+      actions[i] = Action(z[j / 4u][j % 4u] + exp_safe(extras[2u * INPUTS + j]) * noise);
     }
     return;
   }
   var top = LOWEST;
-  for (var j = 0u; j < OUTPUTS; j++) { top = max(top, output(at, j)); }
+  for (var j = 0u; j < OUTPUTS; j++) { top = max(top, z[j / 4u][j % 4u]); }
   var sum = 0f;
-  for (var j = 0u; j < OUTPUTS; j++) { sum += exp_safe(max(output(at, j) - top, -100f)); }
+  for (var j = 0u; j < OUTPUTS; j++) { sum += exp_safe(max(z[j / 4u][j % 4u] - top, -100f)); }
   var left = sum * random_uniform(copy, params.stream, state[2], key);
   var action = 0u;
   for (; action + 1u < OUTPUTS; action++) {   // by rounding, something may be left after the last
-    left -= exp_safe(max(output(at, action) - top, -100f));
+    left -= exp_safe(max(z[action / 4u][action % 4u] - top, -100f));
     if (left < 0f) { break; }
   }
   actions[copy] = Action(action);
