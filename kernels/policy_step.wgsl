@@ -6,7 +6,8 @@
 //
 // A workgroup takes 16 copies. What a hidden layer makes of them lies in workgroup memory, a unit's 16 values side by side
 // in four vectors; a thread has four units of all 16 copies, or on CPUs eight, where loads bound: 6 of them then serve 128
-// multiply-adds. Outputs are few, so that there a thread has one copy. `weights` holds each layer as a matrix (inputs + 1, outputs), in fours, the bias as its last row.
+// multiply-adds. Outputs are few, so that there a thread has one copy. `weights` holds each layer as a matrix
+// (inputs + 1, outputs), in fours, the bias as its last row.
 
 alias Action = u32;               // f32 where continuous
 const CONTINUOUS: bool = false;
