@@ -15,8 +15,11 @@ import { KernelError, LimitError } from '../errors.ts';
 import type { Block } from './buffers.ts';
 import { type Constants, type KernelFile, specialise } from './wgsl.ts';
 
-/** The library files that every kernel may call. They follow the kernel's own text: its line numbers stay. */
-export const LIBRARY = [math, reduce, rows, elements, random, matrix, packed, attention].join('\n');
+/**
+ * The library files that every kernel may call, each after those that it needs. They follow the kernel's own text: its line
+ * numbers stay.
+ */
+const LIBRARY = [math, reduce, rows, elements, random, matrix, packed, attention];
 
 /** Which kernel: a file, an entry point, and the constants replaced in it. */
 export interface KernelChoice {

@@ -53,14 +53,19 @@ export function readKernel(name: string, text: string): KernelFile {
 }
 
 /**
- * The file, and the library after it, with some constants replaced. `alias Element = f32;` is replaced likewise, and
- * f16 enables its extension. A file that declares one of the library's names itself stands alone.
+ * The file, what it needs of the library after it, and some constants replaced. `alias Element = f32;` is replaced likewise,
+ * and f16 enables its extension. A file that declares one of the library's names itself stands alone.
  * @throws KernelError for a name that neither declares.
  */
-export function specialise(file: KernelFile, library: string, constants: Constants): string {
-  const own = new Set(declared(file.text));
-  const alone = declared(library).some((name) => own.has(name));
-  let text = alone ? file.text : `${file.text}\n${library}`;
+export function specialise(
+  file: KernelFile,
+  library: readonly string[],
+  constants: Constants,
+): string {
+  let { text } = file;
+  const own = declared(text);
+  const alone = library.some((part) => declared(part).some((name) => own.includes(name)));
+  if (!alone) text += neededBy(`${text} ${Object.entries(constants)}`, library);
   for (const [name, value] of Object.entries(constants)) {
     const declaration = new RegExp(
       `^((?:const ${name}\\s*:\\s*\\w+|alias ${name})\\s*=\\s*)[^;]+;`,
@@ -72,6 +77,18 @@ export function specialise(file: KernelFile, library: string, constants: Constan
   }
   // On the first line, so that the line numbers of compile errors stay those of the file.
   return /\bf16\b/.test(stripComments(text)) ? `enable f16; ${text}` : text;
+}
+
+/** The files of the library of which a text names something, and those that these need: they come before them. */
+function neededBy(text: string, library: readonly string[]): string {
+  const words = new Set(text.match(/\w+/g));
+  let needed = '';
+  for (const part of library.toReversed()) {
+    if (!declared(part).some((name) => words.has(name))) continue;
+    needed = `\n${part}${needed}`;
+    for (const word of part.match(/\w+/g)!) words.add(word);
+  }
+  return needed;
 }
 
 /** Names that the text declares at module scope. */
