@@ -77,19 +77,22 @@ fn mass(row: u32, top: f32, head: Head, lane: u32) -> vec2f {
   return workgroup_sum_of_fours(vec4f(sum, 0f, 0f), lane).xy;
 }
 
-/// The shortest head with `need.x` tokens, or with the weight `need.y`.
+/// The shortest head with `need.x` tokens, or with the weight `need.y`: the 32 bits of its last key, then those of its
+/// last index (the tokens of this key before it do not suffice). One loop for both: the adapters' compilers copy `mass`
+/// to each place that calls it.
 fn shortest_head(row: u32, top: f32, need: vec2f, lane: u32) -> Head {
+  let bits = 64u - countLeadingZeros(params.cols);
   var key = 0u;
-  for (var bit = 31i; bit >= 0; bit--) {
-    let higher = key | (1u << u32(bit));
-    let found = mass(row, top, Head(higher, 0xffffffffu), lane);
-    key = select(key, higher, any(found >= need));
-  }
-  var index = 0u;   // of the last: the tokens of this key before it do not suffice
-  for (var bit = 31i - i32(countLeadingZeros(params.cols)); bit >= 0; bit--) {
-    let later = index | (1u << u32(bit));
-    let found = mass(row, top, Head(key, later - 1u), lane);
-    index = select(later, index, any(found >= need));
+  var index = 0u;
+  for (var i = 0u; i < bits; i++) {
+    let isKey = i < 32u;
+    let bit = 1u << (select(bits, 32u, isKey) - 1u - i);
+    let higher = key | select(0u, bit, isKey);
+    let later = index | select(bit, 0u, isKey);
+    let found = mass(row, top, Head(higher, later - 1u), lane);   // all indices, while later is 0
+    let enough = any(found >= need);
+    key = select(key, higher, enough);
+    index = select(later, index, enough);
   }
   return Head(key, index);
 }
@@ -164,13 +167,13 @@ fn sample(
   for (var c = lane; c < params.cols; c += LANES) { total += weight_of(logits[row * params.cols + c], peak); }
   total = workgroup_sum(total, lane);
 
+  // The k likeliest, then the share p of them.
   var head = ALL;
-  if (params.topK < params.cols) {
-    head = shortest_head(row, top, vec2f(f32(params.topK), NO_WEIGHT), lane);
-  }
-  if (params.topP < 1f) {
-    let whole = mass(row, top, head, lane).y;
-    head = shortest_head(row, top, vec2f(NO_COUNT, params.topP * whole), lane);
+  for (var cut = 0u; cut < 2u; cut++) {
+    if (select(params.topK >= params.cols, params.topP >= 1f, cut == 1u)) { continue; }
+    var need = vec2f(f32(params.topK), NO_WEIGHT);
+    if (cut == 1u) { need = vec2f(NO_COUNT, params.topP * mass(row, top, head, lane).y); }
+    head = shortest_head(row, top, need, lane);
   }
   let state = account[row];
   let u = random_uniform(0u, STREAM, state.z, state.xy);
