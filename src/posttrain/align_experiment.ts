@@ -24,6 +24,8 @@ import { goldReward, STORY_BASE_DEFAULTS, type StoryBase, storyTasks } from './s
 
 export const ALIGN_DEFAULTS = {
   seeds: [1, 2, 3],
+  width: STORY_BASE_DEFAULTS.width,
+  layers: STORY_BASE_DEFAULTS.layers,
   baseSteps: STORY_BASE_DEFAULTS.steps,
   /** Held-out prompts. */
   heldOut: 256,
@@ -53,6 +55,8 @@ export const ALIGN_DEFAULTS = {
 export type AlignSettings = typeof ALIGN_DEFAULTS;
 
 const ALIGN_CHECKS = {
+  width: positiveInteger,
+  layers: positiveInteger,
   baseSteps: positiveInteger,
   heldOut: positiveInteger,
   bestOf: positiveInteger,
@@ -101,7 +105,8 @@ export const alignExperiment: Experiment<AlignSettings, AlignResults> = {
 };
 
 async function run(device: Device, settings: AlignSettings, cells: Cells): Promise<AlignResults> {
-  const copyOfBase = await storyBaseCell(device, cells, { steps: settings.baseSteps });
+  const { width, layers, baseSteps: steps } = settings;
+  const copyOfBase = await storyBaseCell(device, cells, { width, layers, steps });
   const results: Aligned[] = [];
   for (const seed of settings.seeds) {
     for (const method of ['base', ...METHODS] as const) {

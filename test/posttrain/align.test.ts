@@ -1,22 +1,26 @@
 // Three ways to a known reward, at a size at which little is learned: what is compared, and in which units.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
-import { Device } from '../../src/ops/device.ts';
 import { ALIGN_DEFAULTS, alignExperiment } from '../../src/posttrain/align_experiment.ts';
 import { alignReport } from '../../src/posttrain/align_report.ts';
 import { bestOfNKl } from '../../src/posttrain/best_of_n.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 test('best of n, PPO and DPO answer the same held-out prompts; the curve is in the reward as it is', async () => {
   const settings = {
     ...ALIGN_DEFAULTS,
-    ...{ seeds: [1], baseSteps: 30, heldOut: 16, bestOf: 4, rank: 2, rollouts: 1, answers: 16 },
+    ...{
+      seeds: [1],
+      width: 16,
+      layers: 1,
+      baseSteps: 8,
+      heldOut: 16,
+      bestOf: 4,
+      rank: 2,
+      rollouts: 1,
+      answers: 16,
+    },
     ...{ minibatches: 1, pairs: 16 },
   };
   const { result } = await runExperiment(device, alignExperiment, { settings });
