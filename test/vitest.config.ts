@@ -13,7 +13,20 @@ const filesAsText = {
   },
 };
 
-/** Files that take a minute or more on SwiftShader begin first: at the end of the run none is then left alone. */
+/** Files that leave something in their process (a mocked module, an environment, a lost device) or measure it. */
+const APART = [
+  'test/browser/**',
+  'test/gpu/**',
+  'test/io/**',
+  'test/cli/**',
+  'test/bench/tune.test.ts',
+  'test/llm/device_loss.test.ts',
+  'test/layers.test.ts',
+  'test/memory.test.ts',
+  'test/pack.test.ts',
+];
+
+/** Files that take long on SwiftShader begin first: at the end of the run none is then left alone. */
 const LONGEST = [
   'cli/train_kill',
   'ops/matmul_variants',
@@ -27,21 +40,22 @@ const LONGEST = [
   'memory',
 ];
 
+/** Those apart, then those that share a process, which ends where one apart follows; of each the longest first. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification) => {
+    const rank = ({ moduleId, project }: TestSpecification) => {
       const at = LONGEST.findIndex((name) => moduleId.includes(name));
-      return at < 0 ? LONGEST.length : at;
+      return (project.config.isolate ? 0 : 1000) + (at < 0 ? LONGEST.length : at);
     };
     return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
   }
 }
 
+const EXCLUDED = ['test/long/**', 'node_modules/**'];
+
 export default defineConfig({
   plugins: [filesAsText],
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/long/**', 'node_modules/**'],
     pool: 'forks', // Dawn crashes in worker threads
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
@@ -49,5 +63,24 @@ export default defineConfig({
     onConsoleLog: (log) => !log.startsWith('no GPU is used'),
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'apart',
+          include: APART.map((path) => path.replace('/**', '/**/*.test.ts')),
+          exclude: EXCLUDED,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'together',
+          isolate: false,
+          include: ['test/**/*.test.ts'],
+          exclude: [...EXCLUDED, ...APART],
+        },
+      },
+    ],
   },
 });

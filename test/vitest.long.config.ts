@@ -7,6 +7,7 @@ export default defineConfig({
   ...base,
   test: {
     ...base.test,
+    projects: undefined,
     include: ['test/long/**/*.test.ts'],
     exclude: ['node_modules/**'],
     testTimeout: 7_200_000,

@@ -2,10 +2,9 @@
 
 import { expect, test } from 'vitest';
 import { benchPpo } from '../../bench/ppo_iteration.ts';
-import { Device } from '../../src/ops/device.ts';
+import { device } from '../device.ts';
 
 test('times an iteration and its parts, and gives back what it took', async () => {
-  const device = await Device.open({ announce: null });
   const result = await benchPpo(device, { copies: 4, steps: 4, rounds: 1 });
   expect(Object.keys(result.milliseconds)).toEqual([
     'iteration, kernels',
@@ -19,5 +18,4 @@ test('times an iteration and its parts, and gives back what it took', async () =
   expect(perSecond).toBeCloseTo(16_000 / result.milliseconds[name as 'policy']!, 3);
   expect(result).toMatchObject({ copies: 4, steps: 4, rounds: 1, pytorch: null });
   expect(result.speedup.overPyTorch).toBeNull();
-  device.destroy();
 });

@@ -27,7 +27,7 @@ beforeAll(async () => {
     '--json',
     '--out',
     base,
-    ...settings({ context: 48, steps: 4 }),
+    ...settings({ context: 48, steps: 4, samples: 0 }),
   ]);
   expect(train.stderr).toBe('');
   const flags = ['--model', base, '--data', data, '--out', tuned, '--json', '--steps', '3'];
@@ -133,7 +133,13 @@ describe('--lora', () => {
 
   test('that does not fit the model is refused', async () => {
     const other = join(folder, 'other');
-    await shadegrad(['train', '--json', '--out', other, ...settings({ width: 8, steps: 1 })]);
+    await shadegrad([
+      'train',
+      '--json',
+      '--out',
+      other,
+      ...settings({ width: 8, steps: 1, samples: 0 }),
+    ]);
     const { stderr, result } = await generate('--model', other, '--lora', tuned);
     expect(result).toBeNull();
     expect(stderr).toMatch(

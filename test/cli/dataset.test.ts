@@ -26,7 +26,7 @@ test('H9 a data set is written, checked, trained on, and its model scored', asyn
   expect(checked).toEqual({ code: 0, stderr: '', stdout: '40 conversations, 0 faults\n' });
 
   await shadegrad([...make, '--text', '--template', 'lines', '--out', text]);
-  const sizes = settings({ context: 128, steps: 2, evaluationTokens: 128 });
+  const sizes = settings({ context: 128, steps: 2, evaluationTokens: 128, samples: 0 });
   const trained = await shadegrad(['train', '--json', '--data', text, '--out', model, ...sizes]);
   expect(trained.stderr).toBe('');
   const tune = ['--model', model, '--data', file, '--steps', '2', '--out', tuned, '--json'];

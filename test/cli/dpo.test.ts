@@ -22,7 +22,7 @@ const PAIRS = NAMES.flatMap((prompt) => [
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'shadegrad-'));
   [model, data] = [join(folder, 'model'), join(folder, 'pairs.jsonl')];
-  await shadegrad(['train', '--json', '--out', model, ...settings()]);
+  await shadegrad(['train', '--json', '--out', model, ...settings({ samples: 0 })]);
   const tie = { prompt: 'Mia ', a: 'ran.', b: 'sat.', label: 'tie' };
   writeFileSync(data, [...PAIRS, tie].map((pair) => JSON.stringify(pair)).join('\n'));
 });

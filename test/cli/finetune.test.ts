@@ -19,7 +19,7 @@ const PAIRS = ['Mia ', 'Ben ', 'Tom '].flatMap((name) =>
 
 beforeAll(async () => {
   model = mkdtempSync(join(tmpdir(), 'shadegrad-'));
-  await shadegrad(['train', '--json', '--out', model, ...settings()]);
+  await shadegrad(['train', '--json', '--out', model, ...settings({ samples: 0 })]);
   data = join(model, 'pairs.jsonl');
   writeFileSync(data, PAIRS.map((pair) => JSON.stringify(pair)).join('\n'));
 });
@@ -166,7 +166,7 @@ describe('stopped and killed', () => {
 
   test('Ctrl-C keeps what was learned, and prints the command that goes on', async () => {
     const cwd = await temporaryFolder();
-    const flags = ['--model', model, '--data', data, ...steps(400)];
+    const flags = ['--model', model, '--data', data, ...steps(150)];
     const { child, finished, printed } = start(['finetune', ...flags], { cwd });
     await printed(/before: validation loss/);
     child.kill('SIGINT');

@@ -12,7 +12,13 @@ let model: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'shadegrad-'));
   model = join(folder, 'run');
-  const { code, stderr } = await shadegrad(['train', '--json', '--out', model, ...settings()]);
+  const { code, stderr } = await shadegrad([
+    'train',
+    '--json',
+    '--out',
+    model,
+    ...settings({ samples: 0 }),
+  ]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
 }, 200_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));

@@ -19,7 +19,15 @@ beforeAll(async () => {
   const sums = jsonLines(readFileSync(examples, 'utf8'));
   expect(sums).toHaveLength(300);
   writeFileSync(text, sums.map(({ prompt, completion }) => `${prompt}${completion}\n`).join(''));
-  await shadegrad(['train', '--json', '--data', text, '--out', model, ...settings({ steps: 60 })]);
+  await shadegrad([
+    'train',
+    '--json',
+    '--data',
+    text,
+    '--out',
+    model,
+    ...settings({ steps: 60, samples: 0 }),
+  ]);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 

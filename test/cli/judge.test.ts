@@ -13,7 +13,7 @@ let [model, prompts] = ['', ''];
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'shadegrad-'));
   [model, prompts] = [join(folder, 'model'), join(folder, 'prompts.jsonl')];
-  await shadegrad(['train', '--json', '--out', model, ...settings()]);
+  await shadegrad(['train', '--json', '--out', model, ...settings({ samples: 0 })]);
   const lines = ['Mia ', 'Ben ', 'Tom ', 'Ann '].map((prompt) => JSON.stringify({ prompt }));
   writeFileSync(prompts, lines.join('\n'));
 });

@@ -14,7 +14,7 @@ let finished: string;
 
 beforeAll(async () => {
   finished = mkdtempSync(join(tmpdir(), 'shadegrad-'));
-  await shadegrad(['train', '--json', '--out', finished, ...settings()]);
+  await shadegrad(['train', '--json', '--out', finished, ...settings({ samples: 0 })]);
 });
 
 afterAll(() => rmSync(finished, { recursive: true }));

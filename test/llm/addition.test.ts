@@ -4,10 +4,9 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
 import { type AdditionResult, additionExperiment } from '../../src/llm/addition_experiment.ts';
-import { Device } from '../../src/ops/device.ts';
+import { device } from '../device.ts';
 
 test('the same sums, written both ways, are asked for while the model learns and at the end', async () => {
-  const device = await Device.open({ announce: null });
   const lines: string[] = [];
   const { result } = await runExperiment(device, additionExperiment, {
     settings: {
@@ -16,7 +15,6 @@ test('the same sums, written both ways, are asked for while the model learns and
     },
     onProgress: ({ name, line }) => lines.push(`${name}: ${line}`),
   });
-  device.destroy();
   expect(lines[0]).toMatch(/^reversed-seed-1: \d+\.\d % exact$/);
   expect(lines[1]).toMatch(/^plain-seed-1: \d+\.\d % exact$/);
   for (const { curve, places, exact } of result!.results) {

@@ -1,24 +1,18 @@
 // Every kind of transformer against float64, what sees what in it, and the cache against no cache.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { KeyValueCache } from '../../src/llm/key_value_cache.ts';
 import { sinusoidalPositions } from '../../src/llm/sinusoids.ts';
 import { type ForwardOptions, Transformer } from '../../src/llm/transformer.ts';
 import type { TransformerConfig } from '../../src/llm/transformer_config.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
-import { Device } from '../../src/ops/device.ts';
 import { AdamW } from '../../src/optim/adamw.ts';
 import { randomStream } from '../../src/tensor/philox.ts';
 import { backward, noGrad } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { device } from '../device.ts';
 import { expectClose } from '../reference/close.ts';
 import { transformerReference, type Weights } from '../reference/transformer.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 const BASE: TransformerConfig = {
   vocabularySize: 11,

@@ -2,7 +2,7 @@
 // images is whole. What MNIST itself gave is in bench/results, and is checked here too.
 
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openFolder } from '#folder';
 import { runExperiment } from '../../src/io/experiment.ts';
 import { meanInterval } from '../../src/io/mean_interval.ts';
@@ -11,20 +11,13 @@ import { autoencoderExperiment } from '../../src/llm/autoencoder_experiment.ts';
 import { summarise } from '../../src/llm/autoencoder_report.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
 import { Linear } from '../../src/nn/linear.ts';
-import { Device } from '../../src/ops/device.ts';
 import { embedding } from '../../src/ops/embedding.ts';
 import { randomStream } from '../../src/tensor/philox.ts';
 import { noGrad } from '../../src/tensor/tape.ts';
+import { device } from '../device.ts';
 import { temporaryFolder } from '../io/temporary_folder.ts';
 import { leftSingularVectors, singularValues } from '../reference/singular_values.ts';
 import { tinyDigits, writeTinyDigits } from './digits_tiny.ts';
-
-let device: Device;
-
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 const kept = <T extends object>(x: T) => Object.assign(x, { kept: true });
 

@@ -5,17 +5,15 @@ import { expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
 import { type ChainResult, chainExperiment } from '../../src/llm/chain_of_thought.ts';
 import { summariseChains } from '../../src/llm/chain_of_thought_report.ts';
-import { Device } from '../../src/ops/device.ts';
+import { device } from '../device.ts';
 
 test('J8 a model writes the steps when it is asked to, and its answers are read from what it wrote', async () => {
-  const device = await Device.open({ announce: null });
   const { result } = await runExperiment(device, chainExperiment, {
     settings: {
       ...{ examples: 400, heldOut: 10, maxSteps: 2, layers: 1, width: 16, steps: 60, batch: 16 },
       seeds: [1],
     },
   });
-  device.destroy();
   const asked = summariseChains(result!).map(({ taught, asked }) => `${taught} ${asked}`);
   expect(asked).toEqual([
     'answers directly',

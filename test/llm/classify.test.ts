@@ -1,6 +1,6 @@
 // A language model as a classifier: scores against the full softmax, refusals, calibration, orders, and ways to learn.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { ConfigError, DataError } from '../../src/errors.ts';
 import {
   bestLabel,
@@ -18,21 +18,18 @@ import {
   tunePattern,
 } from '../../src/llm/classify_methods.ts';
 import type { Transformer } from '../../src/llm/transformer.ts';
-import { Device } from '../../src/ops/device.ts';
 import { logSoftmax } from '../../src/ops/softmax.ts';
 import { noGrad } from '../../src/tensor/tape.ts';
 import { fewShotPrompt, pattern } from '../../src/text/patterns.ts';
 import { wordTokenizer } from '../../src/text/words.ts';
+import { device } from '../device.ts';
 import { makeModel, tokenizer } from './finetune_tiny.ts';
 
-let device: Device;
 let model: Transformer;
 
 beforeAll(async () => {
-  device = await Device.open({ announce: null });
   model = makeModel(device);
 });
-afterAll(() => device.destroy());
 
 /** ln P of each next token after the ids, by a forward pass of their own. */
 async function logProbabilities(ids: Int32Array): Promise<ArrayLike<number>> {

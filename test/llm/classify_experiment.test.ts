@@ -26,7 +26,7 @@ import {
 } from '../../src/llm/classify_report.ts';
 import { permutations } from '../../src/llm/order_study.ts';
 import type { Transformer } from '../../src/llm/transformer.ts';
-import { Device } from '../../src/ops/device.ts';
+import { device } from '../device.ts';
 
 const SETTINGS: ClassifySettings = {
   ...CLASSIFY_DEFAULTS,
@@ -38,13 +38,11 @@ const SETTINGS: ClassifySettings = {
   seeds: [1, 2, 3],
 };
 
-let device: Device;
 let folder: string;
 let outcome: ExperimentOutcome<ClassifySettings, ClassifyResults>;
 const lines: string[] = [];
 
 beforeAll(async () => {
-  device = await Device.open({ announce: null });
   folder = await mkdtemp(join(tmpdir(), 'classify-'));
   outcome = await runExperiment(device, classifyExperiment, {
     settings: SETTINGS,
@@ -53,7 +51,6 @@ beforeAll(async () => {
   });
 }, 600_000);
 afterAll(async () => {
-  device.destroy();
   await rm(folder, { recursive: true });
 });
 

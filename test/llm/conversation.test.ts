@@ -1,6 +1,6 @@
 // Conversations: replies as from the whole text at once, nothing computed twice, the oldest turns dropped.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { Conversation, type ReplyOptions } from '../../src/llm/conversation.ts';
 import { generate } from '../../src/llm/generate.ts';
 import { PrefixCache } from '../../src/llm/prefix_cache.ts';
@@ -8,11 +8,11 @@ import { encodeSegment } from '../../src/llm/supervised.ts';
 import { chooseTemplate } from '../../src/llm/template_choice.ts';
 import { Transformer } from '../../src/llm/transformer.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
-import { Device } from '../../src/ops/device.ts';
 import { randomStream } from '../../src/tensor/philox.ts';
 import { trainBpe } from '../../src/text/bpe_train.ts';
 import { characterTokenizer } from '../../src/text/characters.ts';
 import { chatPrompt, type Message } from '../../src/text/chat_template.ts';
+import { device } from '../device.ts';
 import { folderOf } from './hf_folder.ts';
 
 const CHATML = ['<|im_start|>', '<|im_end|>'];
@@ -22,11 +22,9 @@ const tokenizer = trainBpe('the cat ate the cheese, the mouse ate the cat. ', {
 });
 const template = 'chatml';
 const CONTEXT = 200;
-let device: Device;
 let model: Transformer;
 
 beforeAll(async () => {
-  device = await Device.open({ announce: null });
   model = new Transformer(new Initialiser(device, 1), {
     vocabularySize: tokenizer.vocabularySize,
     context: CONTEXT,
@@ -46,7 +44,6 @@ beforeAll(async () => {
   for (const x of model.parameters())
     x.write(Array.from(await x.data(), (v) => v + 0.2 * random.normal()));
 });
-afterAll(() => device.destroy());
 
 const opened = () => ({ model, tokenizer, ends: [] });
 const conversation = (system?: string) =>

@@ -1,7 +1,7 @@
 // Models whose matrices are kept in 8 bits: what they compute, what they take, and that adapters learn on them.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openFolder } from '#folder';
 import { finetune } from '../../src/llm/finetune.ts';
 import { packModel } from '../../src/llm/frozen_weights.ts';
@@ -11,12 +11,12 @@ import type { Transformer } from '../../src/llm/transformer.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
 import { mergeAdapter } from '../../src/nn/linear.ts';
 import { Lora } from '../../src/nn/lora.ts';
-import { Device } from '../../src/ops/device.ts';
 import { unpackWeight } from '../../src/ops/packed.ts';
 import { sum } from '../../src/ops/reduce.ts';
 import { slice } from '../../src/ops/view.ts';
 import { grad, noGrad } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { device } from '../device.ts';
 import { temporaryFolder } from '../io/temporary_folder.ts';
 import { expectClose } from '../reference/close.ts';
 import { examplesOf, makeModel, valuesOf } from './finetune_tiny.ts';
@@ -25,12 +25,6 @@ import { folderOf, QWEN2, QWEN2_SHAPES, weights } from './hf_folder.ts';
 const GOLDEN = new URL('../../../shared/golden/', import.meta.url);
 const present = existsSync(GOLDEN);
 if (!present) console.warn(`no ${GOLDEN.pathname}: PyTorch's models are left out`);
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 async function logitsOf(model: Transformer, ids: readonly number[]): Promise<Float32Array> {
   const input = device.tensor(Int32Array.from(ids), { shape: [1, ids.length] });

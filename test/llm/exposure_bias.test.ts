@@ -3,12 +3,11 @@ import { exposureBias } from '../../src/llm/exposure_bias.ts';
 import { modelConfig, TRAIN_DEFAULTS } from '../../src/llm/settings.ts';
 import { Transformer } from '../../src/llm/transformer.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
-import { Device } from '../../src/ops/device.ts';
 import { characterTokenizer } from '../../src/text/characters.ts';
 import { generateCorpus } from '../../src/text/grammar.ts';
+import { device } from '../device.ts';
 
 test('G8 samples of a model that has learned nothing leave the grammar at once; true stories never do', async () => {
-  const device = await Device.open({ announce: null });
   const tokenizer = characterTokenizer(generateCorpus({ seed: 1, characters: 5000 }));
   const settings = { ...TRAIN_DEFAULTS, layers: 1, width: 16, heads: 2, context: 16 };
   const config = modelConfig(settings, tokenizer.vocabularySize);
@@ -19,5 +18,4 @@ test('G8 samples of a model that has learned nothing leave the grammar at once; 
   expect(curves.model.lost).toEqual([1, 1, 1]);
   expect(curves.model.nats[2]).toBeCloseTo(Math.log(128), 10);
   for (const nats of curves.source.nats) expect(nats).toBeLessThan(2);
-  device.destroy();
 });

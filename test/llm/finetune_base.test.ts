@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openFolder } from '#folder';
 import { readSafetensors } from '../../src/io/safetensors.ts';
 import { ADAPTER, finetune } from '../../src/llm/finetune.ts';
@@ -15,7 +15,7 @@ import { holdOut, readExamples } from '../../src/llm/supervised.ts';
 import type { Transformer } from '../../src/llm/transformer.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
 import { withAdapter } from '../../src/nn/linear.ts';
-import { Device } from '../../src/ops/device.ts';
+import { device } from '../device.ts';
 import { temporaryFolder } from '../io/temporary_folder.ts';
 
 const LLAMA = fileURLToPath(new URL('../../../shared/golden/llama-tiny', import.meta.url));
@@ -24,13 +24,6 @@ if (!present) console.warn(`no ${LLAMA}: fine-tuning of Hugging Face's models is
 const DATA = ['one', 'two', 'three', 'four']
   .map((word) => JSON.stringify({ prompt: `say ${word}:`, completion: ` ${word} ${word}` }))
   .join('\n');
-
-let device: Device;
-
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 const logitsOf = (model: Transformer, adapter: string | null = null) => {
   const ids = device.tensor(Int32Array.of(5, 6, 7, 8), { shape: [1, 4] });

@@ -1,21 +1,15 @@
 // The promise that a fine-tuning that is resumed is the straight one: losses, evaluations and values, bit for bit.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openFolder } from '../../src/io/folder_node.ts';
 import { readMetrics } from '../../src/io/metrics.ts';
 import { finetune } from '../../src/llm/finetune.ts';
 import type { FinetuneBase } from '../../src/llm/finetune_base.ts';
 import { openFinetuneRun } from '../../src/llm/finetune_run.ts';
 import { FINETUNE_DEFAULTS, type FinetuneSettings } from '../../src/llm/finetune_settings.ts';
-import { Device } from '../../src/ops/device.ts';
+import { device } from '../device.ts';
 import { temporaryFolder } from '../io/temporary_folder.ts';
 import { examplesOf, makeModel, tokenizer, valuesOf } from './finetune_tiny.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 const DATA = { train: examplesOf(30), heldOut: examplesOf(6, 2) };
 const PLACES = { base: 'tiny', data: 'letters', dataFile: '/letters', text: 'letters' };

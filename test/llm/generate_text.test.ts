@@ -1,20 +1,18 @@
 // Text as it comes: half characters, stop texts, end tokens.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { type GenerateTextOptions, generateText } from '../../src/llm/generate_text.ts';
 import { Transformer } from '../../src/llm/transformer.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
-import { Device } from '../../src/ops/device.ts';
 import { randomStream } from '../../src/tensor/philox.ts';
 import { trainBpe } from '../../src/text/bpe_train.ts';
+import { device } from '../device.ts';
 
 const CORPUS = 'the cat ate the 今天 cheese, the mouse ate the cat. ';
-let device: Device;
 let model: Transformer;
 const tokenizer = trainBpe(CORPUS, { vocabularySize: 270 });
 
 beforeAll(async () => {
-  device = await Device.open({ announce: null });
   model = new Transformer(new Initialiser(device, 1), {
     vocabularySize: tokenizer.vocabularySize,
     context: 64,
@@ -34,7 +32,6 @@ beforeAll(async () => {
   for (const x of model.parameters())
     x.write(Array.from(await x.data(), (v) => v + 0.2 * random.normal()));
 });
-afterAll(() => device.destroy());
 
 async function run(options: Partial<GenerateTextOptions> = {}, prompts = ['the cat', 'a']) {
   const parts = prompts.map(() => [] as string[]);

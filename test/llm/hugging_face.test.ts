@@ -1,7 +1,7 @@
 // Models of Hugging Face's folders: PyTorch's logits and tokens, and the way there and back.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { toFloats } from '../../src/io/float_tensors.ts';
 import type { Folder } from '../../src/io/folder.ts';
 import { openFolder } from '../../src/io/folder_node.ts';
@@ -17,6 +17,7 @@ import { withAdapter } from '../../src/nn/linear.ts';
 import { Lora } from '../../src/nn/lora.ts';
 import { Device } from '../../src/ops/device.ts';
 import { backward, noGrad } from '../../src/tensor/tape.ts';
+import { device } from '../device.ts';
 import { temporaryFolder } from '../io/temporary_folder.ts';
 import { expectClose } from '../reference/close.ts';
 import { transformerReference, type Weights } from '../reference/transformer.ts';
@@ -25,12 +26,6 @@ import { folderOf, GPT2, QWEN2, QWEN2_SHAPES, weights } from './hf_folder.ts';
 const GOLDEN = new URL('../../../shared/golden/', import.meta.url);
 const present = existsSync(GOLDEN);
 if (!present) console.warn(`no ${GOLDEN.pathname}: PyTorch's models are left out`);
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 async function logitsOf(model: Transformer, ids: readonly number[]): Promise<Float32Array> {
   const device = model.norm.weight.runtime as Device;

@@ -1,7 +1,7 @@
 // The experiment on the intrinsic dimension, on tiny images, and what it gave on MNIST.
 
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
 import {
   type IntrinsicResults,
@@ -9,11 +9,10 @@ import {
   intrinsicExperiment,
 } from '../../src/llm/intrinsic_experiment.ts';
 import { crossing, intrinsicReport, summariseIntrinsic } from '../../src/llm/intrinsic_report.ts';
-import { Device } from '../../src/ops/device.ts';
+import { device } from '../device.ts';
 import { temporaryFolder } from '../io/temporary_folder.ts';
 import { tinyDigits, writeTinyDigits } from './digits_tiny.ts';
 
-let device: Device;
 const settings: Partial<IntrinsicSettings> = {
   validation: 100,
   test: 200,
@@ -25,11 +24,6 @@ const settings: Partial<IntrinsicSettings> = {
   batch: 32,
   seeds: [1],
 };
-
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 test('H8 more dimensions learn more, the whole network most', async () => {
   const data = await temporaryFolder();

@@ -1,23 +1,17 @@
 // What is shown of a model is what it computes: attention weights against the attention itself, distributions against draws.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { lookInto } from '../../src/llm/look.ts';
 import { nextTokens } from '../../src/llm/next_tokens.ts';
 import { type SampleOptions, sampleText } from '../../src/llm/sample.ts';
 import { Transformer } from '../../src/llm/transformer.ts';
 import type { TransformerConfig } from '../../src/llm/transformer_config.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
-import { Device } from '../../src/ops/device.ts';
 import { sampleInto, samplingState } from '../../src/ops/sample.ts';
 import type { SamplingOptions } from '../../src/ops/sampling_options.ts';
 import { randomStream } from '../../src/tensor/philox.ts';
 import { characterTokenizer } from '../../src/text/characters.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 const CONFIG: TransformerConfig = {
   vocabularySize: 13,

@@ -1,21 +1,19 @@
 // The mixer: what it computes, who sees whom, and that its gradients are those of what it computes.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { Mixer } from '../../src/llm/mixer.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
-import { Device } from '../../src/ops/device.ts';
 import { backward } from '../../src/tensor/tape.ts';
+import { device } from '../device.ts';
 
 const CONFIG = { vocabularySize: 7, context: 6, layers: 2, width: 8, hidden: 24 };
 const [B, T, V] = [2, 6, 7];
 const IDS = [0, 1, 2, 3, 4, 5, 6, 5, 4, 3, 2, 1];
 const TARGETS = [1, 2, 3, 4, 5, 6, 5, 4, 3, 2, 1, 0];
 
-let device: Device;
 let model: Mixer;
 
 beforeAll(async () => {
-  device = await Device.open({ announce: null });
   model = new Mixer(new Initialiser(device, 3), CONFIG);
   // Far from where it begins, so that every position counts.
   const random = new Initialiser(device, 4);
@@ -26,7 +24,6 @@ beforeAll(async () => {
     change.dispose();
   }
 });
-afterAll(() => device.destroy());
 
 const ids = (values: number[]) => device.tensor(values, { shape: [B, T], dtype: 'i32' });
 const logits = async (values: number[]) => (await model.forward(ids(values)).data()).slice();

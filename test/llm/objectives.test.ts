@@ -1,26 +1,20 @@
 // What training asks for: the batches of each objective, and that each is learned, mixed, in phases, and resumed exactly.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openFolder } from '../../src/io/folder_node.ts';
 import { readMetrics } from '../../src/io/metrics.ts';
 import { trainingData } from '../../src/llm/data.ts';
 import { bitsPerByte, perplexity } from '../../src/llm/evaluate.ts';
 import { objectiveOf } from '../../src/llm/objectives.ts';
 import { modelConfig, TRAIN_DEFAULTS, type TrainSettings } from '../../src/llm/settings.ts';
-import { Device } from '../../src/ops/device.ts';
 import { randomStream } from '../../src/tensor/philox.ts';
 import { characterTokenizer } from '../../src/text/characters.ts';
 import { IGNORED_TARGET } from '../../src/text/loader.ts';
+import { device } from '../device.ts';
 import { temporaryFolder } from '../io/temporary_folder.ts';
 import { TINY, trainTraced, trainUntil } from './tiny.ts';
 
 type Objective = TrainSettings['objective'];
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 const CONTEXT = 16;
 const tokenizer = characterTokenizer('abcdefghij\n');

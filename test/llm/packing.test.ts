@@ -1,12 +1,12 @@
 // A model over packed documents: the loss and all gradients are those of the documents one by one.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Transformer } from '../../src/llm/transformer.ts';
 import type { TransformerConfig } from '../../src/llm/transformer_config.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
-import { Device } from '../../src/ops/device.ts';
 import { backward } from '../../src/tensor/tape.ts';
 import { packDocuments } from '../../src/text/packing.ts';
+import { device } from '../device.ts';
 import { expectClose } from '../reference/close.ts';
 
 const CONTEXT = 24;
@@ -25,12 +25,6 @@ const CONFIG: TransformerConfig = {
   tiedEmbeddings: true,
   dropout: 0,
 };
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 const documents = [13, 4, 9, 20, 2, 7].map((length, n) =>
   Int32Array.from({ length }, (_, i) => (3 * i * (n + 1) + n) % 11),

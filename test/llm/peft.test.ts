@@ -2,7 +2,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openFolder } from '#folder';
 import { DataError } from '../../src/errors.ts';
 import { type HostTensor, readSafetensors, writeSafetensors } from '../../src/io/safetensors.ts';
@@ -13,18 +13,11 @@ import { type LoraMethod, trainable } from '../../src/llm/trainable.ts';
 import type { Transformer } from '../../src/llm/transformer.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
 import { withAdapter } from '../../src/nn/linear.ts';
-import { Device } from '../../src/ops/device.ts';
 import { floatToHalf } from '../../src/tensor/half.ts';
+import { device } from '../device.ts';
 import { temporaryFolder } from '../io/temporary_folder.ts';
 import { expectClose } from '../reference/close.ts';
 import { CONFIG, makeModel } from './finetune_tiny.ts';
-
-let device: Device;
-
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 const IDS = Int32Array.of(1, 2, 3, 4);
 const logitsOf = (model: Transformer, adapter: string | null = 'default') => {

@@ -1,20 +1,13 @@
 // The experiments on synthetic data, at a size of seconds; the full ones are in bench/results.
 
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
 import { imitationExperiment } from '../../src/llm/imitation.ts';
 import { summariseImitation } from '../../src/llm/imitation_report.ts';
 import { selfInstructExperiment } from '../../src/llm/self_instruct.ts';
 import { summariseSelfInstruct } from '../../src/llm/self_instruct_report.ts';
-import { Device } from '../../src/ops/device.ts';
-
-let device: Device;
-
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 const SMALL = { layers: 1, heads: 2, batch: 32, examples: 1000, seeds: [1] };
 

@@ -1,6 +1,6 @@
 // Supervised data: what counts, what is refused and with which line, and which examples a step takes.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { DataError } from '../../src/errors.ts';
 import {
   countedIn,
@@ -12,10 +12,10 @@ import {
   readExamples,
 } from '../../src/llm/supervised.ts';
 import { crossEntropy } from '../../src/ops/cross_entropy.ts';
-import { Device } from '../../src/ops/device.ts';
 import { backward } from '../../src/tensor/tape.ts';
 import { trainBpe } from '../../src/text/bpe_train.ts';
 import { characterTokenizer } from '../../src/text/characters.ts';
+import { device } from '../device.ts';
 
 const tokenizer = characterTokenizer('abcdefgh=?\n');
 const options = { tokenizer, template: 'lines', context: 12 };
@@ -57,12 +57,6 @@ describe('H1: what counts', () => {
 });
 
 describe('H1: gradients', () => {
-  let device: Device;
-  beforeAll(async () => {
-    device = await Device.open({ announce: null });
-  });
-  afterAll(() => device.destroy());
-
   test('a prompt token and padding get exactly 0, completion and end do not', async () => {
     const examples = read(`${pair('abc', 'd')}\n${pair('a', 'bcde')}`);
     const length = longest(examples);

@@ -1,6 +1,6 @@
 // What each method trains: how many values, and that it leaves the others alone to the bit.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
 import { finetune } from '../../src/llm/finetune.ts';
 import type { FinetuneSettings } from '../../src/llm/finetune_settings.ts';
@@ -8,15 +8,8 @@ import { type Method, trainable } from '../../src/llm/trainable.ts';
 import type { TransformerConfig } from '../../src/llm/transformer_config.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
 import { setAdapter, withAdapter } from '../../src/nn/linear.ts';
-import { Device } from '../../src/ops/device.ts';
+import { device } from '../device.ts';
 import { CONFIG, examplesOf, makeModel, valuesOf } from './finetune_tiny.ts';
-
-let device: Device;
-
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 function chosen(method: Method, config: Partial<TransformerConfig> = {}) {
   const model = makeModel(device, config);

@@ -1,6 +1,6 @@
 // The model itself: causality, the loss before training, gradients under every switch, adapters, and that it can learn.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
 import { Transformer } from '../../src/llm/transformer.ts';
 import type { TransformerConfig } from '../../src/llm/transformer_config.ts';
@@ -8,17 +8,11 @@ import { Initialiser } from '../../src/nn/initialiser.ts';
 import { Linear, withAdapter } from '../../src/nn/linear.ts';
 import { Lora } from '../../src/nn/lora.ts';
 import { crossEntropy } from '../../src/ops/cross_entropy.ts';
-import { Device } from '../../src/ops/device.ts';
 import { AdamW } from '../../src/optim/adamw.ts';
 import { randomStream } from '../../src/tensor/philox.ts';
 import { backward, noGrad } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 const LLAMA: TransformerConfig = {
   vocabularySize: 13,

@@ -1,32 +1,25 @@
 // LoRA as a layer: what it starts as, what it can and cannot learn, packed projections, dropout, merging.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
 import { Bottleneck } from '../../src/nn/bottleneck.ts';
 import { Initialiser } from '../../src/nn/initialiser.ts';
 import { Linear, mergeAdapter, unmergeAdapter, withAdapter } from '../../src/nn/linear.ts';
 import { Lora, type LoraOptions } from '../../src/nn/lora.ts';
 import { sub } from '../../src/ops/binary.ts';
-import { Device } from '../../src/ops/device.ts';
 import { mean } from '../../src/ops/reduce.ts';
 import { square } from '../../src/ops/unary.ts';
 import { AdamW } from '../../src/optim/adamw.ts';
 import { cosine } from '../../src/optim/schedule.ts';
 import { backward } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { device } from '../device.ts';
 import { expectClose } from '../reference/close.ts';
 import { singularValues } from '../reference/singular_values.ts';
 
 const [INPUTS, OUTPUTS] = [9, 12];
 const PARTS = { query: 6, key: 2, value: 4 };
 const CLOSE = { rtol: 1e-5, atol: 1e-5 };
-
-let device: Device;
-
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 /** A frozen layer with an adapter named 'task' that does something. */
 function adapted(options: LoraOptions, { learned = true, bias = true } = {}) {

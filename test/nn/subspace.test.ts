@@ -1,24 +1,17 @@
 // Random subspaces: the projection is what it is said to be, only z is trained, and with all dimensions nothing is lost.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Initialiser } from '../../src/nn/initialiser.ts';
 import { Linear } from '../../src/nn/linear.ts';
 import { substituted } from '../../src/nn/module.ts';
 import { Subspace } from '../../src/nn/subspace.ts';
 import { add, mul, sub } from '../../src/ops/binary.ts';
-import { Device } from '../../src/ops/device.ts';
 import { mean, sum } from '../../src/ops/reduce.ts';
 import { square } from '../../src/ops/unary.ts';
 import { AdamW } from '../../src/optim/adamw.ts';
 import { backward, noGrad } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
-
-let device: Device;
-
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 /** D = outputs (inputs + 1). */
 const layer = (inputs: number, outputs: number) =>

@@ -1,6 +1,6 @@
 // Attention: what holds beyond its float64 reference: layouts, heads that share keys, causality to the bit, dropout.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { attention } from '../../src/ops/attention.ts';
 import type { AttentionOptions } from '../../src/ops/attention_inputs.ts';
 import { Device } from '../../src/ops/device.ts';
@@ -11,15 +11,8 @@ import { permute, reshape, slice } from '../../src/ops/view.ts';
 import { keyOf, philox, uniformFromBits } from '../../src/tensor/philox.ts';
 import { grad } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { device } from '../device.ts';
 import { expectClose } from '../reference/close.ts';
-
-let device: Device;
-
-beforeAll(async () => {
-  device = await Device.open();
-});
-
-afterAll(() => device.destroy());
 
 type Sizes = { B?: number; H: number; Hkv?: number; Tq: number; Tk?: number; D: number };
 

@@ -4,23 +4,20 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as index from '../../src/index.ts';
 import { attention, attentionFamily } from '../../src/ops/attention.ts';
-import { Device } from '../../src/ops/device.ts';
 import { slice } from '../../src/ops/view.ts';
 import { grad } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
 import table from '../cases/attention.ts';
+import { device } from '../device.ts';
 import type { Api } from '../reference/case.ts';
 import { expectClose } from '../reference/close.ts';
 import { run } from './in_graph.ts';
 
 const api = index as unknown as Api<Tensor>;
 const cases = table.filter(({ op }) => op === 'attention');
-const device = await Device.open();
 const [small, large] = ['1 1 1', '9 9 9'].map((shape) =>
   attentionFamily.shipped(device.adapter, shape, () => true),
 );
-
-afterAll(() => device.destroy());
 
 const pin = (variant: string) => device.gpu.choices.pin({ attention: { '*': variant } });
 

@@ -1,15 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
 import { conv2d } from '../../src/ops/conv2d.ts';
 import { cast } from '../../src/ops/copy.ts';
-import { Device } from '../../src/ops/device.ts';
 import { grad } from '../../src/tensor/tape.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open();
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 describe('conv2d', () => {
   it('by a filter that is 1 at one place moves the image', async () => {

@@ -1,14 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cumsum } from '../../src/ops/cumsum.ts';
-import { Device } from '../../src/ops/device.ts';
 import { grad } from '../../src/tensor/tape.ts';
+import { device } from '../device.ts';
 import { randomIds } from './random_ids.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open();
-});
-afterAll(() => device.gpu.destroy());
 
 describe('cumsum', () => {
   it('is exact for integers, in every layout of rows', async () => {

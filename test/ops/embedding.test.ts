@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ConfigError, DataError } from '../../src/errors.ts';
 import { Device } from '../../src/ops/device.ts';
 import { embedding, oneHot, scatterRows } from '../../src/ops/embedding.ts';
@@ -6,13 +6,8 @@ import { segmentSum } from '../../src/ops/segment_sum.ts';
 import { sortedPairs } from '../../src/ops/sort.ts';
 import { grad } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { device } from '../device.ts';
 import { randomIds } from './random_ids.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open();
-});
-afterAll(() => device.gpu.destroy());
 
 /** Σ of the rows of dy that belong to each id, in float64. */
 function sumsById(dy: ArrayLike<number>, ids: Int32Array, V: number, D: number): Float64Array {

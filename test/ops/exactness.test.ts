@@ -1,7 +1,7 @@
 // What the general cases do not reach: views with axes of size 1, whole numbers over 2^24, ops that hand an input
 // through, tensors beyond the binding limit in a training step, kernels that write.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { add, equal, mul, pow } from '../../src/ops/binary.ts';
 import { crossEntropy } from '../../src/ops/cross_entropy.ts';
 import { customOp } from '../../src/ops/custom.ts';
@@ -14,12 +14,7 @@ import { reshape, slice } from '../../src/ops/view.ts';
 import { AdamW } from '../../src/optim/adamw.ts';
 import { backward, grad } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open();
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 const values = async (x: Tensor) => [...(await x.data())];
 

@@ -1,20 +1,14 @@
 // What cases of single ops cannot show: that gradients which meet at an op are taken into its own kernel.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { add, mul } from '../../src/ops/binary.ts';
-import { Device } from '../../src/ops/device.ts';
 import { addRmsNorm, rmsNorm } from '../../src/ops/norm.ts';
 import { policyHead } from '../../src/ops/policy_head.ts';
 import { sum } from '../../src/ops/reduce.ts';
 import { rope, ropePair } from '../../src/ops/rope.ts';
 import { grad } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open();
-});
-afterAll(() => device.gpu.destroy());
+import { device } from '../device.ts';
 
 async function expectEqual(got: Tensor, want: Tensor): Promise<void> {
   const values = await want.data();

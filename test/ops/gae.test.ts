@@ -1,11 +1,9 @@
 import { expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
 import { type GaeOptions, gae } from '../../src/ops/gae.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { device } from '../device.ts';
 import { expectClose } from '../reference/close.ts';
 import { randomFor } from '../reference/random.ts';
-
-const device = await Device.open();
 
 /** One environment, given by lists; flags are 0 unless given. */
 async function estimate(

@@ -1,17 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { mul } from '../../src/ops/binary.ts';
-import { Device } from '../../src/ops/device.ts';
 import { gather, scatterAdd } from '../../src/ops/gather.ts';
 import { sum } from '../../src/ops/reduce.ts';
 import { transpose } from '../../src/ops/view.ts';
 import { grad } from '../../src/tensor/tape.ts';
+import { device } from '../device.ts';
 import { randomIds } from './random_ids.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open();
-});
-afterAll(() => device.gpu.destroy());
 
 describe('gather', () => {
   it('reads a transposed view', async () => {

@@ -1,22 +1,14 @@
 // LoRA: what holds between it, the plain layer, the merged weight, and its two backwards.
 
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { add, mul } from '../../src/ops/binary.ts';
-import { Device } from '../../src/ops/device.ts';
 import { linear } from '../../src/ops/linear.ts';
 import { loraLinear } from '../../src/ops/lora.ts';
 import { matmul } from '../../src/ops/matmul.ts';
 import { backward, grad } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { device } from '../device.ts';
 import { expectClose } from '../reference/close.ts';
-
-let device: Device;
-
-beforeAll(async () => {
-  device = await Device.open();
-});
-
-afterAll(() => device.destroy());
 
 const options = { alpha: 16, rank: 4 };
 

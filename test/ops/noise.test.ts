@@ -1,19 +1,12 @@
 // Gaussian noise: the normals of the one mapping, new ones at every step, replayed steps included.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { mul } from '../../src/ops/binary.ts';
-import { Device } from '../../src/ops/device.ts';
 import { gaussianNoise } from '../../src/ops/noise.ts';
 import { permute } from '../../src/ops/view.ts';
 import { fillNormal } from '../../src/tensor/philox.ts';
 import { grad } from '../../src/tensor/tape.ts';
-
-let device: Device;
-
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 /** x + std N(0, 1) in float64. */
 function reference(

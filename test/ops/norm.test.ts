@@ -1,14 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { describe, expect, it } from 'vitest';
 import { layerNorm, rmsNorm } from '../../src/ops/norm.ts';
 import { backward, grad } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open();
-});
-afterAll(() => device.gpu.destroy());
+import { device } from '../device.ts';
 
 type Norm = (x: Tensor, parameters: Tensor[]) => Tensor;
 const norms: Record<string, Norm> = {

@@ -1,16 +1,14 @@
 // Documents packed into a row are the documents run one by one, in every variant of the kernels, forward and backward.
 
-import { afterAll, afterEach, it } from 'vitest';
+import { afterEach, it } from 'vitest';
 import { attention, attentionFamily } from '../../src/ops/attention.ts';
-import { Device } from '../../src/ops/device.ts';
 import { concat } from '../../src/ops/shape_ops.ts';
 import { slice } from '../../src/ops/view.ts';
 import { grad } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { device } from '../device.ts';
 import { expectClose } from '../reference/close.ts';
 
-const device = await Device.open();
-afterAll(() => device.destroy());
 afterEach(() => device.gpu.choices.pin({}));
 
 const [B, H, T, D] = [2, 2, 75, 8];

@@ -1,17 +1,10 @@
 // Acting in one kernel against float64: the same draws decide, so that the actions are those of the reference.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { draws } from '../../bench/inputs.ts';
-import { Device } from '../../src/ops/device.ts';
 import { isSmallPolicy, packPolicy, policyStep } from '../../src/ops/policy_step.ts';
 import { fillNormal, fillUniform } from '../../src/tensor/philox.ts';
-
-let device: Device;
-
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 const SEED = 9;
 const STEP = 4;

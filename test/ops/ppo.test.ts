@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { mul } from '../../src/ops/binary.ts';
-import { Device } from '../../src/ops/device.ts';
 import { gather } from '../../src/ops/gather.ts';
 import { ppoLoss, ppoLossFromLogProbs } from '../../src/ops/ppo.ts';
 import { mean } from '../../src/ops/reduce.ts';
@@ -9,10 +8,10 @@ import { neg } from '../../src/ops/unary.ts';
 import { reshape } from '../../src/ops/view.ts';
 import { backward } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { device } from '../device.ts';
 import { expectClose } from '../reference/close.ts';
 import { randomFor } from '../reference/random.ts';
 
-const device = await Device.open();
 const POLICY_ONLY = { valueCoef: 0, entropyCoef: 0 };
 
 /** The loss of one sample with ratio r, and its gradient by the log-probability. */

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
 import { gather } from '../../src/ops/gather.ts';
 import { bradleyTerryLoss, dpoLoss } from '../../src/ops/preference.ts';
 import { neg } from '../../src/ops/unary.ts';
@@ -8,9 +7,9 @@ import { AdamW } from '../../src/optim/adamw.ts';
 import { scope } from '../../src/tensor/scope.ts';
 import { backward } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { device } from '../device.ts';
 import { randomFor } from '../reference/random.ts';
 
-const device = await Device.open();
 const loss = (chosen: number[], rejected: number[]) =>
   bradleyTerryLoss(device.tensor(chosen), device.tensor(rejected)).item();
 

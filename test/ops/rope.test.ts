@@ -1,19 +1,11 @@
 // Rotary positions: the lecture's values and identities, both layouts, and every position that an i32 holds.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { mul } from '../../src/ops/binary.ts';
-import { Device } from '../../src/ops/device.ts';
 import { type RopeOptions, rope, ropeSimilarity } from '../../src/ops/rope.ts';
 import { permute } from '../../src/ops/view.ts';
 import { grad } from '../../src/tensor/tape.ts';
-
-let device: Device;
-
-beforeAll(async () => {
-  device = await Device.open();
-});
-
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 const dot = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Array.from(a).reduce((sum, value, i) => sum + value * b[i]!, 0);

@@ -1,15 +1,9 @@
 // Draws against the exact distributions: supports, shares, and chi-square over many draws.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { describe, expect, it } from 'vitest';
 import { sampleInto, samplingState } from '../../src/ops/sample.ts';
 import type { SamplingOptions } from '../../src/ops/sampling_options.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 const P = [0.4, 0.25, 0.15, 0.1, 0.06, 0.04]; // the example of F3 and F4
 

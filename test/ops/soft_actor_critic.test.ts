@@ -1,7 +1,6 @@
 // The losses of soft actor-critic against float64: values, gradients by differences, from views, and by ops.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { describe, expect, test } from 'vitest';
 import {
   softCriticLoss,
   softPolicyLoss,
@@ -10,6 +9,7 @@ import {
 } from '../../src/ops/soft_actor_critic.ts';
 import { grad } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { device } from '../device.ts';
 import { map, type Ref, scalar } from '../reference/array.ts';
 import { type Api, type OpCase, type OpReference, opCase } from '../reference/case.ts';
 import { expectClose } from '../reference/close.ts';
@@ -113,12 +113,6 @@ const casesOf = (B: number): OpCase[] => [
 ];
 
 const cases = [1, 3, 31, 64, 65, 256, 1000].flatMap(casesOf);
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 const api = { softTargets, softCriticLoss, softPolicyLoss } as unknown as Api<Tensor>;
 

@@ -1,13 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { describe, expect, it } from 'vitest';
 import { logSoftmax, softmax } from '../../src/ops/softmax.ts';
 import { grad } from '../../src/tensor/tape.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open();
-});
-afterAll(() => device.gpu.destroy());
+import { device } from '../device.ts';
 
 const LOWEST = -3.4028234663852886e38;
 const INFINITY = Number.POSITIVE_INFINITY;

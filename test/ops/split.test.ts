@@ -1,21 +1,13 @@
 // split: its parts are slices, views without copies, and its gradient is that of slices, in fewer kernels.
 
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { mul } from '../../src/ops/binary.ts';
-import { Device } from '../../src/ops/device.ts';
 import { sum } from '../../src/ops/reduce.ts';
 import { split } from '../../src/ops/shape_ops.ts';
 import { slice } from '../../src/ops/view.ts';
 import { grad } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
-
-let device: Device;
-
-beforeAll(async () => {
-  device = await Device.open();
-});
-
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 const SIZES = [3, 1, 2];
 

@@ -1,14 +1,14 @@
 // The squashed Gaussian against float64: values, gradients by differences, from views, twice; and what it is a density of.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { add, mul } from '../../src/ops/binary.ts';
-import { Device } from '../../src/ops/device.ts';
 import { gaussianNoise } from '../../src/ops/noise.ts';
 import { mean, sum, variance } from '../../src/ops/reduce.ts';
 import { squashedGaussian } from '../../src/ops/squashed_gaussian.ts';
 import { square } from '../../src/ops/unary.ts';
 import { grad } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { device } from '../device.ts';
 import { map, type Ref, zeros } from '../reference/array.ts';
 import { type Api, type OpReference, opCase } from '../reference/case.ts';
 import { expectClose } from '../reference/close.ts';
@@ -80,12 +80,6 @@ const cases = [
     { differences: false },
   ),
 ];
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 const api = { squashedGaussian } as unknown as Api<Tensor>;
 

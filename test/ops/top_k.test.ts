@@ -1,15 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ShapeError } from '../../src/errors.ts';
-import { Device } from '../../src/ops/device.ts';
 import { argmax, topK } from '../../src/ops/top_k.ts';
 import { backward } from '../../src/tensor/tape.ts';
+import { device } from '../device.ts';
 import { randomIds } from './random_ids.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open();
-});
-afterAll(() => device.gpu.destroy());
 
 describe('topK', () => {
   // few distinct values: most comparisons are ties

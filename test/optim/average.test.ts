@@ -1,20 +1,14 @@
 // Moving averages follow the parameters, in one dispatch, and stand in for them.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Initialiser } from '../../src/nn/initialiser.ts';
 import { Linear } from '../../src/nn/linear.ts';
 import { substituted } from '../../src/nn/module.ts';
-import { Device } from '../../src/ops/device.ts';
 import { MovingAverage } from '../../src/optim/average.ts';
 import { SGD } from '../../src/optim/sgd.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { device } from '../device.ts';
 import { expectClose } from '../reference/close.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 const layer = () => new Linear(new Initialiser(device, 3), 5, 7, { bias: true, std: 1 });
 const values = async (x: Tensor) => Float64Array.from(await x.data());

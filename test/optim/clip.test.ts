@@ -1,11 +1,10 @@
 import { expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
 import { clipGradNorm } from '../../src/optim/clip.ts';
 import { SGD } from '../../src/optim/sgd.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { device } from '../device.ts';
 import { expectClose } from '../reference/close.ts';
 
-const device = await Device.open();
 const SHAPES = [[7], [3, 65], [], [129], [40_000], [0]];
 
 /** Parameters of value 0 with random gradients, and the gradients' norm in float64. */

@@ -1,7 +1,6 @@
 // Best of n, where everything about it is known.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { expect, test } from 'vitest';
 import {
   bestOfN,
   bestOfNKl,
@@ -16,12 +15,7 @@ import {
   uniformModel,
 } from '../../src/posttrain/enumerable.ts';
 import { randomStream } from '../../src/tensor/philox.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 test('I9: best of n is ln n - (n - 1) / n away at most, and exactly that where no two answers are worth the same', () => {
   const known = { 1: 0, 2: 0.193, 4: 0.636, 8: 1.204, 16: 1.835, 64: 3.175 };

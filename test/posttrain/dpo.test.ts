@@ -1,7 +1,6 @@
 // DPO: its optimum, its gradient in parts, its reference, and a run that goes on.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { describe, expect, test } from 'vitest';
 import { type DpoSettings, dpo } from '../../src/posttrain/dpo.ts';
 import {
   answerProbabilities,
@@ -11,14 +10,9 @@ import {
   uniformModel,
 } from '../../src/posttrain/enumerable.ts';
 import type { PreferenceTokens } from '../../src/posttrain/preferences.ts';
+import { device } from '../device.ts';
 import { makeModel, valuesOf } from '../llm/finetune_tiny.ts';
 import { expectClose } from '../reference/close.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 /** Every pair of answers once, labelled as Bradley-Terry says. */
 function exactPairs(): PreferenceTokens[] {

@@ -1,20 +1,14 @@
 // Where every method comes to rest on a language model so small that the optimum is known, and where GRPO as published
 // rests instead.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { describe, expect, test } from 'vitest';
 import { enumerable, objective, optimum, solveEnumerable } from '../../src/posttrain/enumerable.ts';
 import { GRPO_DEFAULTS, GRPO_METHODS, type GrpoSettings, grpo } from '../../src/posttrain/grpo.ts';
 import type { Task } from '../../src/posttrain/rewards.ts';
 import type { DrawingSettings, TextLearner, TextProblem } from '../../src/posttrain/rlhf.ts';
 import { RLHF_DEFAULTS, rlhf } from '../../src/posttrain/rlhf.ts';
+import { device } from '../device.ts';
 import { restOf } from '../reference/group_fixed_point.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 const ITERATIONS = 24;
 const SPACE = enumerable();

@@ -1,17 +1,11 @@
 // The losses that compare answers, against float64, with their gradients; and what must hold at their edges.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { describe, expect, test } from 'vitest';
 import { GROUP_LOSSES, type GroupLoss, groupLoss } from '../../src/posttrain/group_losses.ts';
 import { randomStream } from '../../src/tensor/philox.ts';
 import { backward } from '../../src/tensor/tape.ts';
+import { device } from '../device.ts';
 import { groupLossReference } from '../reference/group_losses.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 const LENGTHS = [3, 1, 5, 2, 4, 0]; // the last answer has no token that counts
 const L = 6;

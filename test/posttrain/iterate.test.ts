@@ -1,19 +1,13 @@
 // Preferences in rounds, at a size at which little is learned: what a round is made of.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
-import { Device } from '../../src/ops/device.ts';
 import { iterateExperiment } from '../../src/posttrain/iterate.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 test('I8 each round learns from the labels of all rounds before, and is told how right it is on what its policy writes', async () => {
   const settings = {
-    ...{ seeds: [1], width: 16, layers: 1, baseSteps: 30, rounds: 2, labels: 40, rewardBatch: 10 },
+    ...{ seeds: [1], width: 16, layers: 1, baseSteps: 4, rounds: 2, labels: 40, rewardBatch: 10 },
     ...{ rewardEpochs: 1, iterations: 2, answers: 8, heldOut: 16 },
   };
   const { result } = await runExperiment(device, iterateExperiment, { settings });

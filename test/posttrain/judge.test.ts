@@ -1,8 +1,7 @@
 // Judging two models: the same model is no better than itself, and what is better wins as often as it must.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Transformer } from '../../src/llm/transformer.ts';
-import { Device } from '../../src/ops/device.ts';
 import {
   enumerableCodec,
   enumerableTask,
@@ -10,12 +9,7 @@ import {
   uniformModel,
 } from '../../src/posttrain/enumerable.ts';
 import { judge, verdict, wilson } from '../../src/posttrain/judge.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 const tasks = Array.from({ length: 150 }, () => enumerableTask);
 const options = { tasks, maxNewTokens: 2, seed: 3, judge: equalPair };

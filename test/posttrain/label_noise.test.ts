@@ -3,12 +3,12 @@
 import { expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
 import { openFolder } from '../../src/io/folder_node.ts';
-import { Device } from '../../src/ops/device.ts';
 import {
   type LabelNoiseResults,
   labelNoiseExperiment,
 } from '../../src/posttrain/label_noise_experiment.ts';
 import { summariseNoise } from '../../src/posttrain/label_noise_report.ts';
+import { device } from '../device.ts';
 import { temporaryFolder } from '../io/temporary_folder.ts';
 
 const SETTINGS = {
@@ -23,7 +23,6 @@ const SETTINGS = {
 };
 
 test('I10 the cells of label-noise: no judge is above the ceiling, which is 1 - p', async () => {
-  const device = await Device.open({ announce: null });
   const folder = await openFolder(await temporaryFolder());
   const run = (resume: boolean) =>
     runExperiment(device, labelNoiseExperiment, { settings: SETTINGS, folder, resume });
@@ -45,7 +44,6 @@ test('I10 the cells of label-noise: no judge is above the ceiling, which is 1 - 
   ]);
   await folder.remove('cells/flips-0.4-seed-1.json');
   expect((await run(true)).result).toEqual(result);
-  device.destroy();
 });
 
 test('the summary is over seeds', () => {

@@ -1,8 +1,7 @@
 // A reward for length, where an answer is drawn in eight steps: it grows, and the penalty or more KL holds it.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
-import { Device } from '../../src/ops/device.ts';
 import { uniformModel } from '../../src/posttrain/enumerable.ts';
 import { LENGTH_HACK_DEFAULTS, lengthHackExperiment } from '../../src/posttrain/length_hack.ts';
 import { CASES, lengthHackReport, summarise } from '../../src/posttrain/length_hack_report.ts';
@@ -10,12 +9,7 @@ import { type Reward, rewardOf, type Task } from '../../src/posttrain/rewards.ts
 import { RLHF_DEFAULTS, rlhf } from '../../src/posttrain/rlhf.ts';
 import { softOverlong } from '../../src/posttrain/shaping.ts';
 import { distinctShare } from '../../src/text/diversity.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 const MOST = 8;
 const END = 2;

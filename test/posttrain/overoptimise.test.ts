@@ -1,8 +1,7 @@
 // The over-optimisation experiment at its smallest: it runs from base to report, and its figure is of the right numbers.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
-import { Device } from '../../src/ops/device.ts';
 import { bestOfNKl } from '../../src/posttrain/best_of_n.ts';
 import {
   OVEROPTIMISE_DEFAULTS,
@@ -14,12 +13,7 @@ import {
   overoptimiseReport,
   summarise,
 } from '../../src/posttrain/overoptimise_report.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 test('I9: gold and learned reward are followed from the base to the end, for PPO and best of n', async () => {
   const settings = {

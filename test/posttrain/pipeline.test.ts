@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openFolder } from '../../src/io/folder_node.ts';
 import { sha256 } from '../../src/io/manifest.ts';
-import { Device } from '../../src/ops/device.ts';
 import { runPipeline, STAGES, stagesFor } from '../../src/posttrain/pipeline/pipeline.ts';
 import {
   ALL_SUMS,
@@ -18,15 +17,13 @@ import {
   sumTasks,
   supervisedProblems,
 } from '../../src/posttrain/pipeline/world.ts';
+import { device } from '../device.ts';
 
-let device: Device;
 let root: string;
 beforeAll(async () => {
-  device = await Device.open({ announce: null });
   root = await mkdtemp(join(tmpdir(), 'pipeline-'));
 });
 afterAll(async () => {
-  device.destroy();
   await rm(root, { recursive: true });
 });
 

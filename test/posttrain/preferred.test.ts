@@ -1,16 +1,10 @@
 // Which model is preferred, at the smallest size: every kind is trained, compared and shown.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
-import { Device } from '../../src/ops/device.ts';
 import { PREFERRED_DEFAULTS, preferredExperiment } from '../../src/posttrain/preferred.ts';
 import { KINDS, preferredReport, summarise } from '../../src/posttrain/preferred_report.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 test('I7: base, fine-tuned and preference-tuned models meet one opponent, which does not beat itself', async () => {
   const settings = {

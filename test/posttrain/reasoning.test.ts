@@ -1,11 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { beforeAll, describe, expect, it, test } from 'vitest';
 import { ConfigError } from '../../src/errors.ts';
 import { generate } from '../../src/llm/generate.ts';
 import { generateText } from '../../src/llm/generate_text.ts';
 import { makeSolver } from '../../src/llm/problem_solver.ts';
 import { encodeExample } from '../../src/llm/supervised.ts';
 import type { Transformer } from '../../src/llm/transformer.ts';
-import { Device } from '../../src/ops/device.ts';
 import { answerRows } from '../../src/posttrain/answers.ts';
 import { GRPO_DEFAULTS, grpo } from '../../src/posttrain/grpo.ts';
 import {
@@ -18,6 +17,7 @@ import { rewardOf, type Task } from '../../src/posttrain/rewards.ts';
 import { characterTokenizer } from '../../src/text/characters.ts';
 import { withSpecials } from '../../src/text/special_tokens.ts';
 import { visibleStream, visibleText } from '../../src/text/visible.ts';
+import { device } from '../device.ts';
 
 const tokenizer = withSpecials(characterTokenizer('abcdefgh\n'), [THINK.open, THINK.close]);
 const [open, close] = [THINK.open, THINK.close].map((text) => tokenizer.specials.get(text)!) as [
@@ -27,13 +27,10 @@ const [open, close] = [THINK.open, THINK.close].map((text) => tokenizer.specials
 const [end] = tokenizer.encode('\n') as unknown as [number];
 const CONTEXT = 32;
 
-let device: Device;
 let model: Transformer;
 beforeAll(async () => {
-  device = await Device.open({ announce: null });
   model = makeSolver(device, tokenizer, { layers: 1, heads: 2, width: 16, context: CONTEXT }, 5);
 });
-afterAll(() => device.destroy());
 
 const tasks: Task[] = ['abc', 'd', 'ef', 'gh', 'aaaa', 'b', 'cd', 'h'].map((prompt) => ({
   prompt,

@@ -3,15 +3,14 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
-import { Device } from '../../src/ops/device.ts';
 import {
   type ReasoningResults,
   reasoningExperiment,
 } from '../../src/posttrain/reasoning_experiment.ts';
 import { reasoningReport, summariseReasoning } from '../../src/posttrain/reasoning_report.ts';
+import { device } from '../device.ts';
 
 test('I14 both ways are taught, learn from their rewards, and are asked by budget', async () => {
-  const device = await Device.open({ announce: null });
   const settings = {
     ...{
       layers: 1,
@@ -26,7 +25,6 @@ test('I14 both ways are taught, learn from their rewards, and are asked by budge
     seeds: [1],
   };
   const { result, settings: all } = await runExperiment(device, reasoningExperiment, { settings });
-  device.destroy();
   const [direct, buffer] = result!.results;
   expect([direct!.way, buffer!.way]).toEqual(['direct', 'buffer']);
   expect(direct!.after.thought).toBe(0);

@@ -3,7 +3,6 @@
 import { expect, test } from 'vitest';
 import { ConfigError, DataError } from '../../src/errors.ts';
 import { setAdapter } from '../../src/nn/linear.ts';
-import { Device } from '../../src/ops/device.ts';
 import { drawAnswers } from '../../src/posttrain/answers.ts';
 import {
   clippedReward,
@@ -14,6 +13,7 @@ import {
 import { scoreSequences } from '../../src/posttrain/reward_model.ts';
 import { createRewardModel } from '../../src/posttrain/reward_training.ts';
 import { type Answer, rewardOf, scoreAnswers } from '../../src/posttrain/rewards.ts';
+import { device } from '../device.ts';
 import { tinyBase, tokenizer } from './reward_tiny.ts';
 
 /** Of an answer's text, as a number. */
@@ -53,7 +53,6 @@ test('what fails inside is still told with its name', async () => {
 });
 
 test('a reward model scores drawn answers, and drawing is as before', async () => {
-  const device = await Device.open({ announce: null });
   const model = tinyBase(device);
   const rewardModel = createRewardModel(device, model);
   // A LoRA begins as nothing: this one does something.
@@ -78,5 +77,4 @@ test('a reward model scores drawn answers, and drawing is as before', async () =
     expect(score).toBeCloseTo(parts.learned![i]!, 5);
   const long = [{ ...before[0]!, ids: Array<number>(20).fill(1) }];
   await expect(scoreAnswers([reward], long)).rejects.toThrow(DataError);
-  device.destroy();
 });

@@ -1,11 +1,10 @@
 // Reward models: where the reward is read, what they learn, and that they are kept bit for bit.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ConfigError, DataError } from '../../src/errors.ts';
 import { openFolder } from '../../src/io/folder_node.ts';
 import { sha256OfModel } from '../../src/llm/finetune_run.ts';
 import { withAdapter } from '../../src/nn/linear.ts';
-import { Device } from '../../src/ops/device.ts';
 import { evaluatePairs } from '../../src/posttrain/reward_evaluation.ts';
 import { loadRewardModel, saveRewardModel } from '../../src/posttrain/reward_file.ts';
 import {
@@ -22,14 +21,9 @@ import {
   type TrainRewardOptions,
   trainRewardModel,
 } from '../../src/posttrain/reward_training.ts';
+import { device } from '../device.ts';
 import { temporaryFolder } from '../io/temporary_folder.ts';
 import { inTokens, tinyBase, tinyPreferences, tokenizer } from './reward_tiny.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 const settingsOf = (changes: Partial<RewardSettings> = {}): RewardSettings => ({
   ...REWARD_DEFAULTS,

@@ -1,22 +1,16 @@
 // The promise that a reward model whose training is resumed is the straight one: metrics, evaluation and scores, bit for bit.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { openFolder } from '../../src/io/folder_node.ts';
 import { readMetrics } from '../../src/io/metrics.ts';
-import { Device } from '../../src/ops/device.ts';
 import { loadRewardModel } from '../../src/posttrain/reward_file.ts';
 import { scoreSequences } from '../../src/posttrain/reward_model.ts';
 import { openRewardRun } from '../../src/posttrain/reward_run.ts';
 import { REWARD_DEFAULTS, type RewardSettings } from '../../src/posttrain/reward_settings.ts';
 import { createRewardModel, trainRewardModel } from '../../src/posttrain/reward_training.ts';
+import { device } from '../device.ts';
 import { temporaryFolder } from '../io/temporary_folder.ts';
 import { inTokens, tinyBase, tinyPreferences } from './reward_tiny.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 const SETTINGS: RewardSettings = {
   ...REWARD_DEFAULTS,

@@ -1,7 +1,6 @@
 // Text as an environment: the contract, and the same PPO on grid worlds, on texts token by token, and on batches of texts.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { describe, expect, test } from 'vitest';
 import {
   answerProbabilities,
   enumerable,
@@ -19,12 +18,7 @@ import { OnPolicy } from '../../src/rl/on_policy.ts';
 import { PPO_DEFAULTS, ppo } from '../../src/rl/ppo.ts';
 import { makeEnvironment } from '../../src/rl/registry.ts';
 import { VectorEnvironment } from '../../src/rl/vector.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 const pair = () =>
   textEnvironment({ vocabulary: 3, length: 2, score: ([a, b]) => Number(a === b) });

@@ -1,6 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { ConfigError, DataError } from '../../src/errors.ts';
-import { Device } from '../../src/ops/device.ts';
 import { compared } from '../../src/posttrain/advantages.ts';
 import { majority, passAtK, passRates } from '../../src/posttrain/pass_at_k.ts';
 import { type Answer, type Reward, rewardOf, scoreAnswers } from '../../src/posttrain/rewards.ts';
@@ -19,6 +18,7 @@ import {
 } from '../../src/posttrain/verifiable.ts';
 import { derivative } from '../../src/text/derivatives.ts';
 import { parseExpression } from '../../src/text/expression_parser.ts';
+import { device } from '../device.ts';
 
 type Given = { prompt: string; answer: string };
 
@@ -226,12 +226,6 @@ describe('I13 pass@k', () => {
 });
 
 describe('I13 comparing eight answers', () => {
-  let device: Device;
-  beforeAll(async () => {
-    device = await Device.open({ announce: null });
-  });
-  afterAll(() => device.destroy());
-
   test.each([
     ['z-scores', 'mean', 'group', 1.61984, -0.53995],
     ['centred', 'mean', 'none', 0.75, -0.25],

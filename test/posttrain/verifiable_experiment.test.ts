@@ -3,7 +3,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
-import { Device } from '../../src/ops/device.ts';
 import {
   type VerifiableResult,
   verifiableExperiment,
@@ -11,11 +10,11 @@ import {
 import { verifiableCurves, verifiableReport } from '../../src/posttrain/verifiable_report.ts';
 import { randomStream } from '../../src/tensor/philox.ts';
 import { withSlip } from '../../src/text/slips.ts';
+import { device } from '../device.ts';
 
 test.each(['arithmetic', 'words'])(
   'I13 %s: warmed up on solved tasks, learned from its own answers, watched by pass@k',
   async (task) => {
-    const device = await Device.open({ announce: null });
     const settings = {
       ...{ task, layers: 1, heads: 2, width: 16, solvedTasks: 100, warmSteps: 20, tasks: 100 },
       ...{
@@ -31,7 +30,6 @@ test.each(['arithmetic', 'words'])(
     const { result, settings: all } = await runExperiment(device, verifiableExperiment, {
       settings,
     });
-    device.destroy();
     const [{ points, longer, samples }] = result!.results as unknown as [VerifiableResult];
     expect(points.map(({ iteration }) => iteration)).toEqual([0, 2, 3]);
     expect(longer.map(({ iteration }) => iteration)).toEqual([0, 3]);

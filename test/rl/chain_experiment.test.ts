@@ -1,16 +1,10 @@
 // The chain experiment, small: what it measures, and that it goes on where it was stopped.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
-import { Device } from '../../src/ops/device.ts';
 import { chainExperiment } from '../../src/rl/chain_experiment.ts';
 import { compared } from '../../src/rl/chain_report.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open();
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 describe('K4 the chain experiment', () => {
   test('a policy that learned with three links is better than random by 5 standard errors, and so it is with four', async () => {

@@ -1,7 +1,6 @@
 // The policy that looks at images, and PPO with it.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { describe, expect, test } from 'vitest';
 import { reshape } from '../../src/ops/view.ts';
 import { ConvActorCritic } from '../../src/rl/conv_policy.ts';
 import { box, discrete } from '../../src/rl/environment.ts';
@@ -10,12 +9,7 @@ import { judge } from '../../src/rl/networks.ts';
 import { PPO_DEFAULTS, ppo } from '../../src/rl/ppo.ts';
 import { type Dynamics, simulate } from '../../src/rl/simulate.ts';
 import { VectorEnvironment } from '../../src/rl/vector.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open();
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 /** A cross or a plus somewhere in noise; +1 for saying which. Where it is says nothing, so only filters tell. */
 const shapes: Dynamics<number[], Float64Array, number> = {

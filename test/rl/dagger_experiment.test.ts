@@ -3,16 +3,15 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
-import { Device } from '../../src/ops/device.ts';
 import {
   type DaggerExperimentSettings,
   type DaggerResults,
   daggerExperiment,
 } from '../../src/rl/dagger_experiment.ts';
 import { summarise } from '../../src/rl/dagger_report.ts';
+import { device } from '../device.ts';
 
 test('a tiny one: every policy from as many labels, PPO from the clone and from scratch', async () => {
-  const device = await Device.open({ announce: null });
   const settings = {
     rounds: 2,
     labels: 8,
@@ -32,7 +31,6 @@ test('a tiny one: every policy from as many labels, PPO from the clone and from 
     settings,
     onProgress: ({ done, total, name }) => told.push(`${done}/${total} ${name}`),
   });
-  device.destroy();
   expect(told).toEqual([
     '1/6 seed-1-cloning',
     '2/6 seed-1-same-starts',

@@ -1,20 +1,14 @@
 // KL divergences of policies against float64, with gradients by differences.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { describe, expect, test } from 'vitest';
 import { sum } from '../../src/ops/reduce.ts';
 import { categorical, gaussian } from '../../src/rl/distributions.ts';
 import { closedForm, divergence, frozen } from '../../src/rl/divergence.ts';
 import { grad } from '../../src/tensor/tape.ts';
+import { device } from '../device.ts';
 import { expectClose } from '../reference/close.ts';
 import { softmaxOf } from '../reference/fisher.ts';
 import { randomFor } from '../reference/random.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 const random = randomFor('divergence');
 const [B, A] = [5, 4];

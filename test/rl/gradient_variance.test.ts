@@ -1,8 +1,7 @@
 // The probe of gradient variance, by hand; and the experiment that uses it, at a tiny size.
 
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { runExperiment } from '../../src/io/experiment.ts';
-import { Device } from '../../src/ops/device.ts';
 import { discrete } from '../../src/rl/environment.ts';
 import type { PlayedEpisode } from '../../src/rl/episodes.ts';
 import { ALSO_MEASURED, CHOICES } from '../../src/rl/estimator_choices.ts';
@@ -10,9 +9,7 @@ import { estimatorsExperiment } from '../../src/rl/estimators_experiment.ts';
 import { areaText, ratioText, summarise } from '../../src/rl/estimators_report.ts';
 import { gradientVariance } from '../../src/rl/gradient_variance.ts';
 import { MlpActorCritic } from '../../src/rl/networks.ts';
-
-const device = await Device.open();
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 test('B13 the variance over batches, summed over parameters: two batches by hand', async () => {
   const spaces = { observationSpace: discrete(1), actionSpace: discrete(2) };

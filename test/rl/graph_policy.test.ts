@@ -1,18 +1,12 @@
 // The policy of a graph: the same for every node, whatever their order, and for graphs of other sizes.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { describe, expect, test } from 'vitest';
 import { mean } from '../../src/ops/reduce.ts';
 import { square } from '../../src/ops/unary.ts';
 import { box, discrete } from '../../src/rl/environment.ts';
 import { chainGraph, type Graph, GraphActorCritic } from '../../src/rl/graph_policy.ts';
 import { backward } from '../../src/tensor/tape.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open();
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 const [B, F] = [3, 5];
 const spacesOf = ({ nodes, actors }: Graph) => ({

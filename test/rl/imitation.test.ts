@@ -1,8 +1,7 @@
 // Imitation: cloning, DAgger, and why one mistake is dear without recovery.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { crossEntropy } from '../../src/ops/cross_entropy.ts';
-import { Device } from '../../src/ops/device.ts';
 import {
   CLONING_DEFAULTS,
   Cloning,
@@ -23,12 +22,7 @@ import {
   VectorEnvironment,
 } from '../../src/rl/index.ts';
 import { fromDynamics, horizonValues, startValue } from '../../src/rl/tabular/index.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 const table = { observationSpace: discrete(3), actionSpace: discrete(2) };
 /** A row of logits per state. */

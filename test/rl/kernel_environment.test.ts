@@ -1,9 +1,8 @@
 // Environments as kernels against those in TypeScript, step by step from the same states: episodes drift apart where
 // motion is chaotic, so that each step starts from the host's.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Json } from '../../src/io/json.ts';
-import { Device } from '../../src/ops/device.ts';
 import { ENVIRONMENT_KERNELS } from '../../src/rl/env/kernels.ts';
 import type { Space, Value } from '../../src/rl/environment.ts';
 import {
@@ -15,13 +14,7 @@ import {
 } from '../../src/rl/index.ts';
 import { encode } from '../../src/rl/rollout.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
-
-let device: Device;
-
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 const N = 70; // more than a workgroup
 const T = 3;

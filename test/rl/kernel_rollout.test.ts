@@ -1,7 +1,6 @@
 // Rollouts that stay on the device: what they hold, the same bits again, and after a stop.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { expect, test } from 'vitest';
 import { type CopiesSettings, openCopies } from '../../src/rl/copies.ts';
 import type { Learner, LearnerState } from '../../src/rl/index.ts';
 import {
@@ -14,13 +13,7 @@ import {
 import { KernelCollector } from '../../src/rl/kernel_collector.ts';
 import { gaeEstimator } from '../../src/rl/rollout.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
-
-let device: Device;
-
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 const ID = 'CartPole-v1';
 const [N, T, SEED] = [6, 20, 3];

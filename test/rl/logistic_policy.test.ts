@@ -1,8 +1,7 @@
 // The lecture's policy of two parameters: its scores, its example, and its seven rows.
 
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { add, mul } from '../../src/ops/binary.ts';
-import { Device } from '../../src/ops/device.ts';
 import { sum } from '../../src/ops/reduce.ts';
 import {
   gradientTerms,
@@ -14,9 +13,7 @@ import {
 } from '../../src/rl/logistic_policy.ts';
 import { pgLoss } from '../../src/rl/policy_gradient.ts';
 import { grad } from '../../src/tensor/tape.ts';
-
-const device = await Device.open();
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 /** Σ weight ln P(action | x), and its gradient by (w, b), on the device. */
 async function onDevice(samples: readonly SideSample[], policy: { w: number; b: number }) {

@@ -1,8 +1,7 @@
 // The natural gradient against a dense float64 Fisher matrix, and what its steps promise.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { add, mul, sub } from '../../src/ops/binary.ts';
-import { Device } from '../../src/ops/device.ts';
 import { linear } from '../../src/ops/linear.ts';
 import { mean, sum } from '../../src/ops/reduce.ts';
 import { logSoftmax } from '../../src/ops/softmax.ts';
@@ -16,6 +15,7 @@ import {
   unflatten,
 } from '../../src/rl/natural_gradient.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { device } from '../device.ts';
 import { expectClose } from '../reference/close.ts';
 import {
   fisher,
@@ -39,14 +39,11 @@ const F = fisher(policy, theta, states);
 const g = times(F, random.normal([31]).data);
 const damped = (damping: number) => F.map((row, i) => row.with(i, row[i]! + damping));
 
-let device: Device;
 let observations: Tensor;
 beforeAll(async () => {
-  device = await Device.open({ announce: null });
   const rows = states.flatMap((state) => [...state]);
   observations = device.tensor(rows, { shape: [states.length, policy.inputs] });
 });
-afterAll(() => device.destroy());
 
 const parametersOf = (values: Float64Array): Tensor[] =>
   unflatten(device.tensor(values), shapesOf(policy)).map((x) => device.copy(x).requireGrad());

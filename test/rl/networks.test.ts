@@ -1,7 +1,6 @@
 // Policies of networks: initial values, what they say of actions, running statistics.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { describe, expect, test } from 'vitest';
 import {
   categorical,
   exploringGaussian,
@@ -13,12 +12,7 @@ import { ObservationNorm, RewardScale, RunningMoments } from '../../src/rl/norma
 import { RandomSequence } from '../../src/rl/random.ts';
 import { makeEnvironment } from '../../src/rl/registry.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 const values = async (x: Tensor) => Array.from(await x.data());
 const total = (x: readonly number[]) => x.reduce((sum, each) => sum + each, 0);

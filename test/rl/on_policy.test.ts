@@ -1,8 +1,7 @@
 // Learning from rollouts: PPO and A2C learn what can be learned, their gradients agree where they must, and a run that was
 // stopped goes on bit for bit.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { describe, expect, test } from 'vitest';
 import { mean } from '../../src/ops/reduce.ts';
 import { A2C_DEFAULTS, type A2cSettings, a2c, a2cLoss, kStepEstimator } from '../../src/rl/a2c.ts';
 import { discrete } from '../../src/rl/environment.ts';
@@ -16,13 +15,8 @@ import { type Dynamics, simulate } from '../../src/rl/simulate.ts';
 import { VectorEnvironment } from '../../src/rl/vector.ts';
 import { backward } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { device } from '../device.ts';
 import { follow } from './follow.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 const values = async (x: Tensor) => Array.from(await x.data());
 

@@ -1,18 +1,15 @@
 // The loss of the policy gradient on the device.
 
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { crossEntropy } from '../../src/ops/cross_entropy.ts';
-import { Device } from '../../src/ops/device.ts';
 import { policyHead } from '../../src/ops/policy_head.ts';
 import { neg } from '../../src/ops/unary.ts';
 import { pgLoss } from '../../src/rl/policy_gradient.ts';
 import { grad } from '../../src/tensor/tape.ts';
 import type { Tensor } from '../../src/tensor/tensor.ts';
+import { device } from '../device.ts';
 import { expectClose } from '../reference/close.ts';
 import { CHAIN_POLICY, scaled, softmaxRow } from '../reference/enumerable.ts';
-
-const device = await Device.open();
-afterAll(() => device.destroy());
 
 const gradient = async (loss: Tensor, x: Tensor) => {
   const [dx] = grad(loss, [x]);

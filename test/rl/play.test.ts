@@ -1,8 +1,7 @@
 // Episodes to look at: their frames, the agent of a run, and the page that plays them.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openFolder } from '#folder';
-import { Device } from '../../src/ops/device.ts';
 import {
   type Frame,
   frozenLake,
@@ -14,6 +13,7 @@ import {
   solve,
   trainAgent,
 } from '../../src/rl/index.ts';
+import { device } from '../device.ts';
 import { temporaryFolder } from '../io/temporary_folder.ts';
 
 async function all(frames: AsyncIterable<Frame>): Promise<Frame[]> {
@@ -64,12 +64,6 @@ describe('frames', () => {
 });
 
 describe('the agent of a run', () => {
-  let device: Device;
-  beforeAll(async () => {
-    device = await Device.open({ announce: null });
-  });
-  afterAll(() => device.destroy());
-
   test('plays as it was evaluated', async () => {
     const folder = await openFolder(await temporaryFolder());
     const settings = {

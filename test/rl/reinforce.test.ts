@@ -1,7 +1,6 @@
 // REINFORCE: what one step does, that it learns, and where it fails as the lectures say.
 
-import { afterAll, describe, expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { describe, expect, test } from 'vitest';
 import { AdamW } from '../../src/optim/adamw.ts';
 import { box, discrete, type Environment } from '../../src/rl/environment.ts';
 import { EpisodeCollector, stepTensors } from '../../src/rl/episodes.ts';
@@ -15,11 +14,9 @@ import {
 } from '../../src/rl/reinforce_learner.ts';
 import { type Dynamics, simulate } from '../../src/rl/simulate.ts';
 import { fitValues } from '../../src/rl/value_regression.ts';
+import { device } from '../device.ts';
 import { expectClose } from '../reference/close.ts';
 import { softmaxRow } from '../reference/enumerable.ts';
-
-const device = await Device.open();
-afterAll(() => device.destroy());
 
 /** One state, an episode is one action, rewards without noise. */
 const arms = (

@@ -1,16 +1,10 @@
 // Replay memory: what is written is what is drawn, each as often as the next, anew at each replay, and after a restart.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { expect, test } from 'vitest';
 import { sampleRows } from '../../src/ops/sample_rows.ts';
 import { ReplayBuffer } from '../../src/rl/replay.ts';
 import { fillUniform } from '../../src/tensor/philox.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 const SIZES = { observation: 3, action: 2 };
 

@@ -1,8 +1,7 @@
 // Soft actor-critic: its policy is a density over the actions, its parts move as they should, it learns, and goes on bit
 // for bit.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { describe, expect, test } from 'vitest';
 import { makeEnvironment } from '../../src/rl/registry.ts';
 import { SAC_DEFAULTS, Sac, type SacSettings } from '../../src/rl/sac.ts';
 import { SacModel } from '../../src/rl/sac_networks.ts';
@@ -10,14 +9,9 @@ import { squashed } from '../../src/rl/squashed.ts';
 import { agentSettings } from '../../src/rl/train_agent.ts';
 import { VectorEnvironment } from '../../src/rl/vector.ts';
 import { noGrad } from '../../src/tensor/tape.ts';
+import { device } from '../device.ts';
 import { expectClose } from '../reference/close.ts';
 import { follow } from './follow.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 const SETTINGS: SacSettings & { seed: number } = {
   ...SAC_DEFAULTS,

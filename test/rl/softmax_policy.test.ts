@@ -1,14 +1,11 @@
 // The softmax policy of the simplex picture: scores by hand and by autodiff, and what a baseline changes.
 
-import { afterAll, expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { expect, test } from 'vitest';
 import { logSoftmax } from '../../src/ops/softmax.ts';
 import { slice } from '../../src/ops/view.ts';
 import { actionScores, expectedGradient, softmaxOf } from '../../src/rl/softmax_policy.ts';
 import { grad } from '../../src/tensor/tape.ts';
-
-const device = await Device.open();
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 const LOGITS = [0.3, -1.2, 0.8];
 

@@ -2,17 +2,11 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openFolder } from '#folder';
-import { Device } from '../../src/ops/device.ts';
 import { type TrainAgentOptions, trainAgent } from '../../src/rl/train_agent.ts';
+import { device } from '../device.ts';
 import { temporaryFolder } from '../io/temporary_folder.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 const newFolder = async () => openFolder(join(await temporaryFolder(), 'run'));
 const SETTINGS = {

@@ -1,7 +1,6 @@
 // TRPO keeps its promise at every update, learns, and goes on bit for bit; the natural policy gradient takes whole steps.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { describe, expect, test } from 'vitest';
 import { mean } from '../../src/ops/reduce.ts';
 import { closedForm, divergence } from '../../src/rl/divergence.ts';
 import { MlpActorCritic } from '../../src/rl/networks.ts';
@@ -11,13 +10,8 @@ import { agentSettings } from '../../src/rl/train_agent.ts';
 import { TRPO_DEFAULTS, Trpo, type TrpoSettings } from '../../src/rl/trpo.ts';
 import { VectorEnvironment } from '../../src/rl/vector.ts';
 import { noGrad } from '../../src/tensor/tape.ts';
+import { device } from '../device.ts';
 import { follow } from './follow.ts';
-
-let device: Device;
-beforeAll(async () => {
-  device = await Device.open({ announce: null });
-});
-afterAll(() => device.destroy());
 
 const SETTINGS: TrpoSettings & { seed: number } = {
   ...TRPO_DEFAULTS,

@@ -1,7 +1,6 @@
 // Watching a policy: what it says of the actions is what they are drawn from, and looking on changes nothing.
 
-import { afterAll, describe, expect, test } from 'vitest';
-import { Device } from '../../src/ops/device.ts';
+import { describe, expect, test } from 'vitest';
 import {
   MlpActorCritic,
   makeEnvironment,
@@ -10,9 +9,7 @@ import {
   type WatchedFrame,
   watchEpisodes,
 } from '../../src/rl/index.ts';
-
-const device = await Device.open();
-afterAll(() => device.destroy());
+import { device } from '../device.ts';
 
 async function watched(id: string, count: number, seed = 5): Promise<WatchedFrame[]> {
   const environment = makeEnvironment(id);
