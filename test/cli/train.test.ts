@@ -122,7 +122,7 @@ describe('Ctrl-C', () => {
     const cwd = await temporaryFolder();
     const out = "Ann's run";
     const { child, finished, printed } = start(
-      ['train', '--out', out, ...settings({ steps: 60, checkpointEvery: 1000 })],
+      ['train', '--out', out, ...settings({ steps: 150, checkpointEvery: 1000 })],
       { cwd },
     );
     await printed(/^ *10% /m);
@@ -137,7 +137,7 @@ describe('Ctrl-C', () => {
     expect(resumed.stderr).toContain(`run      ${out}, resumed after step ${steps}\n`);
     expect(resumed.code).toBe(0);
     const metrics = await metricsOf(join(cwd, out));
-    expect(metrics.map(({ step }) => step)).toEqual(Array.from({ length: 60 }, (_, i) => i + 1));
+    expect(metrics.map(({ step }) => step)).toEqual(Array.from({ length: 150 }, (_, i) => i + 1));
   });
 
   test('with --json still ends with the result', async () => {
