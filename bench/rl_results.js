@@ -89,14 +89,14 @@ export const RUNS = [
   },
   {
     name: 'ppo-hidden-velocity-frames',
-    args: 'ppo CartPoleFrames-v1 fast --steps 150000',
+    args: 'ppo CartPoleFrames-v1 cleanrl --steps 300000',
     seeds: seeds(5),
     figure: 'evalReturn',
     goal: 350,
   },
   {
     name: 'ppo-hidden-velocity',
-    args: 'ppo CartPoleNoVelocity-v1 fast --steps 150000',
+    args: 'ppo CartPoleNoVelocity-v1 cleanrl --steps 300000',
     seeds: seeds(5),
     figure: 'evalReturn',
     goal: 200, // to stay under

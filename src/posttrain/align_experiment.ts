@@ -26,19 +26,22 @@ export const ALIGN_DEFAULTS = {
   seeds: [1, 2, 3],
   width: STORY_BASE_DEFAULTS.width,
   layers: STORY_BASE_DEFAULTS.layers,
-  baseSteps: STORY_BASE_DEFAULTS.steps,
+  /** So many that most of its stories are possible ones. */
+  baseSteps: 2500,
   /** Held-out prompts. */
   heldOut: 256,
   bestOf: 16,
   rank: 16,
 
   // PPO
-  rollouts: 80,
-  answers: 256,
-  minibatches: 4,
+  rollouts: 70,
+  answers: 512,
+  /** Drawing is a quarter of the work: fresh answers are worth more than further epochs. */
+  epochs: 2,
+  minibatches: 8,
   /** By the reward as it is. */
-  beta: 0.05,
-  learningRate: 3e-4,
+  beta: 0.03,
+  learningRate: 5e-4,
   /** Of the policy that drew: epochs of a rollout end at 1.5 times it. */
   targetKl: 0.02,
   /** Of GAE; 1 takes the reward at the end as it is. */
@@ -63,6 +66,7 @@ const ALIGN_CHECKS = {
   rank: positiveInteger,
   rollouts: positiveInteger,
   answers: positiveInteger,
+  epochs: positiveInteger,
   minibatches: positiveInteger,
   beta: nonNegative,
   learningRate: positive,
@@ -189,7 +193,7 @@ function learn(
 async function learnByPpo(
   device: Device,
   { model, tokenizer, ends, promptTokens, maxNewTokens }: StoryBase,
-  { rollouts, rank, answers, minibatches, beta, ...rest }: AlignSettings,
+  { rollouts, rank, answers, epochs, minibatches, beta, ...rest }: AlignSettings,
   { seed, signal }: Pick<Case, 'seed' | 'signal'>,
 ): Promise<Aligned['curve']> {
   const { targets } = TUNING_DEFAULTS;
@@ -210,7 +214,7 @@ async function learnByPpo(
     },
     {
       ...RLHF_DEFAULTS,
-      ...{ seed, answers, minibatches, maxNewTokens, learningRate, targetKl, lambda },
+      ...{ seed, answers, epochs, minibatches, maxNewTokens, learningRate, targetKl, lambda },
       beta: beta * rewardScale,
     },
   );
