@@ -3,8 +3,11 @@
 
 import type { DeviceLostError, ShadegradError } from '../errors.ts';
 
-/** A lost device makes calls fail in their own words a moment before its loss is told. */
-const GRACE_MILLISECONDS = 50;
+/**
+ * A lost device makes calls fail in their own words before its loss is told: a moment, or, where a browser's GPU process
+ * compiles kernels, as long as that takes. Nothing but a loss aborts a mapping of ours.
+ */
+const GRACE = { aborted: 20_000, other: 50 };
 
 export class Failures {
   private first: ShadegradError | null = null;
@@ -34,9 +37,14 @@ export class Failures {
   /** Waits for `work`, and rejects with what went wrong on the GPU in the meantime. */
   settle<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.waiting.add(reject);
+      let timer: ReturnType<typeof setTimeout>;
+      const fail = (error: unknown) => {
+        clearTimeout(timer);
+        reject(error);
+      };
+      this.waiting.add(fail);
       const settled = (finish: () => void) => {
-        this.waiting.delete(reject);
+        this.waiting.delete(fail);
         const failure = this.lost ?? this.first;
         this.first = this.last = null;
         if (failure) reject(failure);
@@ -44,7 +52,10 @@ export class Failures {
       };
       work.then(
         (value) => settled(() => resolve(value)),
-        (error) => setTimeout(() => settled(() => reject(error)), GRACE_MILLISECONDS),
+        (error) => {
+          const grace = error.name === 'AbortError' ? GRACE.aborted : GRACE.other;
+          timer = setTimeout(() => settled(() => reject(error)), grace);
+        },
       );
     });
   }

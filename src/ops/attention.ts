@@ -34,8 +34,8 @@ const kernels = {
 
 type Variant = keyof typeof kernels;
 
-/** T D up to which `rows` takes no longer than `subgroups` (SwiftShader, T = 16 and 32), and a tenth to compile. */
-const SMALL = 256;
+/** T D up to which `rows` takes no longer than `subgroups` (SwiftShader, T = 16 to 64), and a tenth to compile. */
+const SMALL = 512;
 
 /**
  * Where loads are shared: in a subgroup, whose threads each load some of the keys (or queries) that all of them need; in
@@ -45,10 +45,12 @@ const SMALL = 256;
 export const attentionFamily: Family<Variant> = {
   name: 'attention',
   variants: ['subgroups', 'tiles', 'rows', 'registers'],
-  shipped: ({ software, architecture }, shapeClass) => {
+  shipped: ({ software, architecture }, shapeClass, usable) => {
     if (!software) return 'tiles';
     const [, T, D] = sizesOf(shapeClass) as [number, number, number];
-    return architecture === 'swiftshader' && T * D <= SMALL ? 'rows' : 'subgroups';
+    if (architecture === 'swiftshader' && T * D <= SMALL) return 'rows';
+    // On a CPU barriers are dear: without subgroups `tiles` take twice as long as `registers`, and as long to compile.
+    return usable('subgroups') ? 'subgroups' : 'registers';
   },
 };
 

@@ -8,7 +8,7 @@ const status = site.status;
 
 const ATTACK = `<img src=x onerror="document.title='broken'"><script>document.title='broken'</script>`;
 
-test("a run on a visitor's text: the loss falls, samples appear, and markup in the text stays text", async () => {
+test("a run on a visitor's text: the loss falls, samples appear, markup in the text stays text; the run is kept, listed, removed", async () => {
   await open();
   await chooseText(`<b>bold<b>.txt`, `${ATTACK}\n`.repeat(60));
   await site.page.fill('[name=steps]', '14');
@@ -36,33 +36,11 @@ test("a run on a visitor's text: the loss falls, samples appear, and markup in t
   expect(await site.page.textContent('#samples mark >> nth=0')).toBe(ATTACK);
   expect(await site.page.locator('main img, main script, main b').count()).toBe(0);
   expect(await site.page.title()).toBe('Train a language model · shadegrad');
-});
 
-test('a run on the stories can be paused, continued, stopped and reset', async () => {
-  await open();
-  await site.page.fill('[name=layers]', '1');
-  await site.page.selectOption('[name=width]', '32');
-  await site.page.fill('[name=steps]', '50000');
-  await site.page.click('#go');
-  await status(/^(Running|Step)/);
-  expect(
-    Number(await site.page.textContent('#loss .legend li:has(.dashed) .value')),
-  ).toBeGreaterThan(0);
-
-  await site.page.click('#go');
-  await status('Paused.');
-  const paused = await site.page.textContent('#step');
-  await site.page.waitForTimeout(300);
-  expect(await site.page.textContent('#step')).toBe(paused);
-  await site.page.click('#go');
-  await expect.poll(() => site.page.textContent('#step'), { timeout: 30_000 }).not.toBe(paused);
-  await site.page.click('#stop');
-  await status(/^Stopped after \d+ steps\.$/);
-
-  await site.page.click('#reset');
-  await status('Ready.');
-  expect(await site.page.textContent('#step')).toBe('–');
-  expect(await site.page.inputValue('[name=layers]')).toBe('2');
+  await site.page.waitForSelector('#saved li');
+  expect(await site.page.textContent('#saved li span')).toMatch(/^run-1, \d+\.\d MB$/);
+  await site.page.click('#saved button[aria-label="Remove run-1"]');
+  await site.page.waitForFunction(() => document.querySelector('#saved li') === null);
 });
 
 test('the kernels can be tuned, and Reset ends that', async () => {

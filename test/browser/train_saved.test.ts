@@ -14,6 +14,7 @@ import { Device } from '../../src/ops/device.ts';
 import { shadegrad } from '../cli/command.ts';
 import { temporaryFolder } from '../io/temporary_folder.ts';
 import { demo } from './demo.ts';
+import { CAN_LOSE_DEVICE, inWorker, loseDevice } from './faults.ts';
 
 const site = demo();
 const run = promisify(execFile);
@@ -25,7 +26,7 @@ const TEXT = 'Ann ran to the park. Ben sat by the lake.\n'.repeat(40);
 let device: Device | null = null;
 afterAll(() => device?.destroy());
 
-test('stopped in Chrome, continued in a fresh visit, in Node, and from Node in Chrome: the losses of one run', {
+test('stopped in Chrome, continued in a fresh visit that loses its GPU, in Node, and from Node in Chrome: the losses of one run', {
   timeout: 400_000, // alone it takes a tenth of that
 }, async () => {
   await site.open(`train/#steps=${STEPS}&width=32&layers=1&learningRate=0.02`);
@@ -40,12 +41,23 @@ test('stopped in Chrome, continued in a fresh visit, in Node, and from Node in C
   await site.status(/^Stopped after \d+ steps\.$/);
   const first = await downloaded('run-1');
 
+  await inWorker(site.page, CAN_LOSE_DEVICE);
+  await site.page.evaluate(async () => {
+    const offline = await navigator.serviceWorker.getRegistration();
+    await offline?.unregister(); // it would serve the worker as it was
+  });
   await site.open('train/');
+  await site.page.selectOption('#speed-limit', '1'); // the run is not over before its GPU is lost
   await site.page.click('[aria-label="Continue run-1"]');
+  await site.page.waitForSelector('#facts:has-text("It goes on after step")');
+  await loseDevice(site.page);
+  await site.status(/^The GPU was lost/);
+  await site.page.selectOption('#speed-limit', '');
+  await site.page.click('#go'); // it goes on from the checkpoint
   await site.status(`Done after ${STEPS} steps.`);
   expect(await site.page.inputValue('[name=steps]')).toBe(String(STEPS));
   expect(await site.page.textContent('#facts')).toContain(NAME);
-  expect(await site.page.textContent('#facts')).toContain('It goes on after step');
+  expect(await site.page.textContent('#facts')).toMatch(/It goes on after step [1-9]/);
   const inChrome = await lossesIn(await downloaded('run-1'));
 
   // The run of the same settings that is never stopped, here.

@@ -4,6 +4,7 @@ const COPIES = 8;
 const ROLLOUT_STEPS = 16;
 const ITERATION = COPIES * ROLLOUT_STEPS;
 const ITERATIONS = 20;
+const HALF = 10;
 
 const RUN = {
   algorithm: 'ppo',
@@ -22,31 +23,28 @@ const RUN = {
 };
 
 /**
- * Trains `iterations` of the twenty, from the beginning or from `files`.
+ * Trains all twenty, from the beginning or from `files`.
  * @param files of a run's folder, in base64 by their paths
- * @returns the metrics of each iteration, and the folder's files
+ * @returns the metrics of each iteration, and the folder's files as they were at half of them, saved a moment before
  */
-export async function iterate(
-  { Device, trainAgent },
-  { adapter = 'auto', files = null, iterations = ITERATIONS },
-) {
+export async function iterate({ Device, trainAgent }, { adapter = 'auto', files = null }) {
   const device = await Device.open({ adapter, announce: null });
   const folder = memoryFolder(files ?? {});
-  const stop = new AbortController();
   const metrics = [];
+  let half = null;
   await trainAgent(device, {
     ...RUN,
     folder,
     resume: files !== null,
-    signal: stop.signal,
     onProgress(progress) {
       metrics.push({ return: progress.return, ...progress.metrics });
-      if (metrics.length === iterations) stop.abort();
+      // The next iteration finds the checkpoint of the tenth.
+      if (metrics.length === HALF + 1) half ??= { ...folder.files };
     },
   });
   const { name, software } = device.adapter;
   device.destroy();
-  return { adapter: name, software, metrics, files: folder.files };
+  return { adapter: name, software, metrics, files: half };
 }
 
 /** A folder that is a table. */
