@@ -29,15 +29,23 @@ const APART = [
 /** Files that take long on SwiftShader begin first: at the end of the run none is then left alone. */
 const LONGEST = [
   'cli/train_kill',
-  'ops/matmul_variants',
-  'llm/resume',
-  'ops_large',
-  'ops/attention_variants',
-  'llm/trainer',
-  'llm/classify_experiment',
-  'test/ops.test',
+  'cli/finetune',
+  'cli/label_reward',
+  'cli/chat',
   'cli/train.test',
+  'cli/grpo',
+  'llm/device_loss',
   'memory',
+  'ops_large',
+  'posttrain/fixed_points',
+  'ops/attention_variants',
+  'test/ops.test',
+  'rl/chain_experiment',
+  'llm/chain_of_thought',
+  'llm/resume',
+  'llm/trainer',
+  'test/kernels',
+  'bench/run',
 ];
 
 /** Those apart, then those that share a process, which ends where one apart follows; of each the longest first. */

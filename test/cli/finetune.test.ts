@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../io/temporary_folder.ts';
-import { shadegrad, start } from './command.ts';
+import { type Finished, shadegrad, start } from './command.ts';
 import { jsonLines, metricsOf, settings } from './tiny_run.ts';
 
 /** A trained model, with a context of 16, and data for it. */
@@ -70,20 +70,23 @@ describe('--show-mask', () => {
 });
 
 describe('a run', () => {
+  const STEPS = 16;
+  const LORA = [
+    ...['--json', '--steps', `${STEPS}`, '--set', 'rank=2'],
+    ...['--set', 'logEvery=1', '--set', 'checkpointEvery=1'],
+  ];
+  let out: string;
+  let run: Finished;
+  beforeAll(async () => {
+    out = join(model, 'run');
+    run = await finetune(...LORA, '--out', out);
+  });
+
   test('with LoRA leaves settings, metrics, the adapter for PEFT, and a model to go on with', async () => {
-    const out = join(await temporaryFolder(), 'run');
-    const { code, stdout, stderr } = await finetune(
-      '--json',
-      '--out',
-      out,
-      '--steps',
-      '12',
-      '--set',
-      'rank=2',
-    );
+    const { code, stdout, stderr } = run;
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const { evaluations, ...result } = jsonLines(stdout).at(-1);
-    expect(result).toMatchObject({ steps: 12, stopped: false, adapterName: 'default', out });
+    expect(result).toMatchObject({ steps: STEPS, stopped: false, adapterName: 'default', out });
     expect(result.trained).toBe(2 * 2 * (16 + 16));
     expect(result.samples[0]).toMatchObject({ prompt: 'Tom ', expected: 'had a cup.\n' });
     expect(result.valLoss).toBe(evaluations.at(-1).loss);
@@ -97,19 +100,35 @@ describe('a run', () => {
       'metrics.jsonl',
     ]);
     expect((await metricsOf(out)).map(({ step }) => step)).toEqual(
-      Array.from({ length: 12 }, (_, i) => i + 1),
+      Array.from({ length: STEPS }, (_, i) => i + 1),
     );
     expect(JSON.parse(await readFile(join(out, 'finetune.json'), 'utf8'))).toMatchObject({
       settings: { method: 'lora', rank: 2 },
       base: model,
       data: 'pairs.jsonl',
-      step: 12,
+      step: STEPS,
     });
     // The tuned model is one like any other: tuned on from there, it begins where this one ended.
     const more = ['finetune', '--model', out, '--data', data, '--json', '--out', `${out}-2`];
     const second = await shadegrad([...more, '--method', 'full', '--steps', '2']);
     expect(second.stderr).toBe('');
     expect(jsonLines(second.stdout).at(-1).evaluations[0].loss).toBeCloseTo(result.valLoss, 4);
+  });
+
+  test('killed with -9 twice, it ends with the losses of the straight run', async () => {
+    const killed = join(await temporaryFolder(), 'killed');
+    for (let kill = 0; kill < 2; kill++) {
+      const begin = ['--model', model, '--data', data, ...LORA];
+      const args = kill === 0 ? begin : ['--resume', '--json'];
+      const { child, finished, printed } = start(['finetune', ...args, '--out', killed]);
+      await printed(kill === 0 ? /"step":2,/ : /"step"/);
+      child.kill('SIGKILL');
+      await finished;
+    }
+    const { code, stderr } = await shadegrad(['finetune', '--resume', '--json', '--out', killed]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(await metricsOf(killed)).toEqual(await metricsOf(out));
+    expect(readdirSync(killed).sort()).toEqual(readdirSync(out).sort());
   });
 
   test('tells a person what is trained, and where it went', async () => {
@@ -142,44 +161,21 @@ describe('a run', () => {
   });
 });
 
-describe('stopped and killed', () => {
-  const steps = (n: number) => ['--steps', `${n}`, '--set', 'logEvery=1'];
-
-  test('killed with -9 twice, it ends with the losses of the straight run', async () => {
-    const MANY = ['--json', ...steps(16), '--set', 'checkpointEvery=1'];
-    const folder = await temporaryFolder();
-    const [straight, killed] = [join(folder, 'straight'), join(folder, 'killed')];
-    expect((await finetune(...MANY, '--out', straight)).code).toBe(0);
-    for (let kill = 0; kill < 2; kill++) {
-      const begin = ['--model', model, '--data', data, ...MANY];
-      const args = kill === 0 ? begin : ['--resume', '--json'];
-      const { child, finished, printed } = start(['finetune', ...args, '--out', killed]);
-      await printed(kill === 0 ? /"step":2,/ : /"step"/);
-      child.kill('SIGKILL');
-      await finished;
-    }
-    const { code, stderr } = await shadegrad(['finetune', '--resume', '--json', '--out', killed]);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(await metricsOf(killed)).toEqual(await metricsOf(straight));
-    expect(readdirSync(killed).sort()).toEqual(readdirSync(straight).sort());
-  });
-
-  test('Ctrl-C keeps what was learned, and prints the command that goes on', async () => {
-    const cwd = await temporaryFolder();
-    const flags = ['--model', model, '--data', data, ...steps(150)];
-    const { child, finished, printed } = start(['finetune', ...flags], { cwd });
-    await printed(/before: validation loss/);
-    child.kill('SIGINT');
-    const { code, stdout } = await finished;
-    expect(code).toBe(130);
-    const [, step, command] = /stopped after step (\d+); continue with: (.*)\n/.exec(stdout)!;
-    expect(command).toMatch(/finetune --resume --out runs\/finetune-1$/);
-    const out = join(cwd, 'runs/finetune-1');
-    expect(readdirSync(out)).toContain('adapter_model.safetensors');
-    const resumed = await start([command!], { cwd, shell: true }).finished;
-    expect(resumed.stderr).toContain(`run      runs/finetune-1, resumed after step ${step}\n`);
-    expect(resumed.code).toBe(0);
-  });
+test('Ctrl-C keeps what was learned, and prints the command that goes on', async () => {
+  const cwd = await temporaryFolder();
+  const flags = ['--model', model, '--data', data, '--steps', '150', '--set', 'logEvery=1'];
+  const { child, finished, printed } = start(['finetune', ...flags], { cwd });
+  await printed(/before: validation loss/);
+  child.kill('SIGINT');
+  const { code, stdout } = await finished;
+  expect(code).toBe(130);
+  const [, step, command] = /stopped after step (\d+); continue with: (.*)\n/.exec(stdout)!;
+  expect(command).toMatch(/finetune --resume --out runs\/finetune-1$/);
+  const out = join(cwd, 'runs/finetune-1');
+  expect(readdirSync(out)).toContain('adapter_model.safetensors');
+  const resumed = await start([command!], { cwd, shell: true }).finished;
+  expect(resumed.stderr).toContain(`run      runs/finetune-1, resumed after step ${step}\n`);
+  expect(resumed.code).toBe(0);
 });
 
 describe('refused, with the message alone and nothing written', () => {

@@ -123,7 +123,8 @@ describe('reward', () => {
     const equal = JSON.stringify({ prompt: 'Mia ', chosen: 'x', rejected: 'x' });
     const file = join(folder, 'mine.jsonl');
     writeFileSync(file, [...good, equal].join('\n'));
-    const args = ['reward', '--model', model, '--data', file, '--set', 'batch=4', '--out'];
+    const set = ['--set', 'batch=4', '--set', 'normaliseWith=16'];
+    const args = ['reward', '--model', model, '--data', file, ...set, '--out'];
     const { code, stderr, stdout } = await shadegrad([...args, join(folder, 'mine')]);
     expect({ code }, stderr).toEqual({ code: 0 });
     expect(stderr).toContain('1 line skipped: equal answers 1 (line 21)');
