@@ -28,6 +28,8 @@ const APART = [
 
 /** Files that take long on SwiftShader begin first: at the end of the run none is then left alone. */
 const LONGEST = [
+  'browser/train_memory',
+  'browser/pages',
   'cli/train_kill',
   'cli/finetune',
   'cli/label_reward',

@@ -93,6 +93,9 @@ const PRESETS: Readonly<Record<string, Readonly<Record<string, Preset>>>> = {
   reinforce: { any: REINFORCE },
 };
 
+/** Whether the page has this algorithm. */
+export const hasAlgorithm = (name: string): boolean => Object.hasOwn(PRESETS, name);
+
 function presetFor({ algorithm, environment }: FormValues): Preset {
   const presets = PRESETS[algorithm]!;
   return presets[environment] ?? presets.any!;

@@ -24,6 +24,7 @@ import {
   type Point,
   type Report,
 } from './protocol.ts';
+import { hasAlgorithm } from './settings.ts';
 
 serve<Command, Report>((command, device, engine) => train(device, engine, command));
 
@@ -40,10 +41,7 @@ async function train(
   const goesOn = resume && folder !== null && (await findCheckpoints(folder)).length > 0;
   const saved = goesOn ? await readAgentRun(folder) : null;
   const about = saved ?? { algorithm, environment, settings };
-  if (!Object.hasOwn(GAMES, about.environment))
-    throw new ShadegradError(
-      `this run is of ${about.environment}, a world that this page does not have; download it, unpack it as RUN, and "shadegrad rl --resume --out RUN" goes on with it`,
-    );
+  refuseForeign(about);
   const past = goesOn ? await pastOf(folder) : [];
   let stage = null as Stage | null;
   const result = await trainAgent(device, {
@@ -64,6 +62,19 @@ async function train(
   });
   await stage?.close();
   return statusOf(result);
+}
+
+/** @throws ShadegradError for a run of the command line that the page could not show. */
+function refuseForeign({ algorithm, environment }: Agent): void {
+  const foreign = !Object.hasOwn(GAMES, environment)
+    ? `is of ${environment}, a world`
+    : hasAlgorithm(algorithm)
+      ? null
+      : `learns by ${algorithm}, an algorithm`;
+  if (foreign)
+    throw new ShadegradError(
+      `this run ${foreign} that this page does not have; download it, unpack it as RUN, and "shadegrad rl --resume --out RUN" goes on with it`,
+    );
 }
 
 /** Plays as many frames as time has passed, so that the page shows them while the next come. */

@@ -44,7 +44,7 @@ export function clearTables(): void {
 function attemptItem({ text, right }: Attempted): HTMLLIElement {
   const item = document.createElement('li');
   item.className = right ? 'right' : 'wrong';
-  item.append(`${right ? '✓' : '✗'} ${shortened(text)}`);
+  item.append(`${right ? 'right' : 'wrong'}: ${shortened(text)}`);
   item.title = text.trim();
   return item;
 }
@@ -58,6 +58,6 @@ function shortened(text: string): string {
 function verdict(right: boolean): HTMLElement {
   const mark = document.createElement('span');
   mark.className = right ? 'right' : 'wrong';
-  mark.textContent = right ? '✓' : '✗';
+  mark.textContent = right ? 'right' : 'wrong';
   return mark;
 }

@@ -12,11 +12,11 @@ import {
   postTrain,
 } from '../../src/posttrain/post_train.ts';
 import { normalisedReward, rewardModelReward } from '../../src/posttrain/reward_adapters.ts';
-import type { RewardModel } from '../../src/posttrain/reward_model.ts';
 import { RLHF_DEFAULTS, rlhf } from '../../src/posttrain/rlhf.ts';
 import { goldReward, storyTasks } from '../../src/posttrain/story_world.ts';
 import type { Engine } from '../shared/engine.ts';
 import type { MovePoint, MoveSettings, Report, ShownSample } from './protocol.ts';
+import type { Reward } from './reward.ts';
 import type { Story } from './story.ts';
 
 const POLICY = 'policy';
@@ -29,7 +29,7 @@ const LEARNING_RATE = { small: 2e-3, large: 1e-3 };
 
 export interface MoveOptions {
   readonly settings: MoveSettings;
-  readonly rewardModel: RewardModel;
+  readonly reward: Reward;
   readonly folder: Folder | null;
   readonly resume: boolean;
 }
@@ -37,7 +37,7 @@ export interface MoveOptions {
 export async function move(
   device: Device,
   { base, scale, settings: { seed, small } }: Story,
-  { settings, rewardModel, folder, resume }: MoveOptions,
+  { settings, reward, folder, resume }: MoveOptions,
   { report, note, signal, turn }: Engine<Report>,
 ): Promise<PostTrainResult> {
   const { model, tokenizer, ends, promptTokens, maxNewTokens } = base;
@@ -48,7 +48,7 @@ export async function move(
   const prompts = storyTasks({ seed, count: PROMPTS });
   const tasks = (rollout: number) =>
     Array.from({ length: answers }, (_, i) => prompts[(rollout * answers + i) % PROMPTS]!);
-  const learned = rewardModelReward(device, rewardModel, { name: 'learned' });
+  const learned = rewardModelReward(device, reward.rewardModel, { name: 'learned' });
   // Of no weight: it is measured, and nothing is learned from it.
   const gold = { ...normalisedReward(goldReward, scale), weight: 0 };
   const rewards = [learned, gold];
@@ -73,7 +73,7 @@ export async function move(
   try {
     return await postTrain(device, {
       ...made,
-      about: { method: 'rlhf', settings: { seed, ...settings } },
+      about: { method: 'rlhf', settings: { seed, ...settings, labels: reward.learned.labels } },
       plan: { iterations: rollouts, evaluateEvery: every, checkpointEvery: every },
       codec: tokenizer,
       heldOut: { tasks: heldOut, rewards, maxNewTokens, ends, seed },

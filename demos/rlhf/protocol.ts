@@ -47,6 +47,12 @@ export interface ShownSample {
   readonly after: string;
 }
 
+/** A move as it is kept: what its rewards are, too. */
+export interface SavedMove extends MoveSettings {
+  /** How many the reward model learned from, of which a story has one at a time. */
+  readonly labels: number;
+}
+
 /** A rollout, before it was learned from. Rewards are in standard deviations of the writer's answers, whose mean is 0. */
 export interface MovePoint {
   readonly step: number;

@@ -40,13 +40,19 @@ const ANY = Number.MAX_SAFE_INTEGER;
 /** Part of the luck of held-out labels, apart from that of the labels to learn from. */
 const HELD_OUT_SEED = 2 ** 20;
 
-/** A new reward model; null where it was stopped. */
+/** A reward model, and how good it is. */
+export interface Reward {
+  readonly rewardModel: RewardModel;
+  readonly learned: Learned;
+}
+
+/** From all labels that there are; null where it was stopped. */
 export async function learnReward(
   device: Device,
   story: Story,
   taste: Taste,
   { report, signal, turn }: Engine<Report>,
-): Promise<RewardModel | null> {
+): Promise<Reward | null> {
   const {
     base,
     labels,
@@ -92,7 +98,7 @@ export async function learnReward(
   const learned = { labels: labels.length, known, accuracy, ceiling };
   report({ type: 'learned', learned });
   if (story.folder) await saveReward(story.folder, rewardModel, result, learned);
-  return rewardModel;
+  return { rewardModel, learned };
 }
 
 /** What the simulated labeller says of pairs that nothing is learned from, and how much of it any judge can foresee. */
@@ -126,7 +132,7 @@ export async function savedReward(
   device: Device,
   folder: Folder,
   { model }: StoryBase,
-): Promise<{ readonly rewardModel: RewardModel; readonly learned: Learned } | null> {
+): Promise<Reward | null> {
   if (!(await folder.exists(LEARNED))) return null;
   const learned = await readChecked(folder, LEARNED, LEARNED_CHECKS);
   return { rewardModel: await loadRewardModel(device, subfolder(folder, REWARD), model), learned };

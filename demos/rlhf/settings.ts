@@ -3,7 +3,7 @@
 import { between, oneOf, wholeBetween } from '../../src/io/config.ts';
 import { readForm } from '../shared/form.ts';
 import type { AllChecks } from '../shared/saved_settings.ts';
-import type { Learned, MoveSettings, StorySettings, Taste } from './protocol.ts';
+import type { Learned, MoveSettings, SavedMove, StorySettings, Taste } from './protocol.ts';
 
 // As the form's fields.
 export const STORY_CHECKS: AllChecks<StorySettings> = {
@@ -16,9 +16,11 @@ export const MOVE_CHECKS: AllChecks<MoveSettings> = {
   rollouts: wholeBetween(1, 500),
   answers: wholeBetween(4, 256),
 };
+const labels = wholeBetween(1, Number.MAX_SAFE_INTEGER);
+export const SAVED_MOVE_CHECKS: AllChecks<SavedMove> = { ...MOVE_CHECKS, labels };
 const share = between(0, 1);
 export const LEARNED_CHECKS: AllChecks<Learned> = {
-  labels: wholeBetween(1, Number.MAX_SAFE_INTEGER),
+  labels,
   ...{ known: share, accuracy: share, ceiling: share },
 };
 

@@ -3,7 +3,7 @@
 import type { Device } from '../../src/index.ts';
 import { type Folder, subfolder } from '../../src/io/folder.ts';
 import { decodeUtf8 } from '../../src/io/json.ts';
-import { type RewardModel, spread } from '../../src/posttrain/reward_model.ts';
+import { spread } from '../../src/posttrain/reward_model.ts';
 import type { StoryBase } from '../../src/posttrain/story_world.ts';
 import type { Engine } from '../shared/engine.ts';
 import { savedSettings } from '../shared/saved_settings.ts';
@@ -11,7 +11,7 @@ import { savingTo } from '../shared/saving.ts';
 import { loadWriter, openWriter } from './base.ts';
 import { type Pair, pairSource } from './pairs.ts';
 import type { Report, StorySettings } from './protocol.ts';
-import { savedReward } from './reward.ts';
+import { type Reward, savedReward } from './reward.ts';
 import { STORY_CHECKS } from './settings.ts';
 
 export interface Story {
@@ -30,7 +30,7 @@ export interface Story {
   /** and the gold reward of them. */
   readonly scale: { readonly mean: number; readonly deviation: number };
   /** That of the last learning. */
-  rewardModel: RewardModel | null;
+  reward: Reward | null;
 }
 
 const LABELS = 'labels.jsonl';
@@ -80,9 +80,8 @@ export async function resumeStory(
   const story = await storyOf(device, { settings, base, folder, labels });
   told(story, true, engine);
   for (const line of labels) engine.report({ type: 'label', label: null, pair: null, line });
-  const reward = await savedReward(device, folder, base);
-  story.rewardModel = reward?.rewardModel ?? null;
-  if (reward) engine.report({ type: 'learned', learned: reward.learned });
+  story.reward = await savedReward(device, folder, base);
+  if (story.reward) engine.report({ type: 'learned', learned: story.reward.learned });
   return story;
 }
 
@@ -113,7 +112,7 @@ async function storyOf(
     heldOut: () => take(count),
     reference: answers.map(({ promptIds, ids }) => [...promptIds, ...ids]),
     scale: spread(heldOut.flatMap(({ gold }) => gold)),
-    rewardModel: null,
+    reward: null,
   };
 }
 

@@ -10,7 +10,7 @@ import { move, pointOf } from './move.ts';
 import { type Pair, preferenceLine, shown } from './pairs.ts';
 import type { Command, MoveSettings, Report } from './protocol.ts';
 import { learnReward } from './reward.ts';
-import { MOVE_CHECKS } from './settings.ts';
+import { SAVED_MOVE_CHECKS } from './settings.ts';
 import { addLabel, beginStory, resumeStory, type Story } from './story.ts';
 
 /** The story under way, and the pair that waits for its label. */
@@ -28,8 +28,8 @@ serve<Command, Report>(async (command, device, engine) => {
     case 'simulate':
       return simulate(story, engine, command);
     case 'learn':
-      story.rewardModel = (await learnReward(device, story, command.taste, engine)) ?? null;
-      return story.rewardModel ? 'The reward model has learned.' : 'Stopped: no reward model.';
+      story.reward = await learnReward(device, story, command.taste, engine);
+      return story.reward ? 'The reward model has learned.' : 'Stopped: no reward model.';
     case 'move':
       return moveNew(device, story, engine, command.settings);
   }
@@ -93,11 +93,11 @@ async function moveNew(
   engine: Engine<Report>,
   settings: MoveSettings,
 ): Promise<string> {
-  const { rewardModel } = of;
-  if (!rewardModel) return 'There is no reward model yet.';
+  const { reward } = of;
+  if (!reward) return 'There is no reward model yet.';
   engine.report({ type: 'move', settings });
   const folder = of.folder && moveFolder(of.folder, ++moves);
-  const options = { settings, rewardModel, folder, resume: false };
+  const options = { settings, reward, folder, resume: false };
   return ended(await move(device, of, options, engine));
 }
 
@@ -112,13 +112,13 @@ async function continueMoves(
   of: Story,
   engine: Engine<Report>,
 ): Promise<string | null> {
-  const { folder, rewardModel } = of;
-  if (!folder || !rewardModel) return null;
+  const { folder, reward } = of;
+  if (!folder || !reward) return null;
   const numbers = await movesIn(folder);
   moves = numbers.at(-1) ?? 0;
   for (const number of numbers) {
     const at = moveFolder(folder, number);
-    const settings = await savedSettings(at, MOVE_CHECKS);
+    const { labels, ...settings } = await savedSettings(at, SAVED_MOVE_CHECKS);
     const step = await savedStep(at);
     const goesOn = number === moves && step < settings.rollouts;
     if (step === 0 && !goesOn) continue;
@@ -127,11 +127,15 @@ async function continueMoves(
     const points = (await readMetrics(at)).map(pointOf).filter((point) => point.step <= step);
     for (const point of points) engine.report({ type: 'moved', point, steps: settings.rollouts });
     if (!goesOn) continue;
-    const options = { settings, rewardModel, folder: at, resume: step > 0 };
+    if (labels !== reward.learned.labels) return NEWER_REWARD;
+    const options = { settings, reward, folder: at, resume: step > 0 };
     return ended(await move(device, of, options, engine));
   }
   return null;
 }
+
+const NEWER_REWARD =
+  'The story goes on. Its last policy stays where it was stopped: since then the reward model has learned again.';
 
 /** The numbers of a story's moves, the oldest first. */
 async function movesIn(folder: Folder): Promise<number[]> {

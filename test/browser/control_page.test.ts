@@ -97,8 +97,8 @@ test('what an opened run says of itself is text, whatever it is', async () => {
   await trainAgent(device, { ...small, settings, folder });
   device.destroy();
   const config = JSON.parse(await readFile(join(folder.location, 'config.json'), 'utf8'));
-  const openRunOf = async (environment: string, name: string) => {
-    await folder.write('config.json', Buffer.from(JSON.stringify({ ...config, environment })));
+  const openRunOf = async (about: object, name: string) => {
+    await folder.write('config.json', Buffer.from(JSON.stringify({ ...config, ...about })));
     const archive = packTar(await filesOf(folder, ''));
     const buffer = Buffer.from(await archive.arrayBuffer());
     await site.page.setInputFiles('#saved [type=file]', {
@@ -108,7 +108,7 @@ test('what an opened run says of itself is text, whatever it is', async () => {
   };
 
   await site.open('control/');
-  await openRunOf(attack, '<img src=x onerror=alert(1)>.tar');
+  await openRunOf({ environment: attack }, '<img src=x onerror=alert(1)>.tar');
   const elements = await site.page.locator('*').count();
   await site.page.click('#saved button >> text=Continue');
   await site.page.waitForSelector('#error:not([hidden])');
@@ -117,12 +117,17 @@ test('what an opened run says of itself is text, whatever it is', async () => {
   expect(await site.page.locator('*').count()).toBe(elements);
   expect(await site.page.title()).toContain('shadegrad');
 
-  // A world of the command line that the page's list lacks.
-  await site.page.click('#saved button >> text=Remove');
-  await site.page.waitForSelector('#saved li', { state: 'detached' });
-  await openRunOf('Acrobot-v1', 'acrobot.tar');
-  await site.page.click('#saved button >> text=Continue');
-  await expect.poll(() => site.page.textContent('#error')).toMatch(/of Acrobot-v1, a world that/);
+  // What the command line has and the page's lists lack.
+  for (const [about, refusal] of [
+    [{ environment: 'Acrobot-v1' }, 'of Acrobot-v1, a world that'],
+    [{ algorithm: 'trpo' }, 'learns by trpo, an algorithm that'],
+  ] as const) {
+    await site.page.click('#saved button >> text=Remove');
+    await site.page.waitForSelector('#saved li', { state: 'detached' });
+    await openRunOf(about, 'foreign.tar');
+    await site.page.click('#saved button >> text=Continue');
+    await expect.poll(() => site.page.textContent('#error')).toContain(refusal);
+  }
 });
 
 /** As a text: another picture has another. */

@@ -31,7 +31,16 @@ import { INJECTIONS } from './injections.ts';
 
 const site = demo();
 const run = promisify(execFile);
-const EXAMPLES = whereQuestions(2, 60).map((each) => JSON.stringify(each));
+const QUESTIONS = whereQuestions(2, 60);
+const EXAMPLES = QUESTIONS.map((each) => JSON.stringify(each));
+const CHATS = QUESTIONS.map(({ prompt, completion }) =>
+  JSON.stringify({
+    messages: [
+      { role: 'user', content: prompt },
+      { role: 'assistant', content: completion },
+    ],
+  }),
+);
 
 let device: Device;
 beforeAll(async () => {
@@ -87,13 +96,14 @@ test("a visitor's folder and examples: what the model is, a loss that falls, the
   opened.model.dispose();
 });
 
-test('a run that was stopped goes on in a fresh visit, with the model chosen again', {
+test('a run on messages, with weights of 8 bits, that was stopped goes on in a fresh visit, with the model chosen again', {
   timeout: 240_000, // alone it takes a tenth of that
 }, async () => {
   await open();
-  await giveExamples('questions.jsonl', EXAMPLES.join('\n'));
+  await giveExamples('chats.jsonl', CHATS.join('\n'));
   for (const [name, value] of Object.entries({ steps: 6, rank: 2, batch: 2 }))
     await site.page.fill(`[name=${name}]`, String(value));
+  await site.page.selectOption('[name=weights]', '8bit');
   await site.page.click('#one-step');
   await site.status('Paused.');
   await site.page.click('#stop');
@@ -111,6 +121,7 @@ test('a run that was stopped goes on in a fresh visit, with the model chosen aga
   await site.status('Done after 6 steps.');
   expect(await site.page.textContent('#counts')).toContain('It goes on after step');
   expect(await site.page.inputValue('[name=rank]')).toBe('2');
+  expect(await site.page.inputValue('[name=weights]')).toBe('8bit');
   expect(await site.page.locator('[aria-label="Continue run-1"]').count()).toBe(0);
 });
 

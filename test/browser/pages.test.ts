@@ -2,12 +2,12 @@
 // machine below it.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { SCENES } from '../../demos/scenes.ts';
+import { violations } from './axe.ts';
 import { demo } from './demo.ts';
 import { CAN_LOSE_DEVICE, inWorker, LOWEST_LIMITS, longestTask, loseDevice } from './faults.ts';
 
@@ -24,7 +24,6 @@ const LONG: Readonly<Record<string, string>> = {
 };
 
 const site = demo();
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** `reliability.md`, part 0: nothing but the page's own files, and one policy, for the page's own two workers. */
 const POLICY =
@@ -116,7 +115,9 @@ describe.each(WITH_RUN)('faults below "%s"', (path) => {
     expect(await site.page.textContent('#error')).toContain('chrome://gpu');
   });
 
-  test('with the lowest limits it runs, in its worker; when the GPU is lost it says so, and goes on by one press', async () => {
+  test('with the lowest limits it runs, in its worker; when the GPU is lost it says so, and goes on by one press', {
+    timeout: 240_000, // alone it takes a tenth of that
+  }, async () => {
     await inWorker(site.page, LOWEST_LIMITS + CAN_LOSE_DEVICE);
     await site.open(path + (LONG[path] ?? ''));
     await site.page.click('#go');
@@ -156,19 +157,6 @@ function weigh(page: Page): Promise<[name: string, bytes: number]>[] {
     weights.push(response.body().then((body) => [pathname, gzipSync(body).length]));
   });
   return weights;
-}
-
-interface Violation {
-  readonly id: string;
-  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
-}
-
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
-  const found = await page.evaluate<Violation[]>('axe.run().then(({ violations }) => violations)');
-  return found.flatMap(({ id, nodes }) =>
-    nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`),
-  );
 }
 
 /** Controls that are visible and in use, and that the Tab key does not come by. */

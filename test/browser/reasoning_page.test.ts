@@ -105,10 +105,10 @@ async function checkGroups(): Promise<void> {
     const [question, answer, , mean] = cells;
     expect(sumOf(question!)).toBe(Number(answer));
     expect(attempts).toHaveLength(4);
-    const right = attempts.filter((attempt) => attempt.startsWith('✓'));
+    const right = attempts.filter((attempt) => attempt.startsWith('right: '));
     for (const attempt of right) expect(attempt).toContain(answer);
     for (const attempt of attempts)
-      if (attempt.startsWith('✗')) expect(attempt).not.toBe(`✗ ${answer}`);
+      if (attempt.startsWith('wrong')) expect(attempt).not.toBe(`wrong: ${answer}`);
     expect(Number(mean)).toBeCloseTo(right.length / 4, 2);
   }
 }

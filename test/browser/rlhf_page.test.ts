@@ -77,17 +77,26 @@ test('a story: choices, a simulated labeller, a reward model, two runs of PPO; a
   expect(await page.locator('#runs tr').count()).toBe(2);
   expect(await text('#runs tr:nth-child(2) th')).toBe('0.1');
 
+  // Of the two runs the first is over, and the reward model of the second has learned again.
   const labels = await text('#labels');
   await cutShort('policy-1');
+  await cutShort('policy-2');
+  const config = await read('policy-2/config.json');
+  const { settings, ...about } = JSON.parse(config);
+  expect(settings.labels).toBe(8);
+  await write(
+    'policy-2/config.json',
+    JSON.stringify({ ...about, settings: { ...settings, labels: 7 } }),
+  );
   await page.reload();
   await site.status('Ready.');
   expect(await page.inputValue('[name=seed]')).toBe(String(SEED));
   await page.click('text=Continue');
-  await site.status('The story goes on.');
+  await site.status(/^The story goes on\. .*: since then the reward model has learned again\.$/);
   expect(await text('#labels')).toBe(labels);
   expect(await page.locator('#runs tr').count()).toBe(2);
 
-  await cutShort('policy-2');
+  await write('policy-2/config.json', config);
   await page.reload();
   await site.status('Ready.');
   await page.click('text=Continue');
@@ -144,6 +153,16 @@ async function cutShort(name: string): Promise<void> {
     for await (const step of checkpoints.keys()) steps.push(step);
     await checkpoints.removeEntry(steps.sort().at(-1)!, { recursive: true });
   }, name);
+}
+
+/** A file of the story. */
+async function read(path: string): Promise<string> {
+  return site.page.evaluate(async (path) => {
+    let folder = await navigator.storage.getDirectory();
+    const names = `rlhf/run-1/${path}`.split('/');
+    for (const name of names.slice(0, -1)) folder = await folder.getDirectoryHandle(name);
+    return (await (await folder.getFileHandle(names.at(-1)!)).getFile()).text();
+  }, path);
 }
 
 async function write(path: string, content: string): Promise<void> {

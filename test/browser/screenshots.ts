@@ -1,9 +1,11 @@
 // npm run screenshots [PAGE…]: pictures of every page, or of those named, light and dark, wide and narrow, in
-// demos/screenshots/. Each page is brought once to where it is worth a picture, and is then looked at four times.
+// demos/screenshots/. Each page is brought once to where it is worth a picture, and is then looked at four times, by
+// axe-core too: what that finds ends the command with an error.
 
 import { mkdir } from 'node:fs/promises';
 import { SCENES } from '../../demos/scenes.ts';
 import { serveFolder } from '../../src/cli/demos.ts';
+import { violations } from './axe.ts';
 import { launchChromium } from './chromium.ts';
 
 const FOLDER = 'demos/screenshots';
@@ -41,6 +43,10 @@ try {
           path: `${FOLDER}/${name}-${kind}-${colorScheme}.png`,
           fullPage: true,
         });
+        for (const found of await violations(page)) {
+          console.error(`${name}, ${kind}, ${colorScheme}: ${found}`);
+          process.exitCode = 1;
+        }
       }
     }
     await page.close();
