@@ -7,7 +7,8 @@ import type { DeviceLostError, ShadegradError } from '../errors.ts';
  * A lost device makes calls fail in their own words before its loss is told: a moment, or, where a browser's GPU process
  * compiles kernels, as long as that takes. Nothing but a loss aborts a mapping of ours.
  */
-const GRACE = { aborted: 20_000, other: 50 };
+const ABORTED_MILLISECONDS = 20_000;
+const GRACE_MILLISECONDS = 50;
 
 export class Failures {
   private first: ShadegradError | null = null;
@@ -53,7 +54,7 @@ export class Failures {
       work.then(
         (value) => settled(() => resolve(value)),
         (error) => {
-          const grace = error.name === 'AbortError' ? GRACE.aborted : GRACE.other;
+          const grace = error.name === 'AbortError' ? ABORTED_MILLISECONDS : GRACE_MILLISECONDS;
           timer = setTimeout(() => settled(() => reject(error)), grace);
         },
       );

@@ -64,8 +64,8 @@ export function specialise(
 ): string {
   let { text } = file;
   const own = declared(text);
-  const alone = library.some((part) => declared(part).some((name) => own.includes(name)));
-  if (!alone) text += neededBy(`${text} ${Object.entries(constants)}`, library);
+  const alone = declared(library.join('\n')).some((name) => own.includes(name));
+  if (!alone) text += neededBy(text + Object.values(constants), library);
   for (const [name, value] of Object.entries(constants)) {
     const declaration = new RegExp(
       `^((?:const ${name}\\s*:\\s*\\w+|alias ${name})\\s*=\\s*)[^;]+;`,
@@ -79,7 +79,7 @@ export function specialise(
   return /\bf16\b/.test(stripComments(text)) ? `enable f16; ${text}` : text;
 }
 
-/** The files of the library of which a text names something, and those that these need: they come before them. */
+/** The files of the library of which a text names something, and those that these need, which come before them. */
 function neededBy(text: string, library: readonly string[]): string {
   const words = new Set(text.match(/\w+/g));
   let needed = '';

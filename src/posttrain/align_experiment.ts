@@ -31,16 +31,16 @@ export const ALIGN_DEFAULTS = {
   /** Held-out prompts. */
   heldOut: 256,
   bestOf: 16,
+  /** All answers are drawn at it, as Ziegler et al. 2019 do; DPO's pairs at 1. */
+  temperature: 0.7,
   rank: 16,
 
   // PPO
-  rollouts: 70,
-  answers: 512,
-  /** Drawing is a quarter of the work: fresh answers are worth more than further epochs. */
-  epochs: 2,
-  minibatches: 8,
+  rollouts: 40,
+  answers: 256,
+  minibatches: 4,
   /** By the reward as it is. */
-  beta: 0.03,
+  beta: 0.05,
   learningRate: 5e-4,
   /** Of the policy that drew: epochs of a rollout end at 1.5 times it. */
   targetKl: 0.02,
@@ -63,10 +63,10 @@ const ALIGN_CHECKS = {
   baseSteps: positiveInteger,
   heldOut: positiveInteger,
   bestOf: positiveInteger,
+  temperature: positive,
   rank: positiveInteger,
   rollouts: positiveInteger,
   answers: positiveInteger,
-  epochs: positiveInteger,
   minibatches: positiveInteger,
   beta: nonNegative,
   learningRate: positive,
@@ -137,17 +137,18 @@ async function aligned(
   { method, seed, signal }: Case,
 ): Promise<Aligned> {
   const { model, tokenizer, ends, maxNewTokens } = base;
+  const { heldOut, bestOf, temperature } = settings;
   const reference = { model, adapter: null };
   try {
     const curve = await learn(device, base, settings, { method, seed, signal });
     const policy: Speaker =
       method === 'ppo' || method === 'dpo' ? { model, adapter: ADAPTER } : reference;
-    const tasks = storyTasks({ seed, set: 1, count: settings.heldOut });
-    const drawing = { maxNewTokens, ends, seed: seed * 2 ** 24, signal };
+    const tasks = storyTasks({ seed, set: 1, count: heldOut });
+    const drawing = { maxNewTokens, ends, temperature, seed: seed * 2 ** 24, signal };
     const plain = await drawInParts(device, reference, tokenizer, tasks, drawing);
     const best = {
       ...drawing,
-      n: settings.bestOf,
+      n: bestOf,
       rewards: [goldReward],
       seed: (seed + 2 ** 10) * 2 ** 24,
     };
@@ -164,8 +165,8 @@ async function aligned(
     }));
     const kl =
       method === 'best-of-n'
-        ? bestOfNKl(settings.bestOf)
-        : meanInterval(await answerKls(device, reference, answers)).mean;
+        ? bestOfNKl(bestOf)
+        : meanInterval(await answerKls(device, reference, answers, { temperature })).mean;
     return {
       ...{ seed, method, gold: meanInterval(gold), kl, curve },
       winRate: verdict(pairs).winRate.rate,
@@ -193,11 +194,11 @@ function learn(
 async function learnByPpo(
   device: Device,
   { model, tokenizer, ends, promptTokens, maxNewTokens }: StoryBase,
-  { rollouts, rank, answers, epochs, minibatches, beta, ...rest }: AlignSettings,
+  { rollouts, rank, answers, minibatches, beta, ...rest }: AlignSettings,
   { seed, signal }: Pick<Case, 'seed' | 'signal'>,
 ): Promise<Aligned['curve']> {
   const { targets } = TUNING_DEFAULTS;
-  const { learningRate, targetKl, lambda, rewardScale } = rest;
+  const { learningRate, targetKl, lambda, rewardScale, temperature } = rest;
   addLora(
     model,
     new Initialiser(device, seed),
@@ -214,7 +215,7 @@ async function learnByPpo(
     },
     {
       ...RLHF_DEFAULTS,
-      ...{ seed, answers, epochs, minibatches, maxNewTokens, learningRate, targetKl, lambda },
+      ...{ seed, answers, minibatches, maxNewTokens, temperature, learningRate, targetKl, lambda },
       beta: beta * rewardScale,
     },
   );
