@@ -10,10 +10,10 @@ export function addAlign(program: Command): void {
     description: 'PPO, DPO and best of n for a reward that is known: what each gains, at what KL',
     about:
       'A model of stories is trained; then best of 16, PPO on the true reward, and DPO on its labels answer the same held-out\n' +
-      'beginnings. About ten minutes a seed on two cores, and two for the base.',
+      'beginnings. About six minutes a seed on two cores, and four for the base.',
     examples: [
       ['shadegrad align', 'three seeds'],
-      ["shadegrad align --set 'seeds=[1]' --set beta=0.05", 'one seed, held less'],
+      ["shadegrad align --set 'seeds=[1]' --set beta=0.02", 'one seed, held less'],
     ],
     presets: {
       small: {},

@@ -163,12 +163,13 @@ async function aligned(
       a: { text: answers[i]!.text, score },
       b: { text: plain[i]!.text, score: ofBase[i]! },
     }));
-    const kl =
-      method === 'best-of-n'
-        ? bestOfNKl(bestOf)
-        : meanInterval(await answerKls(device, reference, answers, { temperature })).mean;
+    const drift = async () => {
+      if (method === 'base') return 0;
+      if (method === 'best-of-n') return bestOfNKl(bestOf);
+      return meanInterval(await answerKls(device, reference, answers, { temperature })).mean;
+    };
     return {
-      ...{ seed, method, gold: meanInterval(gold), kl, curve },
+      ...{ seed, method, gold: meanInterval(gold), kl: await drift(), curve },
       winRate: verdict(pairs).winRate.rate,
       samples: answers.slice(0, 3).map(({ task, text }) => task.prompt + text),
     };
