@@ -44,7 +44,11 @@ export function demo(options: BrowserContextOptions = {}): Demo {
     page.on('pageerror', ({ message }) => problems.push(message));
     // Violations of the security policy are printed here too, those of the worker included.
     page.on('console', (line) => problems.push(`${line.type()}: ${line.text()}`));
-    page.on('requestfailed', (request) => problems.push(`failed: ${request.url()}`));
+    page.on('requestfailed', (request) => {
+      const error = request.failure()?.errorText;
+      // A page that is left takes back what it still asked for.
+      if (error !== 'net::ERR_ABORTED') problems.push(`failed: ${request.url()} (${error})`);
+    });
     page.on('request', (request) => {
       const local = [server.url, 'data:', 'blob:'].some((start) => request.url().startsWith(start));
       if (!local) problems.push(`left the origin: ${request.url()}`);
