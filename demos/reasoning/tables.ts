@@ -28,8 +28,9 @@ export function showThoughts(groups: readonly Group[]): void {
   thoughtRows.replaceChildren(
     ...groups.map(({ question, answer, attempts: [first] }) => {
       const { thought, text, right } = first!;
-      const checked = verdict(right);
-      checked.append(right ? ' right' : ` wrong, ${answer}`);
+      const checked = document.createElement('span');
+      checked.className = classOf(right);
+      checked.textContent = right ? 'right' : `wrong, ${answer}`;
       const said = [thought, text].map((each) => each.trim() || '(nothing)');
       return tableRow([question, ...said, [checked]]);
     }),
@@ -43,8 +44,8 @@ export function clearTables(): void {
 
 function attemptItem({ text, right }: Attempted): HTMLLIElement {
   const item = document.createElement('li');
-  item.className = right ? 'right' : 'wrong';
-  item.append(`${right ? 'right' : 'wrong'}: ${shortened(text)}`);
+  item.className = classOf(right);
+  item.append(`${item.className}: ${shortened(text)}`);
   item.title = text.trim();
   return item;
 }
@@ -55,9 +56,4 @@ function shortened(text: string): string {
   return number ?? (text.trim() || '(nothing)');
 }
 
-function verdict(right: boolean): HTMLElement {
-  const mark = document.createElement('span');
-  mark.className = right ? 'right' : 'wrong';
-  mark.textContent = right ? 'right' : 'wrong';
-  return mark;
-}
+const classOf = (right: boolean) => (right ? 'right' : 'wrong');

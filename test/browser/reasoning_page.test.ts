@@ -45,6 +45,9 @@ test('a run is paused, asked, stopped, continued; what is called right is right'
   for (const thought of await page.locator('#thoughts td:nth-child(2)').allTextContents())
     expect(thought.split(' ').length).toBeLessThanOrEqual(6);
 
+  for (const checked of await page.locator('#thoughts td:nth-child(4)').allTextContents())
+    expect(checked).toMatch(/^(right|wrong, -?\d+)$/);
+
   await checkGroups();
   await page.click('#stop');
   await site.status(/^Stopped after \d rollouts\.$/);

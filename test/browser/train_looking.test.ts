@@ -49,7 +49,7 @@ test('merges, sliders and attention of a run with BPE, and its numbers are those
     onMerge: (merge) => merges.push(merge),
   });
   const shown = merges.toReversed().map(({ left, right, count }, i) => {
-    const [a, b] = [left, right].map((part) => part.replaceAll(' ', '␣').replaceAll('\n', '⏎'));
+    const [a, b] = [left, right].map((part) => part.replaceAll(' ', '·').replaceAll('\n', '¶'));
     return [String(merges.length - i), `${a} + ${b}`, `${a}${b}`, count.toLocaleString('en')];
   });
   await expect.poll(() => site.page.locator('#merge-rows tr').count()).toBe(merges.length);
@@ -139,7 +139,7 @@ test('fifty attacks as tokens, merges, samples and names of texts stay text', as
   await site.status('Shown.');
   await expect.poll(() => site.page.locator('#merge-rows tr').count()).toBe(INJECTIONS.length);
   const merged = await site.page.locator('#merge-rows td:nth-child(3)').allTextContents();
-  const visible = (text: string) => text.replaceAll(' ', '␣').replaceAll('\t', '⇥');
+  const visible = (text: string) => text.replaceAll(' ', '·').replaceAll('\t', '»');
   expect(merged.toReversed().map(visible)).toEqual(INJECTIONS.map(visible));
   const samples = site.page.locator('#samples pre');
   expect(await samples.allTextContents()).toEqual(
@@ -205,7 +205,7 @@ async function inNode(device: Device) {
   const ids = [...data.tokenizer.encode(LOOKED)];
   const look = { ids, ...(await lookInto(device, model, ids)) };
   const shownToken = (id: number) =>
-    data.tokenizer.decode([id]).replaceAll(' ', '␣').replaceAll('\n', '⏎');
+    data.tokenizer.decode([id]).replaceAll(' ', '·').replaceAll('\n', '¶');
   const vocabulary = Array.from({ length: data.tokenizer.vocabularySize }, (_, id) =>
     shownToken(id),
   );
