@@ -1,10 +1,11 @@
 // Scaled dot-product attention as in attention.wgsl, which has the formulas and Δ, where there are subgroups: of the
 // eight keys (or queries) of a step each thread loads one, or two, and the subgroup hands them round.
 //
-// A thread owns four rows r and 32 columns of x in x_r += Σ_c w(r, c) y_c; the other side c streams past, eight at a
-// time. On a CPU a load costs as much as 30 products, whatever its address (lavapipe: 8 ns an element against 0.25), a
-// shuffle a fourth of that: forward and backward take half the time of attention.wgsl there (T = 128 and 512, D = 32).
-// More rows, or dk beside dv, spill: eight rows were no faster and took ten times as long to compile.
+// A thread owns four rows r and 32 columns of x in x_r += Σ_c w(r, c) y_c, or 16, where D has no more: the other 16 would
+// be computed and dropped, and take as long to compile. The other side c streams past, eight at a time. On a CPU a load
+// costs as much as 30 products, whatever its address (lavapipe: 8 ns an element against 0.25), a shuffle a fourth of that:
+// forward and backward take half the time of attention.wgsl there (T = 128 and 512, D = 32). More rows, or dk beside dv,
+// spill: eight rows were no faster and took ten times as long to compile.
 
 enable subgroups;
 const THREADS: u32 = 8;        // of a workgroup, each with its ROWS
@@ -13,11 +14,12 @@ const MASKED: bool = false;    // `keys` has a mask
 const PACKED: bool = false;    // `keys` has the documents' bounds
 const DROPOUT: bool = false;
 const OF_VALUES: bool = false; // dkv computes dv, else dk
+const WIDE: bool = true;       // 32 columns per thread, or 16: half of what there is to compile
 
 const ROWS = 4u;               // per thread; those past the end are computed as the last one and not stored
 const AT_ONCE = 8u;            // of the other side
 const ONES = vec4f(1f);
-const COLUMNS4 = 8u;           // vec4f columns per thread
+const COLUMNS4 = select(4u, 8u, WIDE); // vec4f columns per thread
 const NEVER = 0xffffffffu;
 
 struct Params {
@@ -115,24 +117,31 @@ fn row(x: mat4x4f, n: u32) -> mat4x4f {
     subgroupShuffle(x[0], n), subgroupShuffle(x[1], n), subgroupShuffle(x[2], n), subgroupShuffle(x[3], n));
 }
 
+fn q4(at: vec4u) -> mat4x4f { return mat4x4f(q[at.x], q[at.y], q[at.z], q[at.w]); }
 fn k4(at: vec4u) -> mat4x4f { return mat4x4f(k[at.x], k[at.y], k[at.z], k[at.w]); }
 fn v4(at: vec4u) -> mat4x4f { return mat4x4f(v[at.x], v[at.y], v[at.z], v[at.w]); }
+fn dO4(at: vec4u) -> mat4x4f { return mat4x4f(dO[at.x], dO[at.y], dO[at.z], dO[at.w]); }
 fn upstream_or_q(columns: vec4u, qRow: u32, dORow: u32) -> mat4x4f {
-  if (OF_VALUES) { let at = dORow + columns; return mat4x4f(dO[at.x], dO[at.y], dO[at.z], dO[at.w]); }
-  let at = qRow + columns;
-  return mat4x4f(q[at.x], q[at.y], q[at.z], q[at.w]);
+  if (OF_VALUES) { return dO4(dORow + columns); }
+  return q4(qRow + columns);
 }
 
-/// Stores eight columns of a row, as many as exist. Called in loops, since four copies take longer to compile.
+/// The products of four rows of x with four of y: a column for each row of x.
+fn products(x: mat4x4f, y: mat4x4f) -> mat4x4f { return mat4x4f(x[0] * y, x[1] * y, x[2] * y, x[3] * y); }
+
+/// The next weights move to the front: indexing by a variable is slow on adapters that run on a CPU.
+fn turned(w: mat4x4f) -> mat4x4f { return mat4x4f(w[0].yzwx, w[1].yzwx, w[2].yzwx, w[3].yzwx); }
+
+/// Stores the columns of a row, as many as exist. Called in loops, since four copies take longer to compile.
 fn store_o(at: u32, column: u32, left: mat4x4f, right: mat4x4f) {
   for (var i = 0u; i < min(4u, params.D4 - column); i++) { o[at + column + i] = left[i]; }
-  for (var i = 4u; i < min(8u, params.D4 - column); i++) { o[at + column + i] = right[i - 4u]; }
+  for (var i = 4u; i < min(COLUMNS4, params.D4 - column); i++) { o[at + column + i] = right[i - 4u]; }
 }
 
 fn store_dx(at: u32, column: u32, left: mat4x4f, right: mat4x4f) {
   let factor = select(params.scale, 1f, OF_VALUES);
   for (var i = 0u; i < min(4u, params.D4 - column); i++) { dx[at + column + i] = left[i] * factor; }
-  for (var i = 4u; i < min(8u, params.D4 - column); i++) { dx[at + column + i] = right[i - 4u] * factor; }
+  for (var i = 4u; i < min(COLUMNS4, params.D4 - column); i++) { dx[at + column + i] = right[i - 4u] * factor; }
 }
 
 @compute @workgroup_size(THREADS)
@@ -164,47 +173,44 @@ fn forward(
     let at = min(vec2u(j + place % WIDTH) + vec2u(0u, 4u), vec2u(params.Tk - 1u));
     let kRow = kHead + at * params.kAt.z;
     let vRow = vHead + at * params.vAt.z;
-    var s0 = vec4f(); var s1 = vec4f(); var s2 = vec4f(); var s3 = vec4f();
-    var s4 = vec4f(); var s5 = vec4f(); var s6 = vec4f(); var s7 = vec4f();
+    var s = mat4x4f(); var s4 = mat4x4f();
     for (var d = 0u; d < params.D4; d++) {
-      let x0 = q[qRow.x + d]; let x1 = q[qRow.y + d]; let x2 = q[qRow.z + d]; let x3 = q[qRow.w + d];
+      let x = q4(qRow + d);
       let y = k[kRow.x + d];
       var y4 = y;
       if (WIDTH == 4u) { y4 = k[kRow.y + d]; }
-      let low = four(y, 0u); let high = four(y4, WIDTH - 4u);
-      s0 += x0 * low; s1 += x1 * low; s2 += x2 * low; s3 += x3 * low;
-      s4 += x0 * high; s5 += x1 * high; s6 += x2 * high; s7 += x3 * high;
+      s += products(x, four(y, 0u)); s4 += products(x, four(y4, WIDTH - 4u));
     }
     let key = open_keys(job.batch, j); let key4 = open_keys(job.batch, j + 4u);
-    let t0 = absorb(s0 * params.scale, s4 * params.scale, within(key, see0), within(key4, see0), top.x);
-    let t1 = absorb(s1 * params.scale, s5 * params.scale, within(key, see1), within(key4, see1), top.y);
-    let t2 = absorb(s2 * params.scale, s6 * params.scale, within(key, see2), within(key4, see2), top.z);
-    let t3 = absorb(s3 * params.scale, s7 * params.scale, within(key, see3), within(key4, see3), top.w);
+    let t0 = absorb(s[0] * params.scale, s4[0] * params.scale, within(key, see0), within(key4, see0), top.x);
+    let t1 = absorb(s[1] * params.scale, s4[1] * params.scale, within(key, see1), within(key4, see1), top.y);
+    let t2 = absorb(s[2] * params.scale, s4[2] * params.scale, within(key, see2), within(key4, see2), top.z);
+    let t3 = absorb(s[3] * params.scale, s4[3] * params.scale, within(key, see3), within(key4, see3), top.w);
     top = vec4f(t0.top, t1.top, t2.top, t3.top);
     let rescale = vec4f(t0.rescale, t1.rescale, t2.rescale, t3.rescale);
     total = total * rescale + vec4f(t0.sum, t1.sum, t2.sum, t3.sum);
     a0 *= rescale.x; a1 *= rescale.y; a2 *= rescale.z; a3 *= rescale.w;
-    b0 *= rescale.x; b1 *= rescale.y; b2 *= rescale.z; b3 *= rescale.w;
-    var p0 = t0.p0; var p1 = t1.p0; var p2 = t2.p0; var p3 = t3.p0;
-    var p4 = t0.p1; var p5 = t1.p1; var p6 = t2.p1; var p7 = t3.p1;
-    if (DROPOUT) {
-      p0 *= kept(query.x, j); p1 *= kept(query.y, j); p2 *= kept(query.z, j); p3 *= kept(query.w, j);
-      p4 *= kept(query.x, j + 4u); p5 *= kept(query.y, j + 4u);
-      p6 *= kept(query.z, j + 4u); p7 *= kept(query.w, j + 4u);
-    }
-    let yl = v4(left + vRow.x); let yr = v4(right + vRow.x);
-    var yl4 = yl; var yr4 = yr;
-    if (WIDTH == 4u) { yl4 = v4(left + vRow.y); yr4 = v4(right + vRow.y); }
+    if (WIDE) { b0 *= rescale.x; b1 *= rescale.y; b2 *= rescale.z; b3 *= rescale.w; }
+    let m = kept_by(query, j);
+    let m4 = kept_by(query, j + 4u);
+    var w = mat4x4f(t0.p0 * m[0], t1.p0 * m[1], t2.p0 * m[2], t3.p0 * m[3]);
+    var w4 = mat4x4f(t0.p1 * m4[0], t1.p1 * m4[1], t2.p1 * m4[2], t3.p1 * m4[3]);
+    let yl = v4(left + vRow.x);
+    var yl4 = yl;
+    if (WIDTH == 4u) { yl4 = v4(left + vRow.y); }
+    var yr = yl; var yr4 = yl4;
+    if (WIDE) { yr = v4(right + vRow.x); yr4 = yr; }
+    if (WIDE && WIDTH == 4u) { yr4 = v4(right + vRow.y); }
     for (var n = 0u; n < 4u; n++) {
-      let l0 = row(yl, n); let r0 = row(yr, n);
-      let l1 = row(yl4, n + WIDTH - 4u); let r1 = row(yr4, n + WIDTH - 4u);
-      a0 += p0.x * l0 + p4.x * l1; a1 += p1.x * l0 + p5.x * l1;
-      a2 += p2.x * l0 + p6.x * l1; a3 += p3.x * l0 + p7.x * l1;
-      b0 += p0.x * r0 + p4.x * r1; b1 += p1.x * r0 + p5.x * r1;
-      b2 += p2.x * r0 + p6.x * r1; b3 += p3.x * r0 + p7.x * r1;
-      // The next weights move to the front: indexing by n is slow on adapters that run on a CPU.
-      p0 = p0.yzwx; p1 = p1.yzwx; p2 = p2.yzwx; p3 = p3.yzwx;
-      p4 = p4.yzwx; p5 = p5.yzwx; p6 = p6.yzwx; p7 = p7.yzwx;
+      let l0 = row(yl, n); let l1 = row(yl4, n + WIDTH - 4u);
+      a0 += w[0].x * l0 + w4[0].x * l1; a1 += w[1].x * l0 + w4[1].x * l1;
+      a2 += w[2].x * l0 + w4[2].x * l1; a3 += w[3].x * l0 + w4[3].x * l1;
+      if (WIDE) {
+        let r0 = row(yr, n); let r1 = row(yr4, n + WIDTH - 4u);
+        b0 += w[0].x * r0 + w4[0].x * r1; b1 += w[1].x * r0 + w4[1].x * r1;
+        b2 += w[2].x * r0 + w4[2].x * r1; b3 += w[3].x * r0 + w4[3].x * r1;
+      }
+      w = turned(w); w4 = turned(w4);
     }
   }
   let some = total > vec4f();
@@ -251,52 +257,49 @@ fn dq(
     let at = min(vec2u(j + place % WIDTH) + vec2u(0u, 4u), vec2u(params.Tk - 1u));
     let kRow = kHead + at * params.kAt.z;
     let vRow = vHead + at * params.vAt.z;
-    var s0 = vec4f(); var s1 = vec4f(); var s2 = vec4f(); var s3 = vec4f();
-    var s4 = vec4f(); var s5 = vec4f(); var s6 = vec4f(); var s7 = vec4f();
+    var s = mat4x4f(); var s4 = mat4x4f();
     for (var d = 0u; d < params.D4; d++) {
-      let x0 = q[qRow.x + d]; let x1 = q[qRow.y + d]; let x2 = q[qRow.z + d]; let x3 = q[qRow.w + d];
+      let x = q4(qRow + d);
       let y = k[kRow.x + d];
       var y4 = y;
       if (WIDTH == 4u) { y4 = k[kRow.y + d]; }
-      let low = four(y, 0u); let high = four(y4, WIDTH - 4u);
-      s0 += x0 * low; s1 += x1 * low; s2 += x2 * low; s3 += x3 * low;
-      s4 += x0 * high; s5 += x1 * high; s6 += x2 * high; s7 += x3 * high;
+      s += products(x, four(y, 0u)); s4 += products(x, four(y4, WIDTH - 4u));
     }
-    var w0 = vec4f(); var w1 = vec4f(); var w2 = vec4f(); var w3 = vec4f();
-    var w4 = vec4f(); var w5 = vec4f(); var w6 = vec4f(); var w7 = vec4f();
+    var w = mat4x4f(); var w4 = mat4x4f();
     for (var d = 0u; d < params.D4; d++) {
-      let x0 = dO[dORow.x + d]; let x1 = dO[dORow.y + d]; let x2 = dO[dORow.z + d]; let x3 = dO[dORow.w + d];
+      let x = dO4(dORow + d);
       let y = v[vRow.x + d];
       var y4 = y;
       if (WIDTH == 4u) { y4 = v[vRow.y + d]; }
-      let low = four(y, 0u); let high = four(y4, WIDTH - 4u);
-      w0 += x0 * low; w1 += x1 * low; w2 += x2 * low; w3 += x3 * low;
-      w4 += x0 * high; w5 += x1 * high; w6 += x2 * high; w7 += x3 * high;
+      w += products(x, four(y, 0u)); w4 += products(x, four(y4, WIDTH - 4u));
     }
     let m = kept_by(query, j);
     let m4 = kept_by(query, j + 4u);
     let key = open_keys(job.batch, j); let key4 = open_keys(job.batch, j + 4u);
-    w0 = gradient_weight(s0, w0, m[0], within(key, see0), vec4f(st[0].x), vec4f(st[1].x));
-    w4 = gradient_weight(s4, w4, m4[0], within(key4, see0), vec4f(st[0].x), vec4f(st[1].x));
-    w1 = gradient_weight(s1, w1, m[1], within(key, see1), vec4f(st[0].y), vec4f(st[1].y));
-    w5 = gradient_weight(s5, w5, m4[1], within(key4, see1), vec4f(st[0].y), vec4f(st[1].y));
-    w2 = gradient_weight(s2, w2, m[2], within(key, see2), vec4f(st[0].z), vec4f(st[1].z));
-    w6 = gradient_weight(s6, w6, m4[2], within(key4, see2), vec4f(st[0].z), vec4f(st[1].z));
-    w3 = gradient_weight(s3, w3, m[3], within(key, see3), vec4f(st[0].w), vec4f(st[1].w));
-    w7 = gradient_weight(s7, w7, m4[3], within(key4, see3), vec4f(st[0].w), vec4f(st[1].w));
-    let yl = k4(left + kRow.x); let yr = k4(right + kRow.x);
-    var yl4 = yl; var yr4 = yr;
-    if (WIDTH == 4u) { yl4 = k4(left + kRow.y); yr4 = k4(right + kRow.y); }
+    w[0] = gradient_weight(s[0], w[0], m[0], within(key, see0), vec4f(st[0].x), vec4f(st[1].x));
+    w4[0] = gradient_weight(s4[0], w4[0], m4[0], within(key4, see0), vec4f(st[0].x), vec4f(st[1].x));
+    w[1] = gradient_weight(s[1], w[1], m[1], within(key, see1), vec4f(st[0].y), vec4f(st[1].y));
+    w4[1] = gradient_weight(s4[1], w4[1], m4[1], within(key4, see1), vec4f(st[0].y), vec4f(st[1].y));
+    w[2] = gradient_weight(s[2], w[2], m[2], within(key, see2), vec4f(st[0].z), vec4f(st[1].z));
+    w4[2] = gradient_weight(s4[2], w4[2], m4[2], within(key4, see2), vec4f(st[0].z), vec4f(st[1].z));
+    w[3] = gradient_weight(s[3], w[3], m[3], within(key, see3), vec4f(st[0].w), vec4f(st[1].w));
+    w4[3] = gradient_weight(s4[3], w4[3], m4[3], within(key4, see3), vec4f(st[0].w), vec4f(st[1].w));
+    let yl = k4(left + kRow.x);
+    var yl4 = yl;
+    if (WIDTH == 4u) { yl4 = k4(left + kRow.y); }
+    var yr = yl; var yr4 = yl4;
+    if (WIDE) { yr = k4(right + kRow.x); yr4 = yr; }
+    if (WIDE && WIDTH == 4u) { yr4 = k4(right + kRow.y); }
     for (var n = 0u; n < 4u; n++) {
-      let l0 = row(yl, n); let r0 = row(yr, n);
-      let l1 = row(yl4, n + WIDTH - 4u); let r1 = row(yr4, n + WIDTH - 4u);
-      a0 += w0.x * l0 + w4.x * l1; a1 += w1.x * l0 + w5.x * l1;
-      a2 += w2.x * l0 + w6.x * l1; a3 += w3.x * l0 + w7.x * l1;
-      b0 += w0.x * r0 + w4.x * r1; b1 += w1.x * r0 + w5.x * r1;
-      b2 += w2.x * r0 + w6.x * r1; b3 += w3.x * r0 + w7.x * r1;
-      // The next weights move to the front: indexing by n is slow on adapters that run on a CPU.
-      w0 = w0.yzwx; w1 = w1.yzwx; w2 = w2.yzwx; w3 = w3.yzwx;
-      w4 = w4.yzwx; w5 = w5.yzwx; w6 = w6.yzwx; w7 = w7.yzwx;
+      let l0 = row(yl, n); let l1 = row(yl4, n + WIDTH - 4u);
+      a0 += w[0].x * l0 + w4[0].x * l1; a1 += w[1].x * l0 + w4[1].x * l1;
+      a2 += w[2].x * l0 + w4[2].x * l1; a3 += w[3].x * l0 + w4[3].x * l1;
+      if (WIDE) {
+        let r0 = row(yr, n); let r1 = row(yr4, n + WIDTH - 4u);
+        b0 += w[0].x * r0 + w4[0].x * r1; b1 += w[1].x * r0 + w4[1].x * r1;
+        b2 += w[2].x * r0 + w4[2].x * r1; b3 += w[3].x * r0 + w4[3].x * r1;
+      }
+      w = turned(w); w4 = turned(w4);
     }
   }
   var at = head_start(params.dxAt, job.batch, job.head) + i * params.dxAt.z;
@@ -336,29 +339,21 @@ fn dkv(
       let at = min(vec2u(i + place % WIDTH) + vec2u(0u, 4u), vec2u(params.Tq - 1u));
       let qRow = qHead + at * params.qAt.z;
       let dORow = dOHead + at * params.dOAt.z;
-      var s0 = vec4f(); var s1 = vec4f(); var s2 = vec4f(); var s3 = vec4f();
-      var s4 = vec4f(); var s5 = vec4f(); var s6 = vec4f(); var s7 = vec4f();
+      var s = mat4x4f(); var s4 = mat4x4f();
       for (var d = 0u; d < params.D4; d++) {
-        let x0 = k[kRow.x + d]; let x1 = k[kRow.y + d]; let x2 = k[kRow.z + d]; let x3 = k[kRow.w + d];
+        let x = k4(kRow + d);
         let y = q[qRow.x + d];
         var y4 = y;
         if (WIDTH == 4u) { y4 = q[qRow.y + d]; }
-        let low = four(y, 0u); let high = four(y4, WIDTH - 4u);
-        s0 += x0 * low; s1 += x1 * low; s2 += x2 * low; s3 += x3 * low;
-        s4 += x0 * high; s5 += x1 * high; s6 += x2 * high; s7 += x3 * high;
+        s += products(x, four(y, 0u)); s4 += products(x, four(y4, WIDTH - 4u));
       }
-      var w0 = vec4f(); var w1 = vec4f(); var w2 = vec4f(); var w3 = vec4f();
-      var w4 = vec4f(); var w5 = vec4f(); var w6 = vec4f(); var w7 = vec4f();
-      if (!OF_VALUES) {
-        for (var d = 0u; d < params.D4; d++) {
-          let x0 = v[vRow.x + d]; let x1 = v[vRow.y + d]; let x2 = v[vRow.z + d]; let x3 = v[vRow.w + d];
-          let y = dO[dORow.x + d];
-          var y4 = y;
-          if (WIDTH == 4u) { y4 = dO[dORow.y + d]; }
-          let low = four(y, 0u); let high = four(y4, WIDTH - 4u);
-          w0 += x0 * low; w1 += x1 * low; w2 += x2 * low; w3 += x3 * low;
-          w4 += x0 * high; w5 += x1 * high; w6 += x2 * high; w7 += x3 * high;
-        }
+      var w = mat4x4f(); var w4 = mat4x4f();
+      for (var d = 0u; d < select(params.D4, 0u, OF_VALUES); d++) {
+        let x = v4(vRow + d);
+        let y = dO[dORow.x + d];
+        var y4 = y;
+        if (WIDTH == 4u) { y4 = dO[dORow.y + d]; }
+        w += products(x, four(y, 0u)); w4 += products(x, four(y4, WIDTH - 4u));
       }
       let id = vec4u(i) + FOUR;
       let query = firstQuery + min(id, vec4u(params.Tq - 1u));
@@ -367,27 +362,30 @@ fn dkv(
       let st4 = transpose(mat4x2f(stats[query4.x], stats[query4.y], stats[query4.z], stats[query4.w]));
       let m = transpose(kept_by(query, j.x));
       let m4 = transpose(kept_by(query4, j.x));
-      w0 = gradient_weight(s0, w0, m[0], within(id, see0), st[0], st[1]);
-      w4 = gradient_weight(s4, w4, m4[0], within(id + 4u, see0), st4[0], st4[1]);
-      w1 = gradient_weight(s1, w1, m[1], within(id, see1), st[0], st[1]);
-      w5 = gradient_weight(s5, w5, m4[1], within(id + 4u, see1), st4[0], st4[1]);
-      w2 = gradient_weight(s2, w2, m[2], within(id, see2), st[0], st[1]);
-      w6 = gradient_weight(s6, w6, m4[2], within(id + 4u, see2), st4[0], st4[1]);
-      w3 = gradient_weight(s3, w3, m[3], within(id, see3), st[0], st[1]);
-      w7 = gradient_weight(s7, w7, m4[3], within(id + 4u, see3), st4[0], st4[1]);
-      let yl = upstream_or_q(left, qRow.x, dORow.x); let yr = upstream_or_q(right, qRow.x, dORow.x);
-      var yl4 = yl; var yr4 = yr;
-      if (WIDTH == 4u) { yl4 = upstream_or_q(left, qRow.y, dORow.y); yr4 = upstream_or_q(right, qRow.y, dORow.y); }
+      w[0] = gradient_weight(s[0], w[0], m[0], within(id, see0), st[0], st[1]);
+      w4[0] = gradient_weight(s4[0], w4[0], m4[0], within(id + 4u, see0), st4[0], st4[1]);
+      w[1] = gradient_weight(s[1], w[1], m[1], within(id, see1), st[0], st[1]);
+      w4[1] = gradient_weight(s4[1], w4[1], m4[1], within(id + 4u, see1), st4[0], st4[1]);
+      w[2] = gradient_weight(s[2], w[2], m[2], within(id, see2), st[0], st[1]);
+      w4[2] = gradient_weight(s4[2], w4[2], m4[2], within(id + 4u, see2), st4[0], st4[1]);
+      w[3] = gradient_weight(s[3], w[3], m[3], within(id, see3), st[0], st[1]);
+      w4[3] = gradient_weight(s4[3], w4[3], m4[3], within(id + 4u, see3), st4[0], st4[1]);
+      let yl = upstream_or_q(left, qRow.x, dORow.x);
+      var yl4 = yl;
+      if (WIDTH == 4u) { yl4 = upstream_or_q(left, qRow.y, dORow.y); }
+      var yr = yl; var yr4 = yl4;
+      if (WIDE) { yr = upstream_or_q(right, qRow.x, dORow.x); yr4 = yr; }
+      if (WIDE && WIDTH == 4u) { yr4 = upstream_or_q(right, qRow.y, dORow.y); }
       for (var n = 0u; n < 4u; n++) {
-        let l0 = row(yl, n); let r0 = row(yr, n);
-        let l1 = row(yl4, n + WIDTH - 4u); let r1 = row(yr4, n + WIDTH - 4u);
-        a0 += w0.x * l0 + w4.x * l1; a1 += w1.x * l0 + w5.x * l1;
-        a2 += w2.x * l0 + w6.x * l1; a3 += w3.x * l0 + w7.x * l1;
-        b0 += w0.x * r0 + w4.x * r1; b1 += w1.x * r0 + w5.x * r1;
-        b2 += w2.x * r0 + w6.x * r1; b3 += w3.x * r0 + w7.x * r1;
-        // The next weights move to the front: indexing by n is slow on adapters that run on a CPU.
-        w0 = w0.yzwx; w1 = w1.yzwx; w2 = w2.yzwx; w3 = w3.yzwx;
-        w4 = w4.yzwx; w5 = w5.yzwx; w6 = w6.yzwx; w7 = w7.yzwx;
+        let l0 = row(yl, n); let l1 = row(yl4, n + WIDTH - 4u);
+        a0 += w[0].x * l0 + w4[0].x * l1; a1 += w[1].x * l0 + w4[1].x * l1;
+        a2 += w[2].x * l0 + w4[2].x * l1; a3 += w[3].x * l0 + w4[3].x * l1;
+        if (WIDE) {
+          let r0 = row(yr, n); let r1 = row(yr4, n + WIDTH - 4u);
+          b0 += w[0].x * r0 + w4[0].x * r1; b1 += w[1].x * r0 + w4[1].x * r1;
+          b2 += w[2].x * r0 + w4[2].x * r1; b3 += w[3].x * r0 + w4[3].x * r1;
+        }
+        w = turned(w); w4 = turned(w4);
       }
     }
   }

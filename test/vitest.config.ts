@@ -15,7 +15,6 @@ const filesAsText = {
 
 /** Files that leave something in their process (a mocked module, an environment, a lost device) or measure it. */
 const APART = [
-  'test/browser/**',
   'test/gpu/**',
   'test/io/**',
   'test/cli/**',
@@ -30,6 +29,9 @@ const APART = [
 const LONGEST = [
   'browser/train_memory',
   'browser/pages',
+  'browser/rlhf_page',
+  'browser/storage_faults',
+  'browser/reasoning_page',
   'cli/train_kill',
   'cli/finetune',
   'cli/label_reward',
@@ -50,17 +52,22 @@ const LONGEST = [
   'bench/run',
 ];
 
-/** Those apart, then those that share a process, which ends where one apart follows; of each the longest first. */
+/**
+ * Those apart, then the pages, then what shares a device: a process that serves many files ends where one of another project
+ * follows. Of each the longest first.
+ */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId, project }: TestSpecification) => {
       const at = LONGEST.findIndex((name) => moduleId.includes(name));
-      return (project.config.isolate ? 0 : 1000) + (at < 0 ? LONGEST.length : at);
+      return 1000 * PROJECTS.indexOf(project.name) + (at < 0 ? LONGEST.length : at);
     };
     return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
   }
 }
 
+const PROJECTS = ['apart', 'browser', 'together'];
+const BROWSER = 'test/browser/**/*.test.ts';
 const EXCLUDED = ['test/long/**', 'node_modules/**'];
 
 export default defineConfig({
@@ -85,10 +92,19 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'browser',
+          isolate: false,
+          include: [BROWSER],
+          exclude: EXCLUDED,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'together',
           isolate: false,
           include: ['test/**/*.test.ts'],
-          exclude: [...EXCLUDED, ...APART],
+          exclude: [...EXCLUDED, ...APART, BROWSER],
         },
       },
     ],

@@ -32,7 +32,7 @@ export function kernelEditor(onEdit: (text: string | null) => void): Editor {
   /** The text as it was before a change. */
   let taken = '';
 
-  const isEdited = () => shown !== '' && source.value !== builtIn.get(shown);
+  const isEdited = () => texts.has(shown);
 
   function refresh(errors: readonly CompileError[] = []): void {
     taken = source.value;
@@ -75,10 +75,15 @@ export function kernelEditor(onEdit: (text: string | null) => void): Editor {
       refresh([{ line: 0, column: 0, message: `A text of ${excess} is not taken.` }]);
       return;
     }
-    if (isEdited()) texts.set(shown, source.value);
-    else texts.delete(shown);
+    keep(source.value);
     refresh();
     onEdit(texts.get(shown) ?? null);
+  }
+
+  /** Of the file that is shown. */
+  function keep(text: string): void {
+    if (text === builtIn.get(shown)) texts.delete(shown);
+    else texts.set(shown, text);
   }
 
   source.addEventListener('input', changed);
@@ -86,7 +91,7 @@ export function kernelEditor(onEdit: (text: string | null) => void): Editor {
     gutter.scrollTop = source.scrollTop;
   });
   restore.addEventListener('click', () => {
-    if (!isEdited()) return;
+    if (!isEdited() || source.readOnly) return;
     source.value = builtIn.get(shown)!;
     changed();
   });
@@ -104,6 +109,7 @@ export function kernelEditor(onEdit: (text: string | null) => void): Editor {
       }
       if (shown !== file) return; // another one was chosen meanwhile
       source.value = texts.get(file) ?? builtIn.get(file)!;
+      keep(source.value); // a link may hold the built-in text
       source.readOnly = false;
       source.scrollTop = 0;
       refresh();
@@ -114,7 +120,8 @@ export function kernelEditor(onEdit: (text: string | null) => void): Editor {
     },
     forget: () => texts.clear(),
     get edited() {
-      return isEdited() ? { file: shown, text: source.value } : null;
+      const text = texts.get(shown);
+      return text === undefined ? null : { file: shown, text };
     },
     showErrors(errors) {
       refresh(errors);

@@ -26,6 +26,8 @@ const tuneButtons = [element('tune', HTMLButtonElement), element('tune-all', HTM
 let items: readonly Choice[] = [];
 let software = false;
 let ceilings: CeilingForms | null = null;
+/** Settled when the editor holds the text of the chosen file. */
+let opened = Promise.resolve();
 /** Counts texts, so that a slower packing of an earlier one is passed over. */
 let packing = 0;
 const views = resultViews();
@@ -45,9 +47,9 @@ const run = runControls<Command, Report>({
 
 itemField.addEventListener('change', () => {
   followItem();
-  void editor.open(fileField.value);
+  openChosen();
 });
-fileField.addEventListener('change', () => void editor.open(fileField.value));
+fileField.addEventListener('change', openChosen);
 form.addEventListener('reset', editor.forget); // the new worker opens the file again
 tuneButtons[0]!.addEventListener('click', () => {
   if (!canTune(run.phase) || !form.reportValidity()) return;
@@ -67,7 +69,11 @@ function onAdapter(adapter: Adapter): void {
   fillForm(form, { ...defaults, item: linked.get('item') ?? defaults.item });
   followItem();
   // The rest of the link is read after this; the file's text then.
-  queueMicrotask(() => void openLinked(linked.get('kernel') ?? ''));
+  opened = Promise.resolve(linked.get('kernel') ?? '').then(openLinked);
+}
+
+function openChosen(): void {
+  opened = editor.open(fileField.value);
 }
 
 async function openLinked(kernel: string): Promise<void> {
@@ -116,7 +122,8 @@ function sizes(): number[] | null {
   return sizesField.value === own ? null : sizesField.value.split('x').map(Number);
 }
 
-function begin(): Command | null {
+async function begin(): Promise<Command> {
+  await opened;
   const { variants, rounds, patience } = readForm(form);
   return {
     type: 'measure',

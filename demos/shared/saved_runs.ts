@@ -167,7 +167,7 @@ async function row(page: string, name: string, saved: SavedRuns): Promise<HTMLLI
     const bytes = files.reduce((sum, { content }) => sum + content.size, 0);
     title.textContent = `${name}, ${(bytes / 2 ** 20).toFixed(1)} MB`;
     if (await saved.resumable(path)) add('Continue', () => saved.onContinue(path));
-    add('Download', () => download(packTar(files), `${page}-${name}.tar`));
+    add('Download', () => takeAway(page, name));
   } catch (error) {
     title.textContent = `${name} cannot be read: ${whyNot(error)}`; // the other runs are not hidden by it
   }
@@ -176,6 +176,15 @@ async function row(page: string, name: string, saved: SavedRuns): Promise<HTMLLI
     await saved.refresh();
   });
   return item;
+}
+
+/** Its files as they are now: one that was written since it was listed can be read no longer. */
+async function takeAway(page: string, name: string): Promise<void> {
+  try {
+    download(packTar(await filesOf(`${page}/${name}`)), `${page}-${name}.tar`);
+  } catch (error) {
+    showError(whyNot(error));
+  }
 }
 
 function buttonNamed(list: HTMLElement, label: string): HTMLButtonElement | undefined {

@@ -54,7 +54,7 @@ export const attentionFamily: Family<Variant> = {
   },
 };
 
-// The kernels' constants: a thread owns four rows and 32 columns.
+// The kernels' constants: a thread owns four rows and 32 columns, or half of them in subgroups where D has no more.
 const ROWS_PER_THREAD = 4;
 const COLUMNS = 32;
 /** Threads of a workgroup: one SIMD group of a CPU (measured), one of most GPUs. */
@@ -276,9 +276,14 @@ function geometryOf(variant: Variant, { shape, runtime: { gpu } }: Tensor): Geom
   }
   const threads = gpu.adapter.software ? THREADS.software : THREADS.hardware;
   if (variant === 'rows') return { threads, rowsPerGroup: threads, columns: 8, sizes: {} };
-  const sizes: Constants =
-    variant === 'subgroups' ? { WIDTH: gpu.subgroupMinSize < 8 ? FEWEST_SHARING : 8 } : {};
-  return { threads, rowsPerGroup: ROWS_PER_THREAD * threads, columns: COLUMNS, sizes };
+  const rowsPerGroup = ROWS_PER_THREAD * threads;
+  if (variant === 'registers') return { threads, rowsPerGroup, columns: COLUMNS, sizes: {} };
+  const WIDTH = gpu.subgroupMinSize < 8 ? FEWEST_SHARING : 8;
+  const WIDE = D > COLUMNS / 2;
+  return {
+    ...{ threads, rowsPerGroup, sizes: { WIDTH, WIDE: `${WIDE}` } },
+    columns: WIDE ? COLUMNS : COLUMNS / 2,
+  };
 }
 
 const flopsOf = (q: Tensor, k: Tensor, products: number) => products * 2 * q.size * k.shape[2]!;

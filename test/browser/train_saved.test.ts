@@ -39,6 +39,8 @@ test('stopped in Chrome, continued in a fresh visit that loses its GPU, in Node,
   await site.status('Paused.');
   await site.page.click('#stop');
   await site.status(/^Stopped after \d+ steps\.$/);
+  await site.page.waitForSelector('[aria-label="Download run-1"][aria-disabled=false]');
+  await writeAgain('run-1/config.json'); // what is taken away is what is kept now, not when it was listed
   const first = await downloaded('run-1');
 
   await inWorker(site.page, CAN_LOSE_DEVICE);
@@ -111,6 +113,20 @@ async function continueInNode(folder: Awaited<ReturnType<typeof openFolder>>): P
   });
   expect(stopped).toBe(true);
   model.dispose();
+}
+
+/** A kept file, with the same content. */
+async function writeAgain(path: string): Promise<void> {
+  await site.page.evaluate(async (path) => {
+    const [run, name] = path.split('/') as [string, string];
+    const root = await navigator.storage.getDirectory();
+    const folder = await (await root.getDirectoryHandle('train')).getDirectoryHandle(run);
+    const file = await folder.getFileHandle(name);
+    const content = await (await file.getFile()).text();
+    const stream = await file.createWritable();
+    await stream.write(content);
+    await stream.close();
+  }, path);
 }
 
 /** The folder that a run's tar file becomes. */
