@@ -1,7 +1,7 @@
 // A demo page as visitors get it: built, served, in Chromium. A test that leaves a console line, an error, a failed request
 // or a request to another origin behind has failed.
 
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { type FileServer, serveFolder } from '../../src/cli/demos.ts';
 import { launchChromium } from './chromium.ts';
@@ -22,8 +22,12 @@ export interface Demo {
   number(selector: string): Promise<number>;
 }
 
-/** For a test file: a browser and a server for all its tests, a page for each. */
-export function demo(options: BrowserContextOptions = {}): Demo {
+/** Kept from a page, it does not load all the others for a visit without a network: in each test once more. */
+const NO_COPY =
+  'if (navigator.serviceWorker) navigator.serviceWorker.register = () => new Promise(() => {});';
+
+/** For a test file: a browser and a server for all its tests, a page for each. `offline`: the site is kept for later visits. */
+export function demo({ offline = false } = {}): Demo {
   let server: FileServer;
   let chromium: { browser: Browser; close: () => Promise<void> };
   let page: Page;
@@ -38,7 +42,8 @@ export function demo(options: BrowserContextOptions = {}): Demo {
     await server.close();
   });
   beforeEach(async () => {
-    const context = await chromium.browser.newContext(options);
+    const context = await chromium.browser.newContext();
+    if (!offline) await context.addInitScript(NO_COPY);
     page = await context.newPage();
     problems = [];
     page.on('pageerror', ({ message }) => problems.push(message));

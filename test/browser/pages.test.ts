@@ -90,7 +90,7 @@ describe.each(PAGES)('page "%s"', (path) => {
 });
 
 describe('without a network', () => {
-  const kept = demo({ serviceWorkers: 'allow' });
+  const kept = demo({ offline: true });
   test('every page opens after the first visit of one', async () => {
     await kept.open('train/');
     await kept.page.evaluate(async () => {

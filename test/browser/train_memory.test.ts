@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { demo } from './demo.ts';
 import { expectFlatMemory, load, timeToFirstStep } from './train_memory.ts';
 
-const site = demo();
+const site = demo({ offline: true });
 
 test('the first training step comes within 15 s on SwiftShader (longer by as much as the machine is busy)', async () => {
   const busy = load();

@@ -44,10 +44,6 @@ test('stopped in Chrome, continued in a fresh visit that loses its GPU, in Node,
   const first = await downloaded('run-1');
 
   await inWorker(site.page, CAN_LOSE_DEVICE);
-  await site.page.evaluate(async () => {
-    const offline = await navigator.serviceWorker.getRegistration();
-    await offline?.unregister(); // it would serve the worker as it was
-  });
   await site.open('train/');
   await site.page.selectOption('#speed-limit', '1'); // the run is not over before its GPU is lost
   await site.page.click('[aria-label="Continue run-1"]');
