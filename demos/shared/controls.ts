@@ -1,5 +1,7 @@
-// The bar that every page with a run has: start, pause, step, stop, reset, the speed, a link, what is going on.
+// What the bar of a page with a run does: start, pause, step, stop, reset, the speed, a link; the page's worker, and what is
+// going on in it.
 
+import { type Button, buildBar } from './bar.ts';
 import { keepInLink, restoreFromLink } from './form.ts';
 import { clearError, element, keepForOffline, showError, showStatus, startWorker } from './page.ts';
 import type { Adapter, RunCommand, RunReport, SavedAt } from './protocol.ts';
@@ -8,7 +10,6 @@ import { whyNot } from './saving.ts';
 
 /** What the page is doing; the buttons follow from it. */
 export type Phase = keyof typeof PHASES;
-type Button = 'go' | 'step' | 'stop' | 'reset';
 
 /** `go` is the first button's label, null where it stays; `can` lists the buttons that do something. */
 const PHASES = {
@@ -296,50 +297,4 @@ export function runControls<Command extends { type: string }, Report extends { t
       progress.value = share ?? 0;
     },
   };
-}
-
-const SPEEDS = [
-  ['', 'full speed'],
-  ['10', '10 updates a second'],
-  ['3', '3 a second'],
-  ['1', '1 a second'],
-] as const;
-
-function buildBar(bar: HTMLElement, form: string) {
-  const buttons = {
-    go: button('go', 'Start'),
-    step: button('one-step', 'Step'),
-    stop: button('stop', 'Stop'),
-    reset: button('reset', 'Reset'),
-  };
-  buttons.step.title = 'Goes on to the next update, and pauses again';
-  buttons.go.className = 'primary';
-  buttons.go.type = 'submit';
-  buttons.go.setAttribute('form', form);
-  const link = button('link', 'Copy link');
-  link.title = 'A link that opens this page with these settings';
-  const speed = document.createElement('select');
-  speed.id = 'speed-limit';
-  speed.ariaLabel = 'Speed';
-  for (const [value, label] of SPEEDS) speed.add(new Option(label, value));
-  const row = document.createElement('div');
-  row.className = 'buttons';
-  row.append(...Object.values(buttons), speed, link);
-  const status = document.createElement('p');
-  status.id = 'status';
-  status.role = 'status';
-  const progress = document.createElement('progress');
-  progress.id = 'progress';
-  progress.ariaLabel = 'Share of the run that is done';
-  progress.hidden = true;
-  bar.replaceChildren(row, status, progress);
-  return { buttons, speed, link, progress };
-}
-
-function button(id: string, label: string): HTMLButtonElement {
-  const made = document.createElement('button');
-  made.id = id;
-  made.type = 'button';
-  made.textContent = label;
-  return made;
 }

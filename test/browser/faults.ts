@@ -1,6 +1,6 @@
 // Faults of the machine, put below a page: scripts that run in its worker before the page's own.
 
-import type { Page } from 'playwright-core';
+import type { CDPSession, Page } from 'playwright-core';
 
 /** Runs `script` in each worker of the page, after its imports and before its own first line, which `edit` may change. */
 export async function inWorker(
@@ -43,36 +43,52 @@ export async function loseDevice(page: Page): Promise<void> {
  */
 export async function longestTask(page: Page, action: () => Promise<void>): Promise<number> {
   const session = await page.context().newCDPSession(page);
-  const durations: number[] = [];
-  let pageThread = '';
-  interface TraceEvent {
-    readonly name: string;
-    readonly pid: number;
-    readonly tid: number;
-    readonly tdur?: number;
-    readonly args?: { readonly name?: string };
+  const thread = await tracedThread(page, session);
+  const events = await traced(session, action);
+  await session.detach();
+  const durations = events
+    .filter(({ tdur, ...event }) => tdur !== undefined && threadOf(event) === thread)
+    .map(({ tdur }) => tdur! / 1000);
+  if (durations.length === 0) throw new Error('the trace holds no task of the page');
+  return Math.max(...durations);
+}
+
+interface TraceEvent {
+  readonly name: string;
+  readonly pid: number;
+  readonly tid: number;
+  /** Microseconds of the thread's processor. */
+  readonly tdur?: number;
+}
+
+const threadOf = ({ pid, tid }: Pick<TraceEvent, 'pid' | 'tid'>) => `${pid} ${tid}`;
+
+/** Found by a mark that the page makes. A process that has just begun is traced only after some time. */
+async function tracedThread(page: Page, session: CDPSession): Promise<string> {
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const events = await traced(session, () =>
+      page.evaluate(() => void performance.mark('here is the page')),
+    );
+    const mark = events.find(({ name }) => name === 'here is the page');
+    if (mark) return threadOf(mark);
   }
+  throw new Error('the trace holds no mark of the page');
+}
+
+async function traced(session: CDPSession, action: () => Promise<void>): Promise<TraceEvent[]> {
   const events: TraceEvent[] = [];
-  session.on('Tracing.dataCollected', ({ value }) =>
-    events.push(...(value as unknown as TraceEvent[])),
-  );
+  const collect = ({ value }: { value: object[] }) => events.push(...(value as TraceEvent[]));
+  session.on('Tracing.dataCollected', collect);
   const complete = new Promise<void>((resolve) => {
-    session.on('Tracing.tracingComplete', () => resolve());
+    session.once('Tracing.tracingComplete', () => resolve());
   });
   await session.send('Tracing.start', {
     transferMode: 'ReportEvents',
-    traceConfig: { includedCategories: ['toplevel', '__metadata'] },
+    traceConfig: { includedCategories: ['toplevel', 'blink.user_timing'] },
   });
   await action();
   await session.send('Tracing.end');
   await complete;
-  await session.detach();
-  for (const { name, pid, tid, args } of events) {
-    if (name === 'thread_name' && args?.name === 'CrRendererMain') pageThread = `${pid} ${tid}`;
-  }
-  for (const { pid, tid, tdur } of events) {
-    if (`${pid} ${tid}` === pageThread && tdur !== undefined) durations.push(tdur / 1000);
-  }
-  if (durations.length === 0) throw new Error('the trace holds no task of the page');
-  return Math.max(...durations);
+  session.off('Tracing.dataCollected', collect);
+  return events;
 }
