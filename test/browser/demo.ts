@@ -22,7 +22,7 @@ export interface Demo {
   number(selector: string): Promise<number>;
 }
 
-/** Kept from a page, it does not load all the others for a visit without a network: in each test once more. */
+/** Else every page that a test opens loads all the others too, for visits without a network. */
 const NO_COPY =
   'if (navigator.serviceWorker) navigator.serviceWorker.register = () => new Promise(() => {});';
 
