@@ -61,7 +61,7 @@ export function drawPlots(formatNumber: (value: number) => string): void {
           : { range: (_: Plot, low: number | null, high: number | null) => range(plot, low, high) },
       },
       axes: [
-        axis({ label: plot.xLabel, size: 30, labelSize: 20 }, plot.logX),
+        axis({ label: plot.xLabel, size: 30, labelSize: 20, ...wholeTicks(plot) }, plot.logX),
         axis({ size: 52 }, plot.logY),
       ],
       series: [{}, ...plot.series.map(line)],
@@ -81,6 +81,14 @@ export function drawPlots(formatNumber: (value: number) => string): void {
     const [min, max] = [Math.min(...values, fromZero ? 0 : Infinity), Math.max(...values)];
     const pad = (max - min) * 0.08 || Math.abs(max) * 0.1 || 1;
     return [min >= 0 ? Math.max(0, min - pad) : min - pad, max + pad];
+  }
+
+  /** Of rounds and steps there are no parts: 1, 2, 5, 10 ... between ticks. */
+  function wholeTicks({ series, logX }: PagePlot) {
+    if (logX || !series.every(({ x }) => x.every(Number.isInteger))) return {};
+    return {
+      incrs: Array.from({ length: 36 }, (_, i) => [1, 2, 5][i % 3]! * 10 ** Math.trunc(i / 3)),
+    };
   }
 
   function axis(sizes: object, log: boolean) {
