@@ -38,13 +38,12 @@ export async function loseDevice(page: Page): Promise<void> {
 }
 
 /**
- * The longest task of the page's own thread while `action` runs, in milliseconds of its processor: what else the machine
+ * The longest task of the page's own thread while `action` runs, which may be repeated, in milliseconds of its processor: what else the machine
  * does at the time is not the page's.
  */
 export async function longestTask(page: Page, action: () => Promise<void>): Promise<number> {
   const session = await page.context().newCDPSession(page);
-  const thread = await tracedThread(page, session);
-  const events = await traced(session, action);
+  const { thread, events } = await tracedThread(page, session, action);
   await session.detach();
   const durations = events
     .filter(({ tdur, ...event }) => tdur !== undefined && threadOf(event) === thread)
@@ -63,16 +62,20 @@ interface TraceEvent {
 
 const threadOf = ({ pid, tid }: Pick<TraceEvent, 'pid' | 'tid'>) => `${pid} ${tid}`;
 
-/** Found by a mark that the page makes. A process that has just begun is traced only after some time. */
-async function tracedThread(page: Page, session: CDPSession): Promise<string> {
-  for (let attempt = 0; attempt < 50; attempt++) {
-    const events = await traced(session, () =>
-      page.evaluate(() => void performance.mark('here is the page')),
-    );
-    const mark = events.find(({ name }) => name === 'here is the page');
-    if (mark) return threadOf(mark);
+/** Found by marks that the page makes. A trace that begins too late for the first is made again, with the action. */
+async function tracedThread(page: Page, session: CDPSession, action: () => Promise<void>) {
+  const mark = (name: string) => page.evaluate((name) => void performance.mark(name), name);
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const events = await traced(session, async () => {
+      await mark('action begins');
+      await action();
+      await mark('action ends');
+    });
+    const begin = events.find(({ name }) => name === 'action begins');
+    const end = events.find(({ name }) => name === 'action ends');
+    if (begin && end) return { thread: threadOf(begin), events };
   }
-  throw new Error('the trace holds no mark of the page');
+  throw new Error('no trace holds the marks of the page');
 }
 
 async function traced(session: CDPSession, action: () => Promise<void>): Promise<TraceEvent[]> {
