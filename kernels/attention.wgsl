@@ -7,9 +7,9 @@
 //   dq = scale dS k                   dk = scale dSᵀ q     dv = (M ∘ P)ᵀ dO
 //
 // forward, dq and dkv are one scheme, x_r += Σ_c w(r, c) y_c: a thread owns four rows r (queries, or keys) and 32
-// columns of x in named accumulators; the other side c streams past, four at a time, at addresses that are the same for
-// all threads. Each result has one owner, so nothing is added atomically; S is computed again by each of them.
-// A workgroup owns THREADS * 4 rows of one head and 32 columns; with D > 32 several workgroups share the rows.
+// columns of x in named accumulators, or 16 where D has no more; the other side c streams past, four at a time, at
+// addresses that are the same for all threads. Each result has one owner, so nothing is added atomically; S is computed
+// again by each of them. A workgroup owns THREADS * 4 rows of one head and 32 columns; with D > 32 several share the rows.
 // forward has an online softmax (Milakov & Gimelshein 2018); delta finds (lse, Δ) of each query, a thread each.
 //
 // S and dP have loops of their own: one loop for both spills on adapters that run on a CPU (dq: 9.4 against 2.7 ms for
@@ -21,10 +21,11 @@ const MASKED: bool = false;    // `keys` has a mask
 const PACKED: bool = false;    // `keys` has the documents' bounds
 const DROPOUT: bool = false;
 const OF_VALUES: bool = false; // dkv computes dv, else dk
+const WIDE: bool = true;       // 32 columns per thread, or 16: half of what there is to compile
 
 const ROWS = 4u;               // per thread, side by side: a block of dropout's random words serves four keys; those past
                                // the end are computed as the last one and not stored
-const COLUMNS4 = 8u;           // vec4f columns per thread
+const COLUMNS4 = select(4u, 8u, WIDE); // vec4f columns per thread
 const NEVER = 0xffffffffu;
 
 struct Params {
@@ -138,16 +139,16 @@ fn upstream_or_q(at: vec4u) -> mat4x4f {
   return q4(at);
 }
 
-/// Stores eight columns of a row, as many as exist.
+/// Stores the columns of a row, as many as exist. Called in loops, since four copies take longer to compile.
 fn store_o(at: u32, column: u32, left: mat4x4f, right: mat4x4f) {
   for (var i = 0u; i < min(4u, params.D4 - column); i++) { o[at + column + i] = left[i]; }
-  for (var i = 4u; i < min(8u, params.D4 - column); i++) { o[at + column + i] = right[i - 4u]; }
+  for (var i = 4u; i < min(COLUMNS4, params.D4 - column); i++) { o[at + column + i] = right[i - 4u]; }
 }
 
 fn store_dx(at: u32, column: u32, left: mat4x4f, right: mat4x4f) {
   let factor = select(params.scale, 1f, OF_VALUES);
   for (var i = 0u; i < min(4u, params.D4 - column); i++) { dx[at + column + i] = left[i] * factor; }
-  for (var i = 4u; i < min(8u, params.D4 - column); i++) { dx[at + column + i] = right[i - 4u] * factor; }
+  for (var i = 4u; i < min(COLUMNS4, params.D4 - column); i++) { dx[at + column + i] = right[i - 4u] * factor; }
 }
 
 @compute @workgroup_size(THREADS)
@@ -193,7 +194,7 @@ fn forward(
     total = total * vec4f(t0.rescale, t1.rescale, t2.rescale, t3.rescale)
       + vec4f(1f) * mat4x4f(t0.p, t1.p, t2.p, t3.p);
     a0 *= t0.rescale; a1 *= t1.rescale; a2 *= t2.rescale; a3 *= t3.rescale;
-    b0 *= t0.rescale; b1 *= t1.rescale; b2 *= t2.rescale; b3 *= t3.rescale;
+    if (WIDE) { b0 *= t0.rescale; b1 *= t1.rescale; b2 *= t2.rescale; b3 *= t3.rescale; }
     var p0 = t0.p; var p1 = t1.p; var p2 = t2.p; var p3 = t3.p;
     if (DROPOUT) {
       p0 *= kept(query.x, j); p1 *= kept(query.y, j); p2 *= kept(query.z, j); p3 *= kept(query.w, j);
@@ -201,9 +202,11 @@ fn forward(
     var vRow = vHead + at * params.vAt.z;
     for (var n = 0u; n < 4u; n++) {
       let vl = v4(left + vRow.x);
-      let vr = v4(right + vRow.x);
       a0 += p0.x * vl; a1 += p1.x * vl; a2 += p2.x * vl; a3 += p3.x * vl;
-      b0 += p0.x * vr; b1 += p1.x * vr; b2 += p2.x * vr; b3 += p3.x * vr;
+      if (WIDE) {
+        let vr = v4(right + vRow.x);
+        b0 += p0.x * vr; b1 += p1.x * vr; b2 += p2.x * vr; b3 += p3.x * vr;
+      }
       // The next key's weights move to the front: indexing by n is slow on adapters that run on a CPU.
       p0 = p0.yzwx; p1 = p1.yzwx; p2 = p2.yzwx; p3 = p3.yzwx; vRow = vRow.yzwx;
     }
@@ -212,12 +215,14 @@ fn forward(
   let inverse = select(vec4f(), 1f / total, some);
   let logSum = vec4f(log_safe(total.x), log_safe(total.y), log_safe(total.z), log_safe(total.w));
   let rowLse = select(vec4f(), top + logSum, some);
-  let oRow = head_start(params.oAt, job.batch, job.head) + i * params.oAt.z;
-  let c = job.column;
-  if (rows.x < params.Tq) { store_o(oRow.x, c, a0 * inverse.x, b0 * inverse.x); lse[query.x] = rowLse.x; }
-  if (rows.y < params.Tq) { store_o(oRow.y, c, a1 * inverse.y, b1 * inverse.y); lse[query.y] = rowLse.y; }
-  if (rows.z < params.Tq) { store_o(oRow.z, c, a2 * inverse.z, b2 * inverse.z); lse[query.z] = rowLse.z; }
-  if (rows.w < params.Tq) { store_o(oRow.w, c, a3 * inverse.w, b3 * inverse.w); lse[query.w] = rowLse.w; }
+  var at = head_start(params.oAt, job.batch, job.head) + i * params.oAt.z;
+  var factor = inverse; var logSums = rowLse;
+  for (var row = rows.x; row < min(rows.x + ROWS, params.Tq); row++) {
+    store_o(at.x, job.column, a0 * factor.x, b0 * factor.x);
+    lse[query.x + row - rows.x] = logSums.x;
+    a0 = a1; a1 = a2; a2 = a3; b0 = b1; b1 = b2; b2 = b3;
+    at = at.yzwx; factor = factor.yzwx; logSums = logSums.yzwx;
+  }
 }
 
 @compute @workgroup_size(64)
@@ -291,18 +296,19 @@ fn dq(
     var ds3 = gradient_weight(s3, dp3, m3, open & within(key, see3), vec4f(st[0].w), vec4f(st[1].w));
     for (var n = 0u; n < 4u; n++) {
       let kl = k4(left + kRow.x);
-      let kr = k4(right + kRow.x);
       a0 += ds0.x * kl; a1 += ds1.x * kl; a2 += ds2.x * kl; a3 += ds3.x * kl;
-      b0 += ds0.x * kr; b1 += ds1.x * kr; b2 += ds2.x * kr; b3 += ds3.x * kr;
+      if (WIDE) {
+        let kr = k4(right + kRow.x);
+        b0 += ds0.x * kr; b1 += ds1.x * kr; b2 += ds2.x * kr; b3 += ds3.x * kr;
+      }
       ds0 = ds0.yzwx; ds1 = ds1.yzwx; ds2 = ds2.yzwx; ds3 = ds3.yzwx; kRow = kRow.yzwx;
     }
   }
-  let dxRow = head_start(params.dxAt, job.batch, job.head) + i * params.dxAt.z;
-  let c = job.column;
-  if (rows.x < params.Tq) { store_dx(dxRow.x, c, a0, b0); }
-  if (rows.y < params.Tq) { store_dx(dxRow.y, c, a1, b1); }
-  if (rows.z < params.Tq) { store_dx(dxRow.z, c, a2, b2); }
-  if (rows.w < params.Tq) { store_dx(dxRow.w, c, a3, b3); }
+  var at = head_start(params.dxAt, job.batch, job.head) + i * params.dxAt.z;
+  for (var row = rows.x; row < min(rows.x + ROWS, params.Tq); row++) {
+    store_dx(at.x, job.column, a0, b0);
+    a0 = a1; a1 = a2; a2 = a3; b0 = b1; b1 = b2; b2 = b3; at = at.yzwx;
+  }
 }
 
 @compute @workgroup_size(THREADS)
@@ -363,18 +369,19 @@ fn dkv(
       var yRow = select(qRow, dORow, vec4<bool>(OF_VALUES));
       for (var n = 0u; n < 4u; n++) {
         let yl = upstream_or_q(left + yRow.x);
-        let yr = upstream_or_q(right + yRow.x);
         a0 += w0.x * yl; a1 += w1.x * yl; a2 += w2.x * yl; a3 += w3.x * yl;
-        b0 += w0.x * yr; b1 += w1.x * yr; b2 += w2.x * yr; b3 += w3.x * yr;
+        if (WIDE) {
+          let yr = upstream_or_q(right + yRow.x);
+          b0 += w0.x * yr; b1 += w1.x * yr; b2 += w2.x * yr; b3 += w3.x * yr;
+        }
         w0 = w0.yzwx; w1 = w1.yzwx; w2 = w2.yzwx; w3 = w3.yzwx; yRow = yRow.yzwx;
       }
     }
   }
-  let dxRow = head_start(params.dxAt, job.batch, job.head) + j * params.dxAt.z;
-  let c = job.column;
-  if (rows.x < params.Tk) { store_dx(dxRow.x, c, a0, b0); }
-  if (rows.y < params.Tk) { store_dx(dxRow.y, c, a1, b1); }
-  if (rows.z < params.Tk) { store_dx(dxRow.z, c, a2, b2); }
-  if (rows.w < params.Tk) { store_dx(dxRow.w, c, a3, b3); }
+  var at = head_start(params.dxAt, job.batch, job.head) + j * params.dxAt.z;
+  for (var row = rows.x; row < min(rows.x + ROWS, params.Tk); row++) {
+    store_dx(at.x, job.column, a0, b0);
+    a0 = a1; a1 = a2; a2 = a3; b0 = b1; b1 = b2; b2 = b3; at = at.yzwx;
+  }
 }
 

@@ -25,6 +25,7 @@ let last: { step: number; time: number } | null = null;
 export function clearFigures(): void {
   floorHint.hidden = false;
   for (const figure of Object.values(figures)) figure.textContent = '–';
+  figures.memory.title = '';
   facts.textContent = beforeRun;
   timed = { steps: 0, seconds: 0 };
   last = null;
@@ -60,6 +61,7 @@ export function showProgress(
   figures.speed.textContent = threeDigits.format(tokensPerSecond);
   figures.stepTime.textContent = `${threeDigits.format((1000 * positions) / tokensPerSecond)} ms`;
   figures.memory.textContent = `${(memory / 2 ** 20).toFixed(1)} MB`;
+  figures.memory.title = `${memory.toLocaleString('en')} bytes`;
   figures.left.textContent = timeLeft(step, steps);
 }
 

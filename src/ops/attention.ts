@@ -54,7 +54,7 @@ export const attentionFamily: Family<Variant> = {
   },
 };
 
-// The kernels' constants: a thread owns four rows and 32 columns, or half of them in subgroups where D has no more.
+// The kernels' constants: a thread owns four rows and 32 columns, or half of them where D has no more.
 const ROWS_PER_THREAD = 4;
 const COLUMNS = 32;
 /** Threads of a workgroup: one SIMD group of a CPU (measured), one of most GPUs. */
@@ -277,13 +277,12 @@ function geometryOf(variant: Variant, { shape, runtime: { gpu } }: Tensor): Geom
   const threads = gpu.adapter.software ? THREADS.software : THREADS.hardware;
   if (variant === 'rows') return { threads, rowsPerGroup: threads, columns: 8, sizes: {} };
   const rowsPerGroup = ROWS_PER_THREAD * threads;
-  if (variant === 'registers') return { threads, rowsPerGroup, columns: COLUMNS, sizes: {} };
+  const wide = D > COLUMNS / 2;
+  const WIDE = String(wide);
+  const columns = wide ? COLUMNS : COLUMNS / 2;
+  if (variant === 'registers') return { threads, rowsPerGroup, columns, sizes: { WIDE } };
   const WIDTH = gpu.subgroupMinSize < 8 ? FEWEST_SHARING : 8;
-  const WIDE = D > COLUMNS / 2;
-  return {
-    ...{ threads, rowsPerGroup, sizes: { WIDTH, WIDE: `${WIDE}` } },
-    columns: WIDE ? COLUMNS : COLUMNS / 2,
-  };
+  return { threads, rowsPerGroup, columns, sizes: { WIDE, WIDTH } };
 }
 
 const flopsOf = (q: Tensor, k: Tensor, products: number) => products * 2 * q.size * k.shape[2]!;

@@ -13,6 +13,6 @@ test('the first training step comes within 15 s on SwiftShader (longer by as muc
   expect(seconds).toBeLessThan(15 * Math.max(busy, load()));
 });
 
-test('memory is flat over a minute of training, three steps a second', { timeout: 240_000 }, () =>
-  expectFlatMemory(site, 60_000, '3'),
+test('memory is flat over a minute of training', { timeout: 240_000 }, () =>
+  expectFlatMemory(site, 60_000, '1'),
 );
