@@ -1,9 +1,10 @@
 // The page: a form, the worker that trains, its curves, and one environment on stage.
 
-import { type Phase, runControls } from '../shared/controls.ts';
+import { RunControls } from '../shared/controls.ts';
 import { fillForm, readForm, restoreFromLink } from '../shared/form.ts';
 import { linePlot } from '../shared/line_plot.ts';
 import { element, showUncaughtErrors } from '../shared/page.ts';
+import type { Phase } from '../shared/phases.ts';
 import type { SavedAt } from '../shared/protocol.ts';
 import { savedRuns } from '../shared/saved_runs.ts';
 import type { Begun, Command, Point, Report } from './protocol.ts';
@@ -46,7 +47,7 @@ let resumed = false;
 /** What the curves show, once there is something. */
 let shown: { environment: string; label: string } | null = null;
 const saved = savedRuns(element('saved', HTMLElement), 'control', 'shadegrad rl play RUN');
-const run = runControls<Command, Report>({
+const run = new RunControls<Command, Report>({
   ...{ form, saved, begin, clear, onAdapter, onReport, onPhase },
 });
 

@@ -2,11 +2,12 @@
 
 import type { HuggingFaceSummary } from '../../src/llm/hugging_face_summary.ts';
 import type { TrainProgress } from '../../src/llm/index.ts';
-import { isOpen, type Phase, runControls } from '../shared/controls.ts';
+import { RunControls } from '../shared/controls.ts';
 import { chosenFiles, type Dropped, droppedFiles } from '../shared/dropped_folder.ts';
 import { fillForm } from '../shared/form.ts';
 import { linePlot } from '../shared/line_plot.ts';
 import { element, showError, showStatus, showUncaughtErrors } from '../shared/page.ts';
+import { isOpen, type Phase } from '../shared/phases.ts';
 import type { SavedAt } from '../shared/protocol.ts';
 import { download, savedRuns } from '../shared/saved_runs.ts';
 import { type PackedBlob, packTar } from '../shared/tar.ts';
@@ -56,7 +57,7 @@ const saved = savedRuns(
   'shadegrad generate --model MODEL --lora RUN --prompt TEXT',
   { mark: 'finetune.json', checkpoints: 'unfinished' },
 );
-const run = runControls<Command, Report>({
+const run = new RunControls<Command, Report>({
   ...{ form, saved, begin, clear, onAdapter, onReport, onPhase },
 });
 

@@ -1,9 +1,10 @@
 // The lab's page: what to measure, the bench in its worker, and what it found as figures, plots and tables.
 
 import type { CeilingForms } from '../../bench/ceilings.ts';
-import { type Phase, runControls } from '../shared/controls.ts';
+import { RunControls } from '../shared/controls.ts';
 import { fillForm, readForm } from '../shared/form.ts';
 import { element, showError, showStatus, showUncaughtErrors } from '../shared/page.ts';
+import type { Phase } from '../shared/phases.ts';
 import type { Adapter } from '../shared/protocol.ts';
 import { kernelEditor } from './editor.ts';
 import { filesOf } from './files.ts';
@@ -32,7 +33,7 @@ let opened = Promise.resolve();
 let packing = 0;
 const views = resultViews();
 const editor = kernelEditor(keepEdited);
-const run = runControls<Command, Report>({
+const run = new RunControls<Command, Report>({
   ...{
     form,
     saved: null,

@@ -2,7 +2,7 @@
 
 import { ALSO_MEASURED, CHOICES } from '../../src/rl/estimator_choices.ts';
 import type { EstimatorSummary } from '../../src/rl/estimators_report.ts';
-import { runControls } from '../shared/controls.ts';
+import { RunControls } from '../shared/controls.ts';
 import { readForm, restoreFromLink } from '../shared/form.ts';
 import { element, showUncaughtErrors } from '../shared/page.ts';
 import { svg } from '../shared/svg.ts';
@@ -35,7 +35,7 @@ drawParts();
 clear();
 
 let rounds = 0;
-const run = runControls<Command, Report>({
+const run = new RunControls<Command, Report>({
   form,
   saved: null,
   clear,

@@ -1,9 +1,10 @@
 // The page: the warm start, the rollouts and what they teach, and thoughts to be asked for.
 
-import { type Phase, runControls } from '../shared/controls.ts';
+import { RunControls } from '../shared/controls.ts';
 import { fillForm } from '../shared/form.ts';
 import { linePlot } from '../shared/line_plot.ts';
 import { element, showStatus, showUncaughtErrors } from '../shared/page.ts';
+import type { Phase } from '../shared/phases.ts';
 import type { SavedAt } from '../shared/protocol.ts';
 import { savedRuns } from '../shared/saved_runs.ts';
 import type { Command, Measured, Report, Settings } from './protocol.ts';
@@ -76,7 +77,7 @@ const saved = savedRuns(
   'reasoning',
   'look into RUN/metrics.jsonl; shadegrad reasoning runs the whole experiment',
 );
-const run = runControls<Command, Report>({
+const run = new RunControls<Command, Report>({
   ...{ form, saved, begin, clear, onAdapter, onReport, onPhase },
 });
 

@@ -1,9 +1,10 @@
 // The page: what the worker reports of the story's stages, and what the visitor chooses.
 
-import { type Phase, runControls } from '../shared/controls.ts';
+import { RunControls } from '../shared/controls.ts';
 import { fillForm } from '../shared/form.ts';
 import { linePlot } from '../shared/line_plot.ts';
 import { element, showStatus, showUncaughtErrors } from '../shared/page.ts';
+import type { Phase } from '../shared/phases.ts';
 import type { SavedAt } from '../shared/protocol.ts';
 import { download, savedRuns } from '../shared/saved_runs.ts';
 import { headedText } from '../shared/texts.ts';
@@ -56,7 +57,7 @@ const saved = savedRuns(
   { mark: 'config.json', checkpoints: 'writer' },
 );
 const choices = choosing((label) => run.ask({ type: 'choose', label }, 'The next pair…'));
-const run = runControls<Command, Report>({
+const run = new RunControls<Command, Report>({
   ...{ form, saved, begin, next, clear, onAdapter, onReport, onPhase },
 });
 choices.open = false;

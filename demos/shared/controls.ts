@@ -1,37 +1,15 @@
 // What the bar of a page with a run does: start, pause, step, stop, reset, the speed, a link; the page's worker, and what is
 // going on in it.
 
-import { type Button, buildBar } from './bar.ts';
+import { type Bar, type Button, buildBar } from './bar.ts';
 import { keepInLink, restoreFromLink } from './form.ts';
 import { clearError, element, keepForOffline, showError, showStatus, startWorker } from './page.ts';
+import { isOpen, isResting, isTurning, PHASES, type Phase } from './phases.ts';
 import type { Adapter, RunCommand, RunReport, SavedAt } from './protocol.ts';
 import type { SavedRuns } from './saved_runs.ts';
 import { whyNot } from './saving.ts';
 
-/** What the page is doing; the buttons follow from it. */
-export type Phase = keyof typeof PHASES;
-
-/** `go` is the first button's label, null where it stays; `can` lists the buttons that do something. */
-const PHASES = {
-  opening: { status: 'Looking for a GPU…', go: 'Start', can: [] },
-  unavailable: { status: 'Nothing can run without WebGPU.', go: 'Start', can: [] },
-  ready: { status: 'Ready.', go: 'Start', can: ['go', 'step', 'reset'] },
-  preparing: { status: 'Compiling kernels…', go: 'Pause', can: ['stop', 'reset'] },
-  running: { status: 'Running.', go: 'Pause', can: ['go', 'stop', 'reset'] },
-  pausing: { status: 'Pausing after this step…', go: null, can: ['stop', 'reset'] },
-  paused: { status: 'Paused.', go: 'Continue', can: ['go', 'step', 'stop', 'reset'] },
-  stopping: { status: 'Stopping after this step…', go: null, can: ['reset'] },
-  busy: { status: 'Working…', go: null, can: ['reset'] },
-  ended: { status: 'Done.', go: 'Start again', can: ['go', 'reset'] },
-  lost: { status: 'The GPU was lost.', go: 'Continue', can: ['go', 'reset'] },
-  failed: { status: 'Ended by an error.', go: 'Start again', can: ['go', 'reset'] },
-} as const satisfies Record<string, { status: string; go: string | null; can: readonly Button[] }>;
-
-/** Phases in which the settings may be changed. */
-const OPEN: readonly Phase[] = ['ready', 'ended', 'failed'];
-export const isOpen = (phase: Phase): boolean => OPEN.includes(phase);
-/** Phases in which a run takes turns, so that a hidden tab must hold it. */
-const TURNING: readonly Phase[] = ['preparing', 'running'];
+const HIDDEN = 'Paused while this tab is hidden.';
 
 export interface RunOptions<Command, Report> {
   /** The settings; its fieldset is locked while a run holds them. Enter in it presses the first button. */
@@ -54,247 +32,286 @@ export interface RunOptions<Command, Report> {
   onPhase?(phase: Phase): void;
 }
 
-export interface Run<Command> {
-  readonly phase: Phase;
-  /** Begins a stage of the run, after one that has ended: in the same worker, with what that holds. */
-  go(command: Command): void;
-  /** Asks something of the worker beside a run, in `ready`, `paused`, `ended`: the page is `busy` until it has answered. */
-  ask(command: Command, status: string): void;
-  /** Tells the worker something that it need not answer. */
-  tell(command: Command): void;
-  /** The share of the run that is done, as a line under the bar; null where no end is known. */
-  progress(share: number | null): void;
-}
-
 /** Builds the bar in the element with the id `bar`, opens the page's worker, and keeps both in step. */
-export function runControls<Command extends { type: string }, Report extends { type: string }>(
-  options: RunOptions<Command, Report>,
-): Run<Command> {
-  const { form, saved, verb = 'Start' } = options;
-  const { buttons, speed, link, progress } = buildBar(element('bar', HTMLElement), form.id);
-  let phase: Phase = 'opening';
-  let afterTask: Phase = 'ready';
-  let begun = false;
-  let hidden = false;
-  let filled = false;
-  let folder: string | null = null;
-  let worker = connect();
-  enter('opening');
-  keepInLink(form);
-  keepForOffline();
+export class RunControls<Command extends { type: string }, Report extends { type: string }> {
+  private readonly bar: Bar;
+  private readonly verb: string;
+  private worker: Worker;
+  private current: Phase = 'opening';
+  /** Where the page goes once what was asked beside a run is answered. */
+  private afterTask: Phase = 'ready';
+  /** Whether the worker has done a run, or lost its device: the next run needs a new one. */
+  private begun = false;
+  private heldByHiddenTab = false;
+  private formIsFilled = false;
+  /** Of the run under way. */
+  private folder: string | null = null;
 
-  form.addEventListener('submit', (event) => {
-    event.preventDefault();
-    if (!can('go')) return;
-    if (phase === 'running') send({ type: 'pause' }, 'pausing');
-    else if (phase === 'paused') send({ type: 'resume' }, 'running');
-    else if (phase === 'ended' && options.next?.()) go(options.next()!.command);
-    else start(phase === 'lost' ? folder : null);
-  });
-  form.addEventListener('input', labelFirst);
-  if (saved)
-    saved.onContinue = (path) => {
-      if (isOpen(phase)) start(path);
-    };
-  buttons.step.addEventListener('click', () => {
-    if (!can('step')) return;
-    if (phase === 'paused') send({ type: 'step' }, 'pausing');
-    else if (form.reportValidity()) start(null, { paused: true });
-  });
-  buttons.stop.addEventListener('click', () => {
-    if (can('stop')) send({ type: 'stop' }, 'stopping');
-  });
-  buttons.reset.addEventListener('click', () => {
-    if (!can('reset')) return;
-    reconnect();
+  constructor(private readonly options: RunOptions<Command, Report>) {
+    const { form, saved, verb = 'Start' } = options;
+    this.verb = verb;
+    this.bar = buildBar(element('bar', HTMLElement), form.id);
+    this.worker = this.connect();
+    this.enter('opening');
+    keepInLink(form);
+    keepForOffline();
+    this.listen();
+    if (saved)
+      saved.onContinue = (path) => {
+        if (isOpen(this.phase)) void this.start(path);
+      };
+  }
+
+  get phase(): Phase {
+    return this.current;
+  }
+
+  /** Begins a stage of the run, after one that has ended: in the same worker, with what that holds. */
+  go(command: Command): void {
+    if (this.phase !== 'ended') return;
     clearError();
-    options.clear();
-    progress.hidden = true;
-    form.reset();
-    filled = false;
-    history.replaceState(null, '', location.pathname);
-    enter('opening');
-  });
-  speed.addEventListener('change', tellSpeed);
-  link.addEventListener('click', copyLink);
-  document.addEventListener('visibilitychange', followVisibility);
+    this.progress(null);
+    this.enter('preparing');
+    this.tellSpeed();
+    this.tell(command);
+  }
 
-  function connect(): Worker {
-    begun = false;
-    return startWorker<Report | RunReport>(receive, (message) => {
-      showError(message);
-      enter('failed');
+  /** Asks something of the worker beside a run, in `ready`, `paused`, `ended`: the page is `busy` until it has answered. */
+  ask(command: Command, status: string): void {
+    clearError();
+    this.afterTask = this.phase;
+    this.tell(command);
+    this.enter('busy', status);
+  }
+
+  /** Tells the worker something that it need not answer. */
+  tell(command: Command | RunCommand): void {
+    this.worker.postMessage(command);
+  }
+
+  /** The share of the run that is done, as a line under the bar; null where no end is known. */
+  progress(share: number | null): void {
+    const { progress } = this.bar;
+    progress.hidden = share === null;
+    progress.value = share ?? 0;
+  }
+
+  private listen(): void {
+    const { form } = this.options;
+    const { buttons, speed, link } = this.bar;
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      if (this.can('go')) this.pressFirst();
     });
+    form.addEventListener('input', () => this.labelFirst());
+    buttons.step.addEventListener('click', () => {
+      if (this.can('step')) this.takeStep();
+    });
+    buttons.stop.addEventListener('click', () => {
+      if (this.can('stop')) this.send({ type: 'stop' }, 'stopping');
+    });
+    buttons.reset.addEventListener('click', () => {
+      if (this.can('reset')) this.reset();
+    });
+    speed.addEventListener('change', () => this.tellSpeed());
+    link.addEventListener('click', () => copyLink(form));
+    document.addEventListener('visibilitychange', () => this.followVisibility());
   }
 
-  function reconnect(): void {
-    worker.terminate();
-    worker = connect();
+  private pressFirst(): void {
+    const stage = this.nextStage();
+    if (this.phase === 'running') this.send({ type: 'pause' }, 'pausing');
+    else if (this.phase === 'paused') this.send({ type: 'resume' }, 'running');
+    else if (stage) this.go(stage.command);
+    else void this.start(this.phase === 'lost' ? this.folder : null);
   }
 
-  function send(command: RunCommand, next: Phase): void {
-    worker.postMessage(command);
-    enter(next);
+  private takeStep(): void {
+    if (this.phase === 'paused') this.send({ type: 'step' }, 'pausing');
+    else if (this.options.form.reportValidity()) void this.start(null, { paused: true });
   }
 
-  function can(button: Button): boolean {
-    return (PHASES[phase].can as readonly string[]).includes(button);
+  private reset(): void {
+    this.reconnect();
+    this.clear();
+    this.options.form.reset();
+    this.formIsFilled = false;
+    history.replaceState(null, '', location.pathname);
+    this.enter('opening');
   }
 
-  function enter(next: Phase, status: string = PHASES[next].status): void {
-    phase = next;
+  /** A new run, or one that goes on from its last checkpoint, if it has come so far. */
+  private async start(resumed: string | null, { paused = false } = {}): Promise<void> {
+    const { saved, begin } = this.options;
+    this.clear();
+    if (this.begun) this.reconnect();
+    this.enter('preparing');
+    this.begun = true;
+    const { worker } = this;
+    let command: Command | null = null;
+    try {
+      const resume = resumed !== null && (await saved?.resumable(resumed)) === true;
+      const folder = resume ? resumed : ((await saved?.fresh()) ?? null);
+      this.folder = folder;
+      command = await begin({ folder, resume });
+      if (command && folder !== null) await saved?.take(folder);
+    } catch (error) {
+      showError(whyNot(error));
+    }
+    if (this.worker !== worker) return; // reset meanwhile
+    // `stop` may have been pressed while this waited.
+    if (this.phase === 'stopping') this.enter('ready');
+    else if (command === null) this.enter('failed');
+    else {
+      this.tellSpeed();
+      if (paused) this.tell({ type: 'pause' }); // after its first turn
+      this.tell(command);
+    }
+  }
+
+  private connect(): Worker {
+    this.begun = false;
+    return startWorker<Report | RunReport>(
+      (message) => this.receive(message),
+      (message) => {
+        showError(message);
+        this.enter('failed');
+      },
+    );
+  }
+
+  private reconnect(): void {
+    this.worker.terminate();
+    this.worker = this.connect();
+  }
+
+  private receive(message: Report | RunReport): void {
+    const report = message as RunReport;
+    switch (report.type) {
+      case 'adapter':
+        this.takeAdapter(report.adapter);
+        break;
+      case 'running':
+        if (this.phase === 'preparing') this.enter('running');
+        break;
+      case 'paused':
+        this.enter('paused', this.heldByHiddenTab ? HIDDEN : undefined);
+        break;
+      case 'ended':
+        this.enter(this.phase === 'busy' ? this.afterTask : 'ended', report.status);
+        break;
+      case 'note':
+        showStatus(report.line);
+        break;
+      case 'lost':
+        this.begun = true; // the worker's device is gone, whatever it was doing
+        showError(report.message);
+        this.enter('lost', this.whatAfterLoss());
+        break;
+      case 'error':
+        showError(report.message);
+        if (this.phase === 'busy') this.enter(this.afterTask);
+        else this.enter(report.opening ? 'unavailable' : 'failed');
+        break;
+      default:
+        this.options.onReport(message as Report);
+    }
+  }
+
+  private whatAfterLoss(): string {
+    return this.options.saved
+      ? 'The GPU was lost. Continue begins again where the run was last saved.'
+      : `The GPU was lost. ${this.verb} again opens it anew.`;
+  }
+
+  private takeAdapter(adapter: Adapter): void {
+    showAdapter(adapter);
+    if (!this.formIsFilled) {
+      this.options.onAdapter(adapter);
+      restoreFromLink(this.options.form);
+      this.formIsFilled = true;
+    }
+    if (this.phase === 'opening') this.enter('ready');
+  }
+
+  private send(command: RunCommand, next: Phase): void {
+    this.tell(command);
+    this.enter(next);
+  }
+
+  private tellSpeed(): void {
+    const { value } = this.bar.speed;
+    this.tell({ type: 'speed', perSecond: value === '' ? null : Number(value) });
+  }
+
+  /** A hidden tab does not use the GPU: the run is held, and goes on when the visitor comes back. */
+  private followVisibility(): void {
+    if (document.hidden && isTurning(this.phase)) {
+      this.heldByHiddenTab = true;
+      this.tell({ type: 'pause' });
+    } else if (!document.hidden && this.heldByHiddenTab) {
+      this.heldByHiddenTab = false;
+      if (this.phase === 'paused') this.send({ type: 'resume' }, 'running');
+      else this.tell({ type: 'resume' });
+    }
+  }
+
+  private clear(): void {
+    clearError();
+    this.options.clear();
+    this.progress(null);
+  }
+
+  private can(button: Button): boolean {
+    return (PHASES[this.phase].can as readonly string[]).includes(button);
+  }
+
+  private enter(next: Phase, status: string = PHASES[next].status): void {
+    const { form, saved, onPhase } = this.options;
+    const { buttons } = this.bar;
+    this.current = next;
     showStatus(status);
-    labelFirst();
+    this.labelFirst();
     // A disabled button would lose the keyboard's focus; these only say that they do nothing now.
     for (const [name, button] of Object.entries(buttons)) {
-      button.ariaDisabled = String(!can(name as Button));
+      button.ariaDisabled = String(!this.can(name as Button));
     }
     const focused = form.contains(document.activeElement);
     for (const fields of form.querySelectorAll('fieldset')) fields.disabled = !isOpen(next);
     if (focused && !isOpen(next)) buttons.go.focus();
     if (saved) {
       saved.busy = !isOpen(next);
-      if (['paused', 'ended', 'failed', 'lost'].includes(next)) void saved.refresh();
+      if (isResting(next)) void saved.refresh();
     }
-    options.onPhase?.(next);
+    onPhase?.(next);
   }
 
-  function labelFirst(): void {
-    const stage = phase === 'ended' ? options.next?.() : null;
+  private nextStage() {
+    return this.phase === 'ended' ? (this.options.next?.() ?? null) : null;
+  }
+
+  private labelFirst(): void {
+    const { go } = this.bar.buttons;
     // A run that is not kept cannot go on.
-    const go = phase === 'lost' && !saved ? 'Start again' : PHASES[phase].go;
-    buttons.go.textContent = stage?.label ?? go?.replace('Start', verb) ?? buttons.go.textContent;
+    const forgotten = this.phase === 'lost' && !this.options.saved;
+    const label = forgotten ? 'Start again' : PHASES[this.phase].go;
+    go.textContent =
+      this.nextStage()?.label ?? label?.replace('Start', this.verb) ?? go.textContent;
   }
+}
 
-  /** A new run, or one that goes on from its last checkpoint, if it has come so far. */
-  async function start(resumed: string | null, { paused = false } = {}): Promise<void> {
-    clearError();
-    options.clear();
-    progress.hidden = true;
-    if (begun) reconnect();
-    enter('preparing');
-    begun = true;
-    const mine = worker;
-    let command: Command | null = null;
-    try {
-      const resume = resumed !== null && (await saved?.resumable(resumed)) === true;
-      folder = resume ? resumed : ((await saved?.fresh()) ?? null);
-      command = await options.begin({ folder, resume });
-      if (command && folder !== null) await saved?.take(folder);
-    } catch (error) {
-      showError(whyNot(error));
-    }
-    if (worker !== mine) return; // reset meanwhile
-    if (phase === 'stopping') return enter('ready');
-    if (command === null) return enter('failed');
-    tellSpeed();
-    if (paused) worker.postMessage({ type: 'pause' } satisfies RunCommand); // after its first turn
-    worker.postMessage(command);
+function showAdapter({ name, software, notice }: Adapter): void {
+  element('adapter', HTMLElement).textContent = software ? `${name}, on the CPU` : name;
+  element('notice', HTMLElement).textContent = notice;
+  element('no-gpu', HTMLElement).hidden = notice === null;
+}
+
+async function copyLink(form: HTMLFormElement): Promise<void> {
+  form.dispatchEvent(new Event('change'));
+  try {
+    await navigator.clipboard.writeText(location.href);
+    showStatus('A link to this page with these settings is copied.');
+  } catch {
+    showStatus("The page's address now holds these settings; copy it from there.");
   }
-
-  function go(command: Command): void {
-    if (phase !== 'ended') return;
-    clearError();
-    progress.hidden = true;
-    enter('preparing');
-    tellSpeed();
-    worker.postMessage(command);
-  }
-
-  function receive(message: Report | RunReport): void {
-    const report = message as RunReport;
-    switch (report.type) {
-      case 'adapter':
-        showAdapter(report.adapter);
-        return;
-      case 'running':
-        if (phase === 'preparing') enter('running');
-        return;
-      case 'paused':
-        enter('paused', hidden ? 'Paused while this tab is hidden.' : undefined);
-        return;
-      case 'ended':
-        if (phase === 'busy') enter(afterTask, report.status);
-        else enter('ended', report.status);
-        return;
-      case 'note':
-        showStatus(report.line);
-        return;
-      case 'lost':
-        begun = true; // the worker's device is gone, whatever it was doing
-        showError(report.message);
-        enter(
-          'lost',
-          saved
-            ? 'The GPU was lost. Continue begins again where the run was last saved.'
-            : `The GPU was lost. ${verb} again opens it anew.`,
-        );
-        return;
-      case 'error':
-        showError(report.message);
-        if (phase === 'busy') enter(afterTask);
-        else enter(report.opening ? 'unavailable' : 'failed');
-        return;
-      default:
-        options.onReport(message as Report);
-    }
-  }
-
-  function showAdapter(adapter: Adapter): void {
-    const { name, software, notice } = adapter;
-    element('adapter', HTMLElement).textContent = software ? `${name}, on the CPU` : name;
-    element('notice', HTMLElement).textContent = notice;
-    element('no-gpu', HTMLElement).hidden = notice === null;
-    if (!filled) {
-      options.onAdapter(adapter);
-      restoreFromLink(form);
-      filled = true;
-    }
-    if (phase === 'opening') enter('ready');
-  }
-
-  function tellSpeed(): void {
-    const perSecond = speed.value === '' ? null : Number(speed.value);
-    worker.postMessage({ type: 'speed', perSecond } satisfies RunCommand);
-  }
-
-  async function copyLink(): Promise<void> {
-    form.dispatchEvent(new Event('change'));
-    try {
-      await navigator.clipboard.writeText(location.href);
-      showStatus('A link to this page with these settings is copied.');
-    } catch {
-      showStatus("The page's address now holds these settings; copy it from there.");
-    }
-  }
-
-  /** A hidden tab does not use the GPU: the run is held, and goes on when the visitor comes back. */
-  function followVisibility(): void {
-    if (document.hidden && TURNING.includes(phase)) {
-      hidden = true;
-      worker.postMessage({ type: 'pause' } satisfies RunCommand);
-    } else if (!document.hidden && hidden) {
-      hidden = false;
-      if (phase === 'paused') send({ type: 'resume' }, 'running');
-      else worker.postMessage({ type: 'resume' } satisfies RunCommand);
-    }
-  }
-
-  return {
-    get phase() {
-      return phase;
-    },
-    go,
-    ask(command, status) {
-      clearError();
-      afterTask = phase;
-      worker.postMessage(command);
-      enter('busy', status);
-    },
-    tell: (command) => worker.postMessage(command),
-    progress(share) {
-      progress.hidden = share === null;
-      progress.value = share ?? 0;
-    },
-  };
 }

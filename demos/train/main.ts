@@ -1,10 +1,11 @@
 // The page: a form, the worker that trains, and what it reports, as curves, figures and text.
 
 import type { TrainSettings } from '../../src/llm/index.ts';
-import { type Phase, runControls } from '../shared/controls.ts';
+import { RunControls } from '../shared/controls.ts';
 import { fillForm } from '../shared/form.ts';
 import { linePlot } from '../shared/line_plot.ts';
 import { element, showError, showStatus, showUncaughtErrors } from '../shared/page.ts';
+import type { Phase } from '../shared/phases.ts';
 import type { SavedAt } from '../shared/protocol.ts';
 import { savedRuns } from '../shared/saved_runs.ts';
 import { textList } from '../shared/texts.ts';
@@ -46,7 +47,7 @@ const saved = savedRuns(
   'train',
   'shadegrad generate --model RUN --prompt TEXT, or shadegrad train --resume --out RUN',
 );
-const run = runControls<Command, Report>({
+const run = new RunControls<Command, Report>({
   ...{ form, saved, begin, clear, onAdapter, onReport, onPhase },
 });
 
