@@ -38,12 +38,13 @@ export interface TinyModelOptions {
   onNote(line: string): void;
 }
 
-/** The model's folder. It is made on the first visit, and on each where the browser gives no storage. */
-export async function tinyModel(device: Device, options: TinyModelOptions): Promise<Folder> {
+/** The model's folder, null where its making was stopped. It is made on the first visit, and on each where the browser gives no storage. */
+export async function tinyModel(device: Device, options: TinyModelOptions): Promise<Folder | null> {
   const kept = { ...(await openFolder(FOLDER)), location: TINY_MODEL };
   // Its last file that is written. Storage that is refused holds none.
   if (await kept.exists('config.json').catch(() => false)) return kept;
   const made = await make(device, options);
+  if (!made) return null;
   try {
     await kept.remove('');
     for (const [path, bytes] of made.files) await kept.write(path, bytes);
@@ -53,7 +54,10 @@ export async function tinyModel(device: Device, options: TinyModelOptions): Prom
   return made;
 }
 
-async function make(device: Device, { signal, onStep }: TinyModelOptions): Promise<MemoryFolder> {
+async function make(
+  device: Device,
+  { signal, onStep }: TinyModelOptions,
+): Promise<MemoryFolder | null> {
   const content = `${storyOpenings(TEXT_SEED, OPENINGS).join('\n')}\n`;
   const { model, data, stopped } = await trainLanguageModel(device, {
     text: { name: 'beginnings of stories', content },
@@ -62,7 +66,7 @@ async function make(device: Device, { signal, onStep }: TinyModelOptions): Promi
     onProgress: ({ step, steps }) => onStep(step, steps),
   });
   try {
-    if (stopped) throw new Error('Stopped before there was a model.');
+    if (stopped) return null;
     const folder = memoryFolder(TINY_MODEL);
     await saveHuggingFace(folder, { model, tokenizerJson: JSON.stringify(data.tokenizer) });
     return folder;

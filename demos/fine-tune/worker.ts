@@ -77,6 +77,7 @@ async function tune(
       `This run tunes ${saved.base}, and ${name} is chosen: choose the model of the run, then continue`,
     );
   const model = given ? droppedFolder(given) : await makeTiny(device, engine);
+  if (!model) return 'Stopped before there was a model.';
   const summary = await describeHuggingFace(model);
   report({ type: 'model', name, summary });
   const settings = { ...settingsOf(choices, summary.type), ...saved?.settings };
@@ -128,7 +129,7 @@ async function tune(
 async function makeTiny(
   device: Device,
   { report, note, signal, turn }: Engine<Report>,
-): Promise<Folder> {
+): Promise<Folder | null> {
   const folder = await tinyModel(device, {
     signal,
     onNote: note,
@@ -137,7 +138,7 @@ async function makeTiny(
       return turn();
     },
   });
-  report({ type: 'made', files: await filesOf(folder) });
+  if (folder) report({ type: 'made', files: await filesOf(folder) });
   return folder;
 }
 

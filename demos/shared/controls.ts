@@ -85,7 +85,7 @@ export class RunControls<Command extends { type: string }, Report extends { type
   }
 
   /** Tells the worker something that it need not answer. */
-  tell(command: Command | RunCommand): void {
+  tell(command: Command): void {
     this.worker.postMessage(command);
   }
 
@@ -149,22 +149,23 @@ export class RunControls<Command extends { type: string }, Report extends { type
     this.begun = true;
     const { worker } = this;
     let command: Command | null = null;
+    let folder: string | null = null;
     try {
       const resume = resumed !== null && (await saved?.resumable(resumed)) === true;
-      const folder = resume ? resumed : ((await saved?.fresh()) ?? null);
-      this.folder = folder;
+      folder = resume ? resumed : ((await saved?.fresh()) ?? null);
       command = await begin({ folder, resume });
       if (command && folder !== null) await saved?.take(folder);
     } catch (error) {
       showError(whyNot(error));
     }
     if (this.worker !== worker) return; // reset meanwhile
+    this.folder = folder;
     // `stop` may have been pressed while this waited.
     if (this.phase === 'stopping') this.enter('ready');
     else if (command === null) this.enter('failed');
     else {
       this.tellSpeed();
-      if (paused) this.tell({ type: 'pause' }); // after its first turn
+      if (paused) this.post({ type: 'pause' }); // after its first turn
       this.tell(command);
     }
   }
@@ -235,24 +236,28 @@ export class RunControls<Command extends { type: string }, Report extends { type
   }
 
   private send(command: RunCommand, next: Phase): void {
-    this.tell(command);
+    this.post(command);
     this.enter(next);
+  }
+
+  private post(command: RunCommand): void {
+    this.worker.postMessage(command);
   }
 
   private tellSpeed(): void {
     const { value } = this.bar.speed;
-    this.tell({ type: 'speed', perSecond: value === '' ? null : Number(value) });
+    this.post({ type: 'speed', perSecond: value === '' ? null : Number(value) });
   }
 
   /** A hidden tab does not use the GPU: the run is held, and goes on when the visitor comes back. */
   private followVisibility(): void {
     if (document.hidden && isTurning(this.phase)) {
       this.heldByHiddenTab = true;
-      this.tell({ type: 'pause' });
+      this.post({ type: 'pause' });
     } else if (!document.hidden && this.heldByHiddenTab) {
       this.heldByHiddenTab = false;
       if (this.phase === 'paused') this.send({ type: 'resume' }, 'running');
-      else this.tell({ type: 'resume' });
+      else this.post({ type: 'resume' });
     }
   }
 

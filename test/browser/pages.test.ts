@@ -117,7 +117,7 @@ describe.each(WITH_RUN)('faults below "%s"', (path) => {
   });
 
   // That the press goes on from a checkpoint: train_saved.test.ts.
-  test('with the lowest limits it runs, in its worker; when the GPU is lost it says so, and goes on by one press', {
+  test('with the lowest limits it runs, in its worker; when the GPU is lost it says so, and goes on by one press; another stops it', {
     timeout: 240_000, // alone it takes a tenth of that
   }, async () => {
     await inWorker(site.page, LOWEST_LIMITS + CAN_LOSE_DEVICE);
@@ -132,6 +132,14 @@ describe.each(WITH_RUN)('faults below "%s"', (path) => {
     expect(await site.page.textContent('#error')).toContain('lost');
     await site.page.click('#go');
     await site.status(/^(Running|Step)/);
+    expect(await site.page.isVisible('#error')).toBe(false);
+
+    await site.page.click('#stop');
+    await site.page.waitForFunction(
+      () => document.querySelector('#go')!.textContent !== 'Pause',
+      null,
+      { polling: 50, timeout: 90_000 },
+    );
     expect(await site.page.isVisible('#error')).toBe(false);
   });
 });
