@@ -5,7 +5,7 @@ import type { VarianceResult } from '../../src/rl/estimators_experiment.ts';
 import { summarise } from '../../src/rl/estimators_report.ts';
 import { returnOf } from '../../src/rl/reinforce.ts';
 import { VarianceProbe } from '../../src/rl/variance_probe.ts';
-import { type Engine, serve } from '../shared/engine.ts';
+import { type Engine, serve, unlessStopped } from '../shared/engine.ts';
 import { BATCHES, probeSettings } from './probe_settings.ts';
 import type { Command, Report } from './protocol.ts';
 
@@ -20,7 +20,13 @@ async function measure(
   note('Running: first a policy and its critic are trained half-way…');
   const { software } = device.adapter;
   const settings = probeSettings({ environment, episodes, software });
-  const probe = await VarianceProbe.open(device, settings, seed, turn);
+  const turnOrStop = async () => {
+    await turn();
+    signal.throwIfAborted();
+  };
+  const opened = VarianceProbe.open(device, settings, seed, turnOrStop);
+  const probe = await unlessStopped(signal, opened);
+  if (!probe) return 'Stopped before there was a policy.';
   note('Running.');
   const found: VarianceResult[] = [];
   let [played, earned] = [0, 0];

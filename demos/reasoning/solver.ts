@@ -17,7 +17,7 @@ import {
 } from '../../src/posttrain/reasoning_world.ts';
 import { isNumber } from '../../src/posttrain/verifiable.ts';
 import { extractAnswer } from '../../src/text/prompts.ts';
-import type { Engine } from '../shared/engine.ts';
+import { type Engine, unlessStopped } from '../shared/engine.ts';
 import type { Draw } from './points.ts';
 import type { Attempted, Group, Measured, Report, Settings } from './protocol.ts';
 
@@ -92,13 +92,7 @@ export async function warmUp(
       },
     },
   );
-  return learned.then(
-    () => true,
-    (error: unknown) => {
-      if (signal.aborted && error === signal.reason) return false;
-      throw error;
-    },
-  );
+  return (await unlessStopped(signal, learned)) !== null;
 }
 
 /** On held-out problems, at the same seeds each time; by default with all the budget there is. */

@@ -75,6 +75,16 @@ export function serve<Command extends { type: string }, Report extends { type: s
   }
 }
 
+/** What comes of `made`; null where it ended because the signal was aborted. */
+export async function unlessStopped<T>(signal: AbortSignal, made: Promise<T>): Promise<T | null> {
+  try {
+    return await made;
+  } catch (error) {
+    if (signal.aborted && error === signal.reason) return null;
+    throw error;
+  }
+}
+
 /** Bytes of GPU memory: in use, and waiting to be used again. */
 export function heldBytes(device: Device): number {
   const { bytesInUse, bytesPooled } = device.memory();
