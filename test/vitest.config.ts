@@ -52,21 +52,16 @@ const LONGEST = [
   'bench/run',
 ];
 
-/**
- * Those apart, then the pages, then what shares a device: a process that serves many files ends where one of another project
- * follows. Of each the longest first.
- */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId, project }: TestSpecification) => {
+    const rank = ({ moduleId }: TestSpecification) => {
       const at = LONGEST.findIndex((name) => moduleId.includes(name));
-      return 1000 * PROJECTS.indexOf(project.name) + (at < 0 ? LONGEST.length : at);
+      return at < 0 ? LONGEST.length : at;
     };
     return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
   }
 }
 
-const PROJECTS = ['apart', 'browser', 'together'];
 const BROWSER = 'test/browser/**/*.test.ts';
 const EXCLUDED = ['test/long/**', 'node_modules/**'];
 
@@ -80,11 +75,13 @@ export default defineConfig({
     onConsoleLog: (log) => !log.startsWith('no GPU is used'),
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // One after another: those apart, the pages, what shares a device.
     projects: [
       {
         extends: true,
         test: {
           name: 'apart',
+          sequence: { groupOrder: 0 },
           include: APART.map((path) => path.replace('/**', '/**/*.test.ts')),
           exclude: EXCLUDED,
         },
@@ -93,6 +90,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'browser',
+          sequence: { groupOrder: 1 },
+          maxWorkers: 3, // a page waits now and then: two leave a tenth of two cores idle
           isolate: false,
           include: [BROWSER],
           exclude: EXCLUDED,
@@ -102,6 +101,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'together',
+          sequence: { groupOrder: 2 },
           isolate: false,
           include: ['test/**/*.test.ts'],
           exclude: [...EXCLUDED, ...APART, BROWSER],

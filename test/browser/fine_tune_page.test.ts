@@ -122,7 +122,7 @@ test('a run on messages, with weights of 8 bits, that was stopped goes on in a f
   expect(await site.page.textContent('#counts')).toContain('It goes on after step');
   expect(await site.page.inputValue('[name=rank]')).toBe('2');
   expect(await site.page.inputValue('[name=weights]')).toBe('8bit');
-  expect(await site.page.locator('[aria-label="Continue run-1"]').count()).toBe(0);
+  await expect.poll(() => site.page.locator('[aria-label="Continue run-1"]').count()).toBe(0);
 });
 
 test('a model and examples that are dropped together are both taken', async () => {
