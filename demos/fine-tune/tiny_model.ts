@@ -38,7 +38,10 @@ export interface TinyModelOptions {
   onNote(line: string): void;
 }
 
-/** The model's folder, null where its making was stopped. It is made on the first visit, and on each where the browser gives no storage. */
+/**
+ * The model's folder; null where its making was stopped. It is made on the first visit, and on each where the browser gives
+ * no storage.
+ */
 export async function tinyModel(device: Device, options: TinyModelOptions): Promise<Folder | null> {
   const kept = { ...(await openFolder(FOLDER)), location: TINY_MODEL };
   // Its last file that is written. Storage that is refused holds none.
